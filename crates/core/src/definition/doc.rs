@@ -1,0 +1,233 @@
+//! The document users write, field by field. Its doc comments are the reference and the JSON
+//! Schema; unknown fields are refused by that schema, with a hint.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::duration::HumanDuration;
+
+/// A workflow: what to run, in which order, and what comes out.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct DefinitionDoc {
+    /// What people call it. Unique in a project; may have spaces.
+    pub(super) name: String,
+    /// What it is for.
+    #[serde(default)]
+    pub(super) description: Option<String>,
+    /// JSON Schema (2020-12) of the input. A run with an input that does not fit is refused.
+    #[serde(default)]
+    pub(super) input: Option<Value>,
+    /// Constants, read as `vars.x`.
+    #[serde(default)]
+    pub(super) vars: Map<String, Value>,
+    /// Labels that every run gets.
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
+    /// The nodes.
+    #[expect(dead_code, reason = "for the schema; the graph is read part by part")]
+    pub(super) nodes: Vec<NodeDoc>,
+    /// The edges.
+    #[serde(default)]
+    #[expect(dead_code, reason = "for the schema; the graph is read part by part")]
+    pub(super) edges: Vec<EdgeDoc>,
+    /// The output: any JSON with templates. Left out, it is the single end node's output, else an
+    /// object by node id.
+    #[serde(default)]
+    #[expect(dead_code, reason = "for the schema; the graph is read part by part")]
+    pub(super) output: Option<Value>,
+    /// What the failure of a step does to the rest of the run.
+    #[serde(default)]
+    pub(super) on_failure: Policy,
+}
+
+/// One node.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct NodeDoc {
+    /// A letter or `_`, then letters, digits, `_` and `-`. Expressions call the node by it.
+    pub(super) id: String,
+    /// What people call it.
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    /// What it is for.
+    #[serde(default)]
+    pub(super) description: Option<String>,
+    /// The kind of node, such as `http`. `kind` means the same.
+    #[serde(default, rename = "type")]
+    pub(super) type_: Option<String>,
+    /// The kind of node, such as `http`. `type` means the same.
+    #[serde(default)]
+    pub(super) kind: Option<String>,
+    /// What the kind needs to know.
+    #[serde(default)]
+    pub(super) config: Option<Map<String, Value>>,
+    /// Nodes that must have succeeded before: a short form of edges.
+    #[serde(default)]
+    pub(super) needs: Needs,
+    /// A condition. If it is false when the node's turn comes, the node is skipped.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) when: Option<Value>,
+    /// Which of its edges the node waits for. Left out: until none is undecided, and then it runs
+    /// if at least one was taken.
+    #[serde(default)]
+    pub(super) join: Option<Join>,
+    /// What to do when an attempt fails.
+    #[serde(default)]
+    pub(super) retry: Option<Retry>,
+    /// How long one attempt may take.
+    #[serde(default)]
+    pub(super) timeout: Option<HumanDuration>,
+    /// What repeating an attempt would do to the world.
+    #[serde(default)]
+    pub(super) effect: Effect,
+    /// What the node's failure does to the rest, whatever the definition says.
+    #[serde(default)]
+    pub(super) on_failure: Option<OnFailure>,
+}
+
+/// One edge.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct EdgeDoc {
+    /// The node it leads from.
+    pub(super) source: String,
+    /// The node it leads to.
+    pub(super) target: String,
+    /// How the source must have ended.
+    #[serde(default)]
+    pub(super) on: On,
+    /// A condition, looked at when the source has ended.
+    #[serde(default)]
+    #[schemars(with = "Option<String>")]
+    pub(super) when: Option<Value>,
+}
+
+/// One id or a list of them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Needs {
+    /// One node.
+    One(String),
+    /// Several nodes.
+    Many(Vec<String>),
+}
+
+impl Default for Needs {
+    fn default() -> Needs {
+        Needs::Many(Vec::new())
+    }
+}
+
+impl Needs {
+    pub(super) fn ids(&self) -> &[String] {
+        match self {
+            Needs::One(id) => std::slice::from_ref(id),
+            Needs::Many(ids) => ids,
+        }
+    }
+}
+
+/// What the failure of a step does to the rest of its run or block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// Stops: running steps are cancelled, steps never started are skipped.
+    #[default]
+    FailFast,
+    /// What does not depend on it goes on; the run then fails with the first error.
+    ContinueIndependent,
+    /// As `continue_independent`, and the run's error lists every failure.
+    Aggregate,
+}
+
+/// What a node's failure does, whatever the policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFailure {
+    /// It stops the run.
+    Stop,
+    /// It is passed over: what follows runs, with a null output and the `error` to read.
+    Continue,
+}
+
+/// What repeating an attempt would do to the world. It decides what happens when nobody knows
+/// whether an attempt took place, as after a crash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    /// Nothing worse: it is simply repeated.
+    #[default]
+    Safe,
+    /// Nothing, because the other side recognises the step's stable idempotency key.
+    Keyed,
+    /// Harm. The start is made durable first, and after a crash the step waits for a decision with
+    /// the reason `outcome_unknown`.
+    Never,
+}
+
+/// How a source must have ended for its edge to be taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum On {
+    /// It succeeded.
+    #[default]
+    Success,
+    /// It failed. The failure is then handled and does not fail the run.
+    Failure,
+    /// It succeeded or failed. A failure still fails the run, after this way has been gone.
+    Always,
+}
+
+/// Which of its edges a node waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Join {
+    /// Every edge must be taken; if one is skipped, so is the node.
+    All,
+    /// The first taken edge is enough.
+    Any,
+    /// As many taken edges are enough.
+    Count(
+        /// How many.
+        u32,
+    ),
+}
+
+/// What to do when an attempt fails.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct Retry {
+    /// How many attempts there may be, the first included. 1 to 1,000.
+    pub max_attempts: u32,
+    /// How long to wait before the second attempt.
+    pub delay: HumanDuration,
+    /// By how much the wait grows with every further attempt. At least 1.
+    pub multiplier: f64,
+    /// The longest wait.
+    pub max_delay: HumanDuration,
+    /// The share of each wait that is left to chance, from 0 to 1, so that steps which failed
+    /// together do not come back together.
+    pub jitter: f64,
+    /// Error codes worth another attempt, such as `timeout` or `http_503`. Left out: every error
+    /// that the kind itself does not call final.
+    pub on: Option<Vec<String>>,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry {
+            max_attempts: 3,
+            delay: HumanDuration(std::time::Duration::from_secs(1)),
+            multiplier: 2.0,
+            max_delay: HumanDuration(std::time::Duration::from_secs(60)),
+            jitter: 0.1,
+            on: None,
+        }
+    }
+}

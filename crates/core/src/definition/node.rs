@@ -1,0 +1,192 @@
+//! One node: its settings, its config, and the graph inside if it is a block.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::compile::{Compiler, Scope, config_of};
+use super::doc::{Effect, Join, NodeDoc, Retry};
+use super::plan::{Graph, Node};
+use super::read;
+use crate::expr::{Template, Type, infer};
+use crate::finding::Finding;
+use crate::json;
+use crate::kinds::{Kind, Work};
+use crate::limits::ATTEMPT_COUNT_MAX;
+
+impl Compiler<'_, '_> {
+    pub(super) fn node(
+        &mut self,
+        scope: &Scope<'_>,
+        index: usize,
+        kind: Option<&Arc<Kind>>,
+    ) -> Option<Node> {
+        let (path, doc) = &scope.doc.nodes[index];
+        let when = doc
+            .when
+            .as_ref()
+            .and_then(|when| self.condition(when, &format!("{path}/when"), Some((scope, index))));
+        self.check_retry(path, doc.retry.as_ref());
+        if doc.join == Some(Join::Count(0)) {
+            let message = "at least one edge must be waited for";
+            self.findings.add(Finding::error("bad-value", format!("{path}/join/count"), message));
+        }
+        let kind = kind?;
+        self.check_fit(path, doc, kind);
+        let config = self.config(scope, index, kind);
+        let body = match kind.work {
+            Work::Map => Some(self.body(path, doc)),
+            _ => None,
+        };
+        let branches = kind.branches(&config_of(doc));
+        Some(Node {
+            id: doc.id.clone(),
+            title: doc.name.clone(),
+            description: doc.description.clone(),
+            kind: kind.clone(),
+            config: config?,
+            edges: Vec::new(),
+            incoming: 0,
+            join: doc.join,
+            when,
+            retry: doc.retry.clone(),
+            timeout: doc.timeout,
+            effect: doc.effect,
+            on_failure: doc.on_failure,
+            body: match body {
+                None => None,
+                Some(body) => Some(body?),
+            },
+            branches,
+        })
+    }
+
+    fn check_retry(&mut self, path: &str, retry: Option<&Retry>) {
+        let Some(retry) = retry else { return };
+        let mut refuse = |field: &str, message: String| {
+            let place = format!("{path}/retry/{field}");
+            self.findings.add(Finding::error("bad-value", place, message));
+        };
+        if !(1..=ATTEMPT_COUNT_MAX).contains(&retry.max_attempts) {
+            refuse("max_attempts", format!("there may be 1 to {ATTEMPT_COUNT_MAX} attempts"));
+        }
+        if !(1.0..=1_000.0).contains(&retry.multiplier) {
+            refuse("multiplier", "the multiplier is 1 to 1000".to_owned());
+        }
+        if !(0.0..=1.0).contains(&retry.jitter) {
+            refuse("jitter", "the jitter is 0 to 1".to_owned());
+        }
+    }
+
+    /// Reports settings that mean nothing for the kind, rather than ignoring them.
+    fn check_fit(&mut self, path: &str, doc: &NodeDoc, kind: &Kind) {
+        if kind.is_outside() {
+            return;
+        }
+        let name = kind.name;
+        let fields = [
+            ("retry", doc.retry.is_some()),
+            ("timeout", doc.timeout.is_some()),
+            ("effect", doc.effect != Effect::Safe),
+        ];
+        for (field, is_set) in fields {
+            if is_set {
+                let message = format!("`{field}` means nothing for a `{name}`");
+                let hint = match kind.work {
+                    Work::Map => "set it on the nodes of the body",
+                    _ => "only nodes that do something outside are tried again",
+                };
+                let finding = Finding::error("bad-value", format!("{path}/{field}"), message);
+                self.findings.add(finding.hint(hint));
+            }
+        }
+    }
+
+    /// Checks the config against the kind's schema and compiles it. What is a template is not known
+    /// yet, so the schema's opinion of it does not count.
+    fn config(&mut self, scope: &Scope<'_>, index: usize, kind: &Kind) -> Option<Template> {
+        let (node_path, doc) = &scope.doc.nodes[index];
+        let path = format!("{node_path}/config");
+        let mut config = config_of(doc);
+        let mut fits = true;
+        for violation in kind.schema.violations(&config) {
+            let is_template = |place: &str| {
+                config
+                    .pointer(place)
+                    .and_then(Value::as_str)
+                    .is_some_and(|text| text.contains("{{"))
+            };
+            let is_condition = kind.conditions.iter().any(|field| {
+                violation.path.strip_prefix('/') == Some(*field)
+                    && config
+                        .get(*field)
+                        .is_some_and(|value| value.is_string() || value.is_boolean())
+            });
+            if violation.is_unknown_field || !is_template(&violation.path) && !is_condition {
+                fits = false;
+                self.findings.add_violation(&path, &violation);
+            }
+        }
+        if fits && let Err(complaint) = kind.check(&config) {
+            let place = format!("{path}{}", complaint.path);
+            let finding = Finding::error("bad-value", place, complaint.message);
+            self.findings.add(finding.hint_if(complaint.hint));
+        }
+        if let Value::Object(fields) = &mut config {
+            fields.shift_remove("body");
+        }
+        let mut conditions = Vec::new();
+        for field in kind.conditions {
+            let Some(condition) = config.as_object_mut().and_then(|c| c.shift_remove(*field))
+            else {
+                continue;
+            };
+            let place = json::pointer(&path, field);
+            let compiled = self.condition(&condition, &place, Some((scope, index)))?;
+            conditions.push(((*field).to_owned(), Template::Expression(compiled)));
+        }
+        let template = self.template(&config, &path, kind.is_outside(), Some((scope, index)))?;
+        Some(with_fields(template, conditions))
+    }
+
+    fn body(&mut self, path: &str, doc: &NodeDoc) -> Option<Graph> {
+        let config = config_of(doc);
+        let body = config.get("body")?;
+        let item = match config.get("items") {
+            Some(Value::String(text)) => self.item_type(text),
+            Some(items) => match Type::of(items) {
+                Type::List(items) => *items,
+                _ => Type::Any,
+            },
+            None => Type::Any,
+        };
+        let doc = read::body(body, &format!("{path}/config/body"), self.findings);
+        self.graph(&doc, Some(item))
+    }
+
+    fn item_type(&self, items: &str) -> Type {
+        let template = Template::compile(&items.into(), &self.names, false);
+        match template {
+            Ok(Template::Expression(expression)) => match infer(&expression, &self.names).0 {
+                Type::List(items) => *items,
+                _ => Type::Any,
+            },
+            _ => Type::Any,
+        }
+    }
+}
+
+fn with_fields(template: Template, more: Vec<(String, Template)>) -> Template {
+    if more.is_empty() {
+        return template;
+    }
+    let mut fields = match template {
+        Template::Object(fields) => fields,
+        Template::Literal(Value::Object(fields)) => {
+            fields.into_iter().map(|(name, value)| (name, Template::Literal(value))).collect()
+        }
+        other => return other,
+    };
+    fields.extend(more);
+    Template::Object(fields)
+}

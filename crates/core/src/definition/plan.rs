@@ -1,0 +1,146 @@
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::doc::{Effect, Join, On, OnFailure, Policy, Retry};
+use crate::duration::HumanDuration;
+use crate::expr::{Expression, Template};
+use crate::kinds::{Branch, Kind};
+use crate::schema::Schema;
+
+/// A definition, compiled: everything a run is decided by.
+#[derive(Debug)]
+pub struct Plan {
+    /// What people call the workflow.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What the input must look like.
+    pub input: Option<Schema>,
+    /// Constants, read as `vars.x`.
+    pub vars: Value,
+    /// Labels that every run gets.
+    pub labels: BTreeMap<String, String>,
+    /// What the failure of a step does to the rest.
+    pub on_failure: Policy,
+    /// The nodes and edges.
+    pub graph: Graph,
+}
+
+/// Nodes and edges: those of the definition, or those inside a block.
+#[derive(Debug)]
+pub struct Graph {
+    /// The nodes, in the order of the document.
+    pub nodes: Vec<Node>,
+    /// Those a run starts with.
+    pub roots: Vec<u32>,
+    /// The output, if it was written.
+    pub output: Option<Template>,
+    /// Nodes whose outputs are the output, if none was written.
+    pub ends: Vec<u32>,
+    pub(super) by_id: HashMap<String, u32>,
+}
+
+/// One node.
+#[derive(Debug)]
+pub struct Node {
+    /// What expressions call it.
+    pub id: String,
+    /// What people call it, if that is something else.
+    pub title: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// What it is.
+    pub kind: Arc<Kind>,
+    /// What its kind needs to know.
+    pub config: Template,
+    /// Where it leads.
+    pub edges: Vec<Edge>,
+    /// How many edges lead to it.
+    pub incoming: u32,
+    /// Which of them it waits for.
+    pub join: Option<Join>,
+    /// Whether it runs when its turn comes.
+    pub when: Option<Expression>,
+    /// What to do when an attempt fails.
+    pub retry: Option<Retry>,
+    /// How long one attempt may take.
+    pub timeout: Option<HumanDuration>,
+    /// What repeating an attempt would do to the world.
+    pub effect: Effect,
+    /// What its failure does to the rest, whatever the policy.
+    pub on_failure: Option<OnFailure>,
+    /// The graph inside, if it is a block.
+    pub body: Option<Graph>,
+    /// The nodes it may branch to.
+    pub branches: Vec<Branch>,
+}
+
+/// One edge.
+#[derive(Debug)]
+pub struct Edge {
+    /// Where it leads: an index into the graph's nodes.
+    pub target: u32,
+    /// How the source must have ended.
+    pub on: On,
+    /// A condition, looked at when the source has ended.
+    pub when: Option<Expression>,
+    /// Whether the source chooses it: then it is taken only if chosen.
+    pub is_branch: bool,
+}
+
+impl Plan {
+    /// The node that the step at `path` is a life of, such as `each[3].fetch`, and its graph.
+    pub fn locate(&self, path: &str) -> Option<(&Graph, &Node)> {
+        let mut graph = &self.graph;
+        let mut segments = path.split('.').peekable();
+        while let Some(segment) = segments.next() {
+            let node = graph.node(segment.split('[').next()?)?;
+            if segments.peek().is_none() {
+                return Some((graph, node));
+            }
+            graph = node.body.as_ref()?;
+        }
+        None
+    }
+
+    /// The graph of the scope at `path`: the definition's own for an empty path, a block's body for
+    /// one such as `each[3]`.
+    pub fn graph_of(&self, scope: &str) -> Option<&Graph> {
+        if scope.is_empty() {
+            return Some(&self.graph);
+        }
+        self.locate(scope)?.1.body.as_ref()
+    }
+}
+
+impl Graph {
+    /// The node of this id.
+    pub fn node(&self, id: &str) -> Option<&Node> {
+        self.by_id.get(id).map(|index| &self.nodes[*index as usize])
+    }
+
+    /// The node an edge leads to.
+    pub fn target(&self, edge: &Edge) -> &Node {
+        &self.nodes[edge.target as usize]
+    }
+
+    /// Nodes from which an edge leads to `id`, each once.
+    pub fn sources(&self, id: &str) -> impl Iterator<Item = &Node> {
+        let target = self.by_id.get(id).copied();
+        self.nodes.iter().filter(move |node| {
+            target.is_some_and(|target| node.edges.iter().any(|edge| edge.target == target))
+        })
+    }
+
+    /// All nodes, those inside blocks included.
+    pub fn all_nodes(&self) -> Vec<&Node> {
+        let mut found = Vec::new();
+        for node in &self.nodes {
+            found.push(node);
+            found.extend(node.body.iter().flat_map(Graph::all_nodes));
+        }
+        found
+    }
+}

@@ -1,0 +1,93 @@
+//! Durations as people write them: `10ms`, `3s`, `1h30m`.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::limits::WAIT_MAX;
+
+/// A duration written with its unit, such as `10ms`, `3s` or `1h30m`. At most ten years.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct HumanDuration(pub Duration);
+
+impl FromStr for HumanDuration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<HumanDuration, String> {
+        let parsed = humantime::parse_duration(text.trim())
+            .map_err(|_| format!("`{text}` is not a duration such as `10ms`, `3s` or `1h30m`"))?;
+        if parsed > WAIT_MAX {
+            return Err(format!("`{text}` is longer than ten years"));
+        }
+        Ok(HumanDuration(parsed))
+    }
+}
+
+impl fmt::Display for HumanDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let spaced = humantime::format_duration(self.0).to_string();
+        f.write_str(&spaced.replace(' ', ""))
+    }
+}
+
+impl Serialize for HumanDuration {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for HumanDuration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<HumanDuration, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for HumanDuration {
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "examples": ["10ms", "3s", "1h30m"] })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_people_write() {
+        let table = [
+            ("10ms", 10),
+            ("3s", 3_000),
+            ("1h30m", 5_400_000),
+            ("2d", 172_800_000),
+            (" 1m 30s ", 90_000),
+        ];
+        for (text, millis) in table {
+            assert_eq!(text.parse(), Ok(HumanDuration(Duration::from_millis(millis))), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        for text in ["", "3", "s", "-3s", "3 parsecs", "1e9s", "99999999999999999999s", "11years"] {
+            assert!(text.parse::<HumanDuration>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn is_shown_as_it_is_read() {
+        assert_eq!(HumanDuration(Duration::from_millis(5_400_010)).to_string(), "1h30m10ms");
+    }
+}

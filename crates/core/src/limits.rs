@@ -1,0 +1,59 @@
+//! Every bound in one place. Past a bound there is a typed error on the definition or the run that
+//! crossed it, never on its neighbours.
+
+use std::time::Duration;
+
+/// A JSON value that enters a journal (input, output, resolved config), in bytes of its text.
+pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+/// A definition's source, in bytes.
+pub const DEFINITION_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Nodes of one definition, those inside blocks included.
+pub const NODE_COUNT_MAX: usize = 20_000;
+/// Edges of one definition, those inside blocks included.
+pub const EDGE_COUNT_MAX: usize = 100_000;
+/// How deep blocks may nest.
+pub const BLOCK_DEPTH_MAX: usize = 8;
+/// How deep a document or a JSON value may nest. `serde_json` itself stops at 128.
+pub const JSON_DEPTH_MAX: usize = 100;
+/// Values one YAML document may expand to, aliases counted each time they are used.
+pub const YAML_VALUE_COUNT_MAX: usize = 500_000;
+/// A node's id, in bytes.
+pub const NODE_ID_BYTES_MAX: usize = 128;
+/// A workflow's name, in bytes.
+pub const NAME_BYTES_MAX: usize = 200;
+/// A label's key or value, an idempotency key or an external id, in bytes.
+pub const LABEL_BYTES_MAX: usize = 256;
+/// Labels of one run.
+pub const LABEL_COUNT_MAX: usize = 64;
+
+/// One expression's text, in bytes.
+pub const EXPRESSION_BYTES_MAX: usize = 16 * 1024;
+/// Operators, field accesses and values of one expression.
+pub const EXPRESSION_OPERATOR_COUNT_MAX: u32 = 500;
+/// How deep an expression may nest.
+pub const EXPRESSION_DEPTH_MAX: u32 = 64;
+/// Steps of work one evaluation may take; a produced list element or 64 bytes of text count as one.
+pub const EXPRESSION_FUEL: u32 = 2_000_000;
+
+/// Items of one `map`.
+pub const MAP_ITEM_COUNT_MAX: usize = 1_000_000;
+/// Items a `map` opens in one go.
+pub const MAP_BATCH: u32 = 1_000;
+/// Events a run may take in one commit before it yields to other runs.
+pub const EVENTS_PER_TURN: usize = 1_000;
+/// Events of one run's journal. The run fails with `history_limit` past it.
+pub const HISTORY_EVENT_COUNT_MAX: u64 = 4_000_000;
+
+/// `retry.max_attempts`.
+pub const ATTEMPT_COUNT_MAX: u32 = 1_000;
+/// Attempts of one step that may be lost to crashes before it is given up as a dead letter.
+pub const INTERRUPTION_COUNT_MAX: u32 = 50;
+/// Longest wait a definition may ask for.
+pub const WAIT_MAX: Duration = Duration::from_secs(10 * 366 * 86_400);
+
+/// Runs of one `execute-batch`.
+pub const BATCH_RUN_COUNT_MAX: usize = 1_000;
+/// One log line, in bytes. A longer line is cut, and says so.
+pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
+/// Log lines of one attempt. Further lines are dropped, and a last line says so.
+pub const LOG_LINE_COUNT_MAX: u64 = 100_000;

@@ -1,0 +1,39 @@
+use super::Decider;
+use crate::run::RunStatus;
+use crate::run::event::Fact;
+
+impl Decider<'_> {
+    /// The next small step that follows from the state alone; empty if none does.
+    ///
+    /// Stopping comes first, so that nothing starts in a place that is being stopped. Closing comes
+    /// before starting, so that memory is let go before more is taken.
+    pub(super) fn advance(&self) -> Vec<Fact> {
+        let todo = &self.state.todo;
+        if self.state.status == RunStatus::Queued {
+            let graph = &self.plan.graph;
+            let ready = graph.roots.iter().map(|root| graph.nodes[*root as usize].id.clone());
+            let nodes = u32::try_from(graph.nodes.len()).unwrap_or(u32::MAX);
+            return vec![Fact::RunStarted { nodes, ready: ready.collect() }];
+        }
+        // The last place in order lies deepest: it is told to end before those around it.
+        if let Some(place) = todo.stopping.last() {
+            return self.wind_down(place);
+        }
+        if let Some(scope) = todo.closing.last() {
+            return self.finish_scope(scope);
+        }
+        if let Some(block) = todo.filled.last() {
+            return self.finish_map(block);
+        }
+        if let Some(path) = todo.ready.values().next() {
+            return self.start_step(path);
+        }
+        if let Some(path) = todo.dead.values().next() {
+            return self.skip(path, "not_taken");
+        }
+        match todo.opening.first() {
+            Some(block) => self.open_items(block),
+            None => Vec::new(),
+        }
+    }
+}

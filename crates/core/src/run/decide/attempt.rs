@@ -1,0 +1,174 @@
+//! Attempts made outside: begun, ended, lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::Decider;
+use super::start::check_size;
+use crate::definition::{Effect, Node, Retry};
+use crate::failure::Failure;
+use crate::limits::INTERRUPTION_COUNT_MAX;
+use crate::run::event::Fact;
+use crate::run::input::{AttemptError, Refused};
+use crate::run::{Step, StepStatus};
+use crate::time::Time;
+
+/// The wait after the first lost attempt; it doubles with each one up to a minute.
+const INTERRUPTION_DELAY: Duration = Duration::from_millis(100);
+const INTERRUPTION_DELAY_MAX: Duration = Duration::from_secs(60);
+
+impl Decider<'_> {
+    pub(super) fn attempt_started(&self, path: &str, attempt: u32) -> Result<Vec<Fact>, Refused> {
+        match self.under_way(path, attempt)?.status {
+            StepStatus::Queued => Ok(vec![Fact::AttemptStarted { path: path.to_owned(), attempt }]),
+            _ => Err(Refused::Stale { path: path.to_owned(), attempt }),
+        }
+    }
+
+    pub(super) fn attempt_ended(
+        &self,
+        path: &str,
+        attempt: u32,
+        started_at: Time,
+        result: &Result<Arc<Value>, AttemptError>,
+    ) -> Result<Vec<Fact>, Refused> {
+        let step = self.under_way(path, attempt)?;
+        let Some(place) = self.locate(path) else { return Ok(self.lost(path)) };
+        let error = match result {
+            Ok(output) => match check_size(output, "output") {
+                Ok(()) => {
+                    let output = output.clone();
+                    return Ok(self.succeed(path, place, attempt, Some(started_at), output, None));
+                }
+                Err(failure) => AttemptError { failure, is_final: true },
+            },
+            Err(error) => error.clone(),
+        };
+        match self.retry_at(place.1, step, &error) {
+            Some(retry_at) => Ok(self.again_at(
+                Fact::AttemptFailed {
+                    path: path.to_owned(),
+                    attempt,
+                    started_at,
+                    error: error.failure,
+                    retry_at,
+                },
+                path,
+                attempt,
+                retry_at,
+            )),
+            None => Ok(self.fail(path, place, attempt, Some(started_at), error.failure)),
+        }
+    }
+
+    /// Nobody knows how far a lost attempt came. What may be repeated is tried again, not counted
+    /// against `max_attempts`; what may not waits for a decision. An attempt that was never
+    /// released is simply made.
+    pub(super) fn attempt_lost(&self, path: &str, attempt: u32) -> Result<Vec<Fact>, Refused> {
+        let step = self.under_way(path, attempt)?;
+        if step.effect == Effect::Never {
+            return Ok(match step.status {
+                // Its start would have been durable before anything was done.
+                StepStatus::Queued => Vec::new(),
+                _ => vec![Fact::StepParked { path: path.to_owned(), attempt }],
+            });
+        }
+        if step.interruptions >= INTERRUPTION_COUNT_MAX {
+            let Some(place) = self.locate(path) else { return Ok(self.lost(path)) };
+            let message = format!(
+                "{INTERRUPTION_COUNT_MAX} attempts were lost with the process that made them"
+            );
+            let failure = Failure::new("dead_letter", message);
+            return Ok(self.fail(path, place, attempt, step.started_at, failure));
+        }
+        let doublings = step.interruptions.min(16);
+        let delay = (INTERRUPTION_DELAY * (1 << doublings)).min(INTERRUPTION_DELAY_MAX);
+        let retry_at = self.now.plus(delay);
+        Ok(vec![Fact::AttemptInterrupted { path: path.to_owned(), attempt, retry_at }])
+    }
+
+    /// The step, if this very attempt is to be made or being made. A result that comes late, twice
+    /// or after the attempt was given up is refused here, so nobody else has to think of it.
+    fn under_way(&self, path: &str, attempt: u32) -> Result<&Step, Refused> {
+        let step =
+            self.state.steps.get(path).ok_or_else(|| Refused::NoSuchStep(path.to_owned()))?;
+        let is_open = matches!(step.status, StepStatus::Queued | StepStatus::Running);
+        if is_open && step.attempt == attempt && self.state.active.contains(path) {
+            return Ok(step);
+        }
+        Err(Refused::Stale { path: path.to_owned(), attempt })
+    }
+
+    /// When the next attempt is due; `None` if there is none.
+    fn retry_at(&self, node: &Node, step: &Step, error: &AttemptError) -> Option<Time> {
+        let retry = node.retry.as_ref()?;
+        let counted = step.attempt.saturating_sub(step.interruptions);
+        let worth_it = match &retry.on {
+            Some(codes) => codes.contains(&error.failure.code),
+            None => !error.is_final,
+        };
+        (worth_it && counted < retry.max_attempts)
+            .then(|| self.now.plus(delay_after(retry, counted, self.dice)))
+    }
+
+    /// `failed`, and the next attempt at once if there is nothing to wait for.
+    fn again_at(&self, failed: Fact, path: &str, attempt: u32, at: Time) -> Vec<Fact> {
+        if at > self.now {
+            return vec![failed];
+        }
+        let attempt = attempt + 1;
+        vec![failed, Fact::AttemptQueued { path: path.to_owned(), attempt }]
+    }
+}
+
+/// How long to wait after attempt `failed` (from 1): `delay` times `multiplier` to the power of the
+/// attempts before it, at most `max_delay`, less a share of up to `jitter` by the dice.
+fn delay_after(retry: &Retry, failed: u32, dice: f64) -> Duration {
+    let power = i32::try_from(failed.saturating_sub(1)).unwrap_or(i32::MAX);
+    let grown = retry.delay.0.as_secs_f64() * retry.multiplier.powi(power);
+    let capped = grown.min(retry.max_delay.0.as_secs_f64());
+    let wait = capped * (1.0 - retry.jitter * dice.clamp(0.0, 1.0));
+    Duration::try_from_secs_f64(wait).unwrap_or(retry.max_delay.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::duration::HumanDuration;
+
+    fn millis(millis: u64) -> HumanDuration {
+        HumanDuration(Duration::from_millis(millis))
+    }
+
+    #[test]
+    fn waits_double_up_to_the_ceiling() {
+        let retry =
+            Retry { delay: millis(100), max_delay: millis(350), jitter: 0.0, ..Retry::default() };
+        let waits: Vec<u128> =
+            (1..=4).map(|failed| delay_after(&retry, failed, 0.7).as_millis()).collect();
+        assert_eq!(waits, [100, 200, 350, 350]);
+    }
+
+    proptest! {
+        /// Whatever a user writes, a wait never passes the ceiling and jitter only shortens it.
+        #[test]
+        fn waits_stay_below_the_ceiling(
+            delay in 0..u64::MAX / 1_000_000,
+            max_delay in 0..1_000_000_u64,
+            multiplier in 1.0..1_000.0,
+            jitter in 0.0..=1.0,
+            failed in 1..2_000_u32,
+            dice in 0.0..1.0,
+        ) {
+            let (delay, max_delay) = (millis(delay), millis(max_delay));
+            let retry = Retry { delay, max_delay, multiplier, jitter, ..Retry::default() };
+            let wait = delay_after(&retry, failed, dice);
+            prop_assert!(wait <= max_delay.0);
+            prop_assert!(wait <= delay_after(&retry, failed, 0.0));
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! A scope all of whose steps are over: the run, or an item.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::Decider;
+use super::start::{check_size, expression_failure};
+use crate::definition::{Graph, Policy};
+use crate::expr::Environment;
+use crate::failure::Failure;
+use crate::run::event::{Cause, Fact};
+use crate::run::names::RunNames;
+use crate::run::path;
+
+impl Decider<'_> {
+    pub(super) fn finish_scope(&self, scope_path: &str) -> Vec<Fact> {
+        let scope = self.state.scopes.get(scope_path);
+        let (Some(scope), Some(graph)) = (scope, self.graph_of(scope_path)) else {
+            return self.lost(scope_path);
+        };
+        let result = match &scope.stopping {
+            Some(stop) => match &stop.cause {
+                Cause::Failed(error) => Err(error.clone()),
+                Cause::Cancelled(reason) => {
+                    return vec![Fact::RunCancelled { reason: reason.clone() }];
+                }
+            },
+            None if !scope.failures.is_empty() => {
+                Err(together(&scope.failures, scope.failure_count, self.plan.on_failure))
+            }
+            None => self.output_of(scope_path, graph),
+        };
+        match (path::block_of(scope_path), result) {
+            (None, Ok(output)) => vec![Fact::RunSucceeded { output: Arc::new(output) }],
+            (None, Err(error)) => vec![Fact::RunFailed { error }],
+            (Some(_), Ok(output)) => {
+                let scope = scope_path.to_owned();
+                vec![Fact::ItemSucceeded { scope, output: Arc::new(output) }]
+            }
+            (Some((block, _)), Err(error)) => self.fail_item(scope_path, block, error),
+        }
+    }
+
+    /// Under `fail_fast` one failed item stops the others.
+    fn fail_item(&self, scope: &str, block: &str, error: Failure) -> Vec<Fact> {
+        let failed = Fact::ItemFailed { scope: scope.to_owned(), error: error.clone() };
+        let map = self.state.steps.get(block).and_then(|step| step.map.as_ref());
+        let others = map.is_some_and(|map| {
+            map.stopping.is_none() && (map.settled as usize) + 1 < map.items.len()
+        });
+        if self.plan.on_failure != Policy::FailFast || !others {
+            return vec![failed];
+        }
+        let cause = Cause::Failed(error);
+        vec![failed, Fact::Stopping { at: block.to_owned(), cause, keep: Vec::new() }]
+    }
+
+    /// What was written as `output`; else the output of the single end node; else an object of the
+    /// end nodes' outputs by id, null for those that did not run.
+    fn output_of(&self, scope: &str, graph: &Graph) -> Result<Value, Failure> {
+        let output = if let Some(template) = &graph.output {
+            let names = RunNames { state: self.state, plan: self.plan, scope, ended: None };
+            let rendered = template
+                .render(&Environment::new(&names, self.now))
+                .map_err(|(place, error)| expression_failure(&format!("/output{place}"), &error))?;
+            rendered.value
+        } else {
+            let output_of_end = |end: &u32| {
+                let node = &graph.nodes[*end as usize];
+                let step = self.state.steps.get(path::join(scope, &node.id).as_str());
+                let output = step.and_then(|step| step.output.as_deref());
+                (node.id.clone(), output.cloned().unwrap_or(Value::Null))
+            };
+            match graph.ends.as_slice() {
+                [only] => output_of_end(only).1,
+                many => Value::Object(many.iter().map(output_of_end).collect::<Map<_, _>>()),
+            }
+        };
+        check_size(&output, "output")?;
+        Ok(output)
+    }
+}
+
+/// One failure for several: the first, and under `aggregate` all of them in its details.
+pub(super) fn together(failures: &[Failure], count: u32, policy: Policy) -> Failure {
+    let Some(first) = failures.first() else {
+        return Failure::new("failed", "it failed");
+    };
+    if policy != Policy::Aggregate || count < 2 {
+        return first.clone();
+    }
+    let message = format!("{count} steps failed; the first: {}", first.message);
+    Failure {
+        details: Some(json!({ "errors": failures, "count": count })),
+        ..Failure { message, ..first.clone() }
+    }
+}

@@ -1,0 +1,109 @@
+//! A step whose turn has come.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Decider;
+use super::edges::{Ending, Tally};
+use crate::definition::{Graph, Node};
+use crate::expr::{Environment, Rendered};
+use crate::failure::Failure;
+use crate::json;
+use crate::kinds::{Done, Pure, Work};
+use crate::limits::PAYLOAD_BYTES_MAX;
+use crate::run::event::Fact;
+use crate::run::names::RunNames;
+use crate::run::path;
+
+impl Decider<'_> {
+    pub(super) fn start_step(&self, step: &str) -> Vec<Fact> {
+        let Some((graph, node)) = self.locate(step) else { return self.lost(step) };
+        match self.begin(step, graph, node) {
+            Ok(facts) => facts,
+            Err(failure) => self.fail(step, (graph, node), 1, None, failure),
+        }
+    }
+
+    fn begin(&self, step: &str, graph: &Graph, node: &Node) -> Result<Vec<Fact>, Failure> {
+        let scope = path::scope_of(step);
+        let names = RunNames { state: self.state, plan: self.plan, scope, ended: None };
+        if let Some(when) = &node.when {
+            let env = Environment::new(&names, self.now);
+            let holds = when.holds(&env).map_err(|error| expression_failure("/when", &error))?;
+            if !holds {
+                return Ok(self.skip(step, "condition"));
+            }
+        }
+        let env = Environment::new(&names, self.now);
+        let Rendered { value, secrets } = node
+            .config
+            .render(&env)
+            .map_err(|(place, error)| expression_failure(&format!("/config{place}"), &error))?;
+        check_size(&value, "config")?;
+        let kind = node.kind.name.to_owned();
+        let step_path = step.to_owned();
+        match node.kind.work {
+            Work::Pure(run) => {
+                let input = self.state.scope_input(scope);
+                let upstream = self.state.upstream(step);
+                let done = run(Pure { config: value, input, upstream })?;
+                check_size(&done.output, "output")?;
+                Ok(self.succeed_pure(step, (graph, node), done))
+            }
+            Work::Timer(wait) => {
+                let until = self.now.plus(wait(&value)?);
+                let input = Arc::new(value);
+                Ok(vec![Fact::StepWaiting { path: step_path, kind, input, until }])
+            }
+            Work::Map => self.open_map(step, node, value),
+            Work::Outside => Ok(vec![Fact::StepQueued {
+                path: step_path,
+                kind,
+                input: Arc::new(value),
+                secrets,
+                effect: node.effect,
+            }]),
+        }
+    }
+
+    fn succeed_pure(&self, step: &str, place: (&Graph, &Node), done: Done) -> Vec<Fact> {
+        self.succeed(step, place, 1, None, Arc::new(done.output), done.chosen.as_deref())
+    }
+
+    /// A step that will never run, and what that means for those behind it.
+    pub(super) fn skip(&self, step: &str, reason: &str) -> Vec<Fact> {
+        let Some((graph, node)) = self.locate(step) else { return self.lost(step) };
+        let scope = path::scope_of(step);
+        let edges = self.decide_edges(scope, (graph, node), Ending::Skipped, &mut Tally::default());
+        vec![Fact::StepSkipped {
+            path: step.to_owned(),
+            kind: node.kind.name.to_owned(),
+            reason: reason.to_owned(),
+            edges: edges.unwrap_or_default(),
+        }]
+    }
+
+    /// A step of which the plan knows nothing. That cannot happen to a run with its own plan.
+    pub(super) fn lost(&self, step: &str) -> Vec<Fact> {
+        let message = format!("the definition has no node for the step `{step}`");
+        vec![Fact::RunFailed { error: Failure::new("wrong_definition", message) }]
+    }
+}
+
+pub(super) fn expression_failure(place: &str, error: &crate::expr::ExprError) -> Failure {
+    let column = error.offset + 1;
+    let message = format!("{place}, character {column}: {}", error.message);
+    Failure::new("expression", message)
+        .with(serde_json::json!({ "path": place, "column": column, "code": error.code }))
+}
+
+/// Refuses what is too large for a journal.
+pub(super) fn check_size(value: &Value, what: &str) -> Result<(), Failure> {
+    let size = json::size(value);
+    if size <= PAYLOAD_BYTES_MAX {
+        return Ok(());
+    }
+    let message = format!("the {what} has {size} bytes, but may have at most {PAYLOAD_BYTES_MAX}");
+    Err(Failure::new("payload_too_large", message))
+}

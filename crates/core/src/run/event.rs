@@ -1,0 +1,369 @@
+//! What can happen to a run. Events are written to journals and read by every later version, so a
+//! field may be added with a default, and nothing may be renamed or removed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::definition::Effect;
+use crate::expr::SecretSlot;
+use crate::failure::Failure;
+use crate::time::Time;
+
+/// A fact and when it became one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When it happened.
+    pub at: Time,
+    /// What happened.
+    #[serde(rename = "is")]
+    pub fact: Fact,
+}
+
+/// How a run came to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunCreated {
+    /// The run's own id.
+    pub run_id: Uuid,
+    /// The workflow's name at that time.
+    pub workflow: String,
+    /// The workflow's id.
+    pub workflow_id: Uuid,
+    /// Its version.
+    pub version: u32,
+    /// That version's definition.
+    pub definition_id: Uuid,
+    /// The input.
+    pub input: Arc<Value>,
+    /// Searchable keys and values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The run this one repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rerun_of: Option<Uuid>,
+    /// What the caller calls the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+}
+
+/// What happened. Paths are addresses of steps, see [`super::path`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fact {
+    /// The run exists. Always the first event.
+    RunCreated(Box<RunCreated>),
+    /// The run has begun.
+    RunStarted {
+        /// How many nodes its graph has.
+        nodes: u32,
+        /// Those it begins with.
+        ready: Vec<String>,
+    },
+    /// A step's first attempt is to be made outside of the core.
+    StepQueued {
+        /// The step.
+        path: String,
+        /// The kind of its node.
+        kind: String,
+        /// The node's config, rendered, with secrets as they were written.
+        input: Arc<Value>,
+        /// Where the secrets go.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        secrets: Vec<SecretSlot>,
+        /// What repeating an attempt would do to the world.
+        #[serde(default, skip_serializing_if = "is_default")]
+        effect: Effect,
+    },
+    /// An attempt has begun. Left out of the journal if its end is written at the same time.
+    AttemptStarted {
+        /// The step.
+        path: String,
+        /// Which attempt, from 1.
+        attempt: u32,
+    },
+    /// An attempt failed, and there will be another.
+    AttemptFailed {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// When it began.
+        started_at: Time,
+        /// Why it failed.
+        error: Failure,
+        /// When the next one is due.
+        retry_at: Time,
+    },
+    /// An attempt was lost, and nobody knows how far it came; there will be another.
+    AttemptInterrupted {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// When the next one is due.
+        retry_at: Time,
+    },
+    /// The wait for the next attempt is over.
+    AttemptQueued {
+        /// The step.
+        path: String,
+        /// Which attempt is to be made now.
+        attempt: u32,
+    },
+    /// A step waits for a time.
+    StepWaiting {
+        /// The step.
+        path: String,
+        /// The kind of its node.
+        kind: String,
+        /// The node's config, rendered.
+        input: Arc<Value>,
+        /// When it goes on.
+        until: Time,
+    },
+    /// An attempt was lost whose repetition could do harm. Somebody has to decide.
+    StepParked {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// A step has an output.
+    StepSucceeded {
+        /// The step.
+        path: String,
+        /// The kind of its node, if this is the first event of the step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<String>,
+        /// Which attempt did it.
+        attempt: u32,
+        /// When that attempt began, if it took any time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        started_at: Option<Time>,
+        /// The output.
+        output: Arc<Value>,
+        /// What became of the node's edges.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        edges: Vec<EdgeDecision>,
+    },
+    /// A step has failed, and there will be no further attempt.
+    StepFailed {
+        /// The step.
+        path: String,
+        /// The kind of its node, if this is the first event of the step.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<String>,
+        /// Which attempt was the last.
+        attempt: u32,
+        /// When that attempt began, if it took any time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        started_at: Option<Time>,
+        /// Why.
+        error: Failure,
+        /// What became of the node's edges.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        edges: Vec<EdgeDecision>,
+        /// Whether the definition provides for it, so that it does not fail the run.
+        #[serde(default, skip_serializing_if = "is_default")]
+        handled: bool,
+    },
+    /// A step will never run.
+    StepSkipped {
+        /// The step.
+        path: String,
+        /// The kind of its node.
+        kind: String,
+        /// Why: `condition`, `not_taken`, `run_failed`, `run_cancelled`.
+        reason: String,
+        /// What became of the node's edges.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        edges: Vec<EdgeDecision>,
+    },
+    /// A step was stopped in mid-life.
+    StepCancelled {
+        /// The step.
+        path: String,
+        /// Why: `run_failed`, `run_cancelled`.
+        reason: String,
+        /// What became of the node's edges.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        edges: Vec<EdgeDecision>,
+    },
+    /// A `map` knows its items.
+    MapOpened {
+        /// The step.
+        path: String,
+        /// The kind of its node.
+        kind: String,
+        /// The items.
+        items: Arc<Vec<Value>>,
+        /// How many may run at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        concurrency: Option<u32>,
+        /// How many nodes the body has.
+        nodes: u32,
+    },
+    /// Items of a `map` have begun.
+    ItemsOpened {
+        /// The step.
+        path: String,
+        /// The first of them.
+        from: u32,
+        /// The one after the last.
+        to: u32,
+        /// The nodes each begins with.
+        ready: Vec<String>,
+    },
+    /// An item has an output.
+    ItemSucceeded {
+        /// The item's scope, such as `each[3]`.
+        scope: String,
+        /// The output.
+        output: Arc<Value>,
+    },
+    /// An item has failed.
+    ItemFailed {
+        /// The item's scope.
+        scope: String,
+        /// Why.
+        error: Failure,
+    },
+    /// An item was stopped.
+    ItemCancelled {
+        /// The item's scope.
+        scope: String,
+    },
+    /// Everything in a place is to be told to end.
+    Stopping {
+        /// The run (empty), an item's scope, or a block's step.
+        at: String,
+        /// Why.
+        cause: Cause,
+        /// Nodes that may still run, with what follows them: the run's clean-up.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        keep: Vec<String>,
+    },
+    /// Everything in a place has been told to end.
+    Stopped {
+        /// The place.
+        at: String,
+    },
+    /// The run has an output.
+    RunSucceeded {
+        /// The output.
+        output: Arc<Value>,
+    },
+    /// The run has failed.
+    RunFailed {
+        /// Why.
+        error: Failure,
+    },
+    /// The run was stopped.
+    RunCancelled {
+        /// Why, in the words of who stopped it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+}
+
+/// Why a place is being stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Something in it has failed.
+    Failed(Failure),
+    /// Somebody wants it.
+    Cancelled(Option<String>),
+}
+
+/// What became of an edge, and what that means for the node it leads to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EdgeDecision {
+    /// The node it leads to.
+    pub to: String,
+    /// Whether it is taken; else it is skipped.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub taken: bool,
+    /// What happens to that node now.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub then: Then,
+}
+
+/// What happens to a node when an edge to it is decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// Its turn has come.
+    #[default]
+    Run,
+    /// It will never run.
+    Skip,
+    /// Nothing yet, or nothing any more.
+    Wait,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_yes(value: &bool) -> bool {
+    *value
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+impl Fact {
+    /// The event's type, as in the API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fact::RunCreated(_) => "run_created",
+            Fact::RunStarted { .. } => "run_started",
+            Fact::StepQueued { .. } => "step_queued",
+            Fact::AttemptStarted { .. } => "attempt_started",
+            Fact::AttemptFailed { .. } => "attempt_failed",
+            Fact::AttemptInterrupted { .. } => "attempt_interrupted",
+            Fact::AttemptQueued { .. } => "attempt_queued",
+            Fact::StepWaiting { .. } => "step_waiting",
+            Fact::StepParked { .. } => "step_parked",
+            Fact::StepSucceeded { .. } => "step_succeeded",
+            Fact::StepFailed { .. } => "step_failed",
+            Fact::StepSkipped { .. } => "step_skipped",
+            Fact::StepCancelled { .. } => "step_cancelled",
+            Fact::MapOpened { .. } => "map_opened",
+            Fact::ItemsOpened { .. } => "items_opened",
+            Fact::ItemSucceeded { .. } => "item_succeeded",
+            Fact::ItemFailed { .. } => "item_failed",
+            Fact::ItemCancelled { .. } => "item_cancelled",
+            Fact::Stopping { .. } => "stopping",
+            Fact::Stopped { .. } => "stopped",
+            Fact::RunSucceeded { .. } => "run_succeeded",
+            Fact::RunFailed { .. } => "run_failed",
+            Fact::RunCancelled { .. } => "run_cancelled",
+        }
+    }
+
+    /// The step it is about, if it is about one.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Fact::StepQueued { path, .. }
+            | Fact::AttemptStarted { path, .. }
+            | Fact::AttemptFailed { path, .. }
+            | Fact::AttemptInterrupted { path, .. }
+            | Fact::AttemptQueued { path, .. }
+            | Fact::StepWaiting { path, .. }
+            | Fact::StepParked { path, .. }
+            | Fact::StepSucceeded { path, .. }
+            | Fact::StepFailed { path, .. }
+            | Fact::StepSkipped { path, .. }
+            | Fact::StepCancelled { path, .. }
+            | Fact::MapOpened { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+}

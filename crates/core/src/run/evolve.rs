@@ -1,0 +1,425 @@
+//! Remembering: what each event does to the state. Nothing here evaluates an expression or knows a
+//! definition, so a journal folds to the same state whatever version reads it.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::event::{Cause, EdgeDecision, Event, Fact, RunCreated, Then};
+use super::state::{FAILURES_KEPT_MAX, MapState, Scope, Step, Stop, Todo, Waits};
+use super::{Counts, RunState, RunStatus, StepStatus, path};
+use crate::failure::Failure;
+use crate::time::Time;
+
+/// Words for why a step or run stands where it stands.
+mod reason {
+    pub(super) const TIMER: &str = "timer";
+    pub(super) const RETRY: &str = "retry";
+    pub(super) const INTERRUPTED: &str = "interrupted";
+    pub(super) const OUTCOME_UNKNOWN: &str = "outcome_unknown";
+    pub(super) const CANCELLING: &str = "cancelling";
+    pub(super) const FAILING: &str = "failing";
+}
+
+impl RunState {
+    /// The state of a run of which only the first event has happened.
+    ///
+    /// Returns `None` if that is not [`Fact::RunCreated`].
+    pub fn from_first(event: &Event) -> Option<RunState> {
+        let Fact::RunCreated(created) = &event.fact else { return None };
+        Some(RunState::new(RunCreated::clone(created), event.at))
+    }
+
+    /// Folds a whole journal. `None` if it does not begin with [`Fact::RunCreated`].
+    pub fn replay<'a>(events: impl IntoIterator<Item = &'a Event>) -> Option<RunState> {
+        let mut events = events.into_iter();
+        let mut state = RunState::from_first(events.next()?)?;
+        events.for_each(|event| state.evolve(event));
+        Some(state)
+    }
+
+    fn new(created: RunCreated, created_at: Time) -> RunState {
+        RunState {
+            created,
+            created_at,
+            status: RunStatus::Queued,
+            reason: None,
+            output: None,
+            error: None,
+            started_at: None,
+            finished_at: None,
+            counts: Counts::default(),
+            steps: Default::default(),
+            scopes: Default::default(),
+            active: Default::default(),
+            waits: Waits::default(),
+            todo: Todo::default(),
+            next_ordinal: 0,
+        }
+    }
+
+    /// Folds one event.
+    pub fn evolve(&mut self, event: &Event) {
+        let at = event.at;
+        match &event.fact {
+            Fact::RunCreated(_) => {}
+            Fact::RunStarted { nodes, ready } => {
+                self.status = RunStatus::Running;
+                self.started_at = Some(at);
+                self.open_scope("", *nodes);
+                ready.iter().for_each(|node| self.make_ready(node));
+            }
+            Fact::StepQueued { path, kind, input, secrets, effect } => {
+                let step = self.begin(path, kind, StepStatus::Queued, at);
+                step.attempt = 1;
+                step.input = Some(input.clone());
+                step.secrets.clone_from(secrets);
+                step.effect = *effect;
+                self.activate(path);
+            }
+            Fact::AttemptStarted { path, attempt } => {
+                self.set_status(path, StepStatus::Running, None);
+                let step = self.touch(path);
+                step.attempt = *attempt;
+                step.started_at.get_or_insert(at);
+            }
+            Fact::AttemptFailed { path, attempt, started_at, error, retry_at } => {
+                self.back_off(path, reason::RETRY, *retry_at);
+                let step = self.touch(path);
+                step.attempt = *attempt;
+                step.started_at.get_or_insert(*started_at);
+                step.error = Some(Box::new(error.clone()));
+            }
+            Fact::AttemptInterrupted { path, attempt, retry_at } => {
+                self.back_off(path, reason::INTERRUPTED, *retry_at);
+                let step = self.touch(path);
+                step.attempt = *attempt;
+                step.interruptions += 1;
+            }
+            Fact::AttemptQueued { path, attempt } => {
+                self.waits.retry = self.waits.retry.saturating_sub(1);
+                self.set_status(path, StepStatus::Queued, None);
+                let step = self.touch(path);
+                step.attempt = *attempt;
+                step.until = None;
+            }
+            Fact::StepWaiting { path, kind, input, until } => {
+                let step = self.begin(path, kind, StepStatus::Waiting, at);
+                step.attempt = 1;
+                step.input = Some(input.clone());
+                step.started_at = Some(at);
+                step.until = Some(*until);
+                step.reason = Some(Arc::from(reason::TIMER));
+                self.waits.timer += 1;
+                self.activate(path);
+            }
+            Fact::StepParked { path, attempt } => {
+                self.set_status(path, StepStatus::Waiting, Some(reason::OUTCOME_UNKNOWN));
+                self.touch(path).attempt = *attempt;
+                self.waits.unknown += 1;
+            }
+            Fact::StepSucceeded { path, kind, attempt, started_at, output, edges } => {
+                self.settle(path, kind.as_deref(), StepStatus::Succeeded, at);
+                let step = self.touch(path);
+                step.attempt = *attempt;
+                step.output = Some(output.clone());
+                step.error = None;
+                step.started_at.get_or_insert(started_at.unwrap_or(at));
+                self.decide_edges(path, edges);
+            }
+            Fact::StepFailed { path, kind, attempt, started_at, error, edges, handled } => {
+                self.settle(path, kind.as_deref(), StepStatus::Failed, at);
+                let step = self.touch(path);
+                step.attempt = *attempt;
+                step.error = Some(Box::new(error.clone()));
+                step.started_at.get_or_insert(started_at.unwrap_or(at));
+                if !handled {
+                    self.record_failure(path, error);
+                }
+                self.decide_edges(path, edges);
+            }
+            Fact::StepSkipped { path, kind, reason, edges } => {
+                self.settle(path, Some(kind), StepStatus::Skipped, at);
+                self.touch(path).reason = Some(Arc::from(reason.as_str()));
+                self.decide_edges(path, edges);
+            }
+            Fact::StepCancelled { path, reason, edges } => {
+                self.settle(path, None, StepStatus::Cancelled, at);
+                self.touch(path).reason = Some(Arc::from(reason.as_str()));
+                self.decide_edges(path, edges);
+            }
+            Fact::MapOpened { path, kind, items, concurrency, nodes } => {
+                let step = self.begin(path, kind, StepStatus::Running, at);
+                step.attempt = 1;
+                step.started_at = Some(at);
+                step.map = Some(Box::new(MapState {
+                    items: items.clone(),
+                    concurrency: *concurrency,
+                    nodes: *nodes,
+                    opened: 0,
+                    settled: 0,
+                    results: vec![Arc::new(Value::Null); items.len()],
+                    failures: Vec::new(),
+                    failure_count: 0,
+                    stopping: None,
+                }));
+                self.look_for_room(path);
+            }
+            Fact::ItemsOpened { path, from, to, ready } => {
+                let nodes = self.map_of(path).map_or(0, |map| {
+                    map.opened = *to;
+                    map.nodes
+                });
+                for index in *from..*to {
+                    let scope = path::item_scope(path, index);
+                    self.open_scope(&scope, nodes);
+                    ready.iter().for_each(|node| self.make_ready(&path::join(&scope, node)));
+                }
+                self.look_for_room(path);
+            }
+            Fact::ItemSucceeded { scope, output } => {
+                self.close_item(scope, |map, index| {
+                    if let Some(result) = map.results.get_mut(index) {
+                        *result = output.clone();
+                    }
+                });
+            }
+            Fact::ItemFailed { scope, error } => {
+                self.close_item(scope, |map, _| {
+                    map.failure_count += 1;
+                    if map.failures.len() < FAILURES_KEPT_MAX {
+                        map.failures.push(error.clone());
+                    }
+                });
+            }
+            Fact::ItemCancelled { scope } => self.close_item(scope, |_, _| {}),
+            Fact::Stopping { at: place, cause, keep } => self.stop(place, cause, keep),
+            Fact::Stopped { at: place } => {
+                self.todo.stopping.remove(place.as_str());
+            }
+            Fact::RunSucceeded { output } => {
+                self.output = Some(output.clone());
+                self.finish(RunStatus::Succeeded, None, at);
+            }
+            Fact::RunFailed { error } => {
+                self.error = Some(error.clone());
+                self.finish(RunStatus::Failed, None, at);
+            }
+            Fact::RunCancelled { reason } => {
+                self.finish(RunStatus::Cancelled, reason.clone(), at);
+            }
+        }
+        self.derive_status();
+    }
+
+    fn open_scope(&mut self, scope: &str, nodes: u32) {
+        self.counts.add(StepStatus::Pending, nodes);
+        self.scopes.insert(Arc::from(scope), Scope { nodes, ..Scope::default() });
+    }
+
+    /// The step at `path`, which comes up now if it has not before.
+    fn touch(&mut self, path: &str) -> &mut Step {
+        if !self.steps.contains_key(path) {
+            self.steps.insert(Arc::from(path), Step::new(self.next_ordinal));
+            self.next_ordinal += 1;
+        }
+        self.steps.get_mut(path).expect("it was inserted if it was missing")
+    }
+
+    fn make_ready(&mut self, path: &str) {
+        let step = self.touch(path);
+        step.is_decided = true;
+        let ordinal = step.ordinal;
+        self.todo.ready.insert(ordinal, Arc::from(path));
+    }
+
+    fn set_status(&mut self, path: &str, status: StepStatus, reason: Option<&str>) {
+        let step = self.touch(path);
+        let (before, ordinal) = (step.status, step.ordinal);
+        step.status = status;
+        step.reason = reason.map(Arc::from);
+        step.is_decided = true;
+        self.counts.shift(before, status);
+        if before == StepStatus::Pending {
+            self.todo.ready.remove(&ordinal);
+            self.todo.dead.remove(&ordinal);
+        }
+    }
+
+    fn begin(&mut self, path: &str, kind: &str, status: StepStatus, at: Time) -> &mut Step {
+        self.set_status(path, status, None);
+        let step = self.touch(path);
+        step.kind = Arc::from(kind);
+        step.queued_at = Some(at);
+        step
+    }
+
+    fn activate(&mut self, path: &str) {
+        self.active.insert(Arc::from(path));
+    }
+
+    fn back_off(&mut self, path: &str, reason: &str, until: Time) {
+        self.set_status(path, StepStatus::BackingOff, Some(reason));
+        self.touch(path).until = Some(until);
+        self.waits.retry += 1;
+    }
+
+    /// A step is over, whichever way.
+    fn settle(&mut self, path: &str, kind: Option<&str>, status: StepStatus, at: Time) {
+        self.leave_wait(path);
+        self.set_status(path, status, None);
+        let step = self.touch(path);
+        if let Some(kind) = kind {
+            step.kind = Arc::from(kind);
+            step.queued_at.get_or_insert(at);
+        }
+        step.finished_at = Some(at);
+        step.until = None;
+        step.input = None;
+        step.secrets = Vec::new();
+        step.map = None;
+        self.active.remove(path);
+        self.todo.opening.remove(path);
+        self.todo.filled.remove(path);
+        self.todo.stopping.remove(path);
+        let scope_path = path::scope_of(path);
+        if let Some(scope) = self.scopes.get_mut(scope_path) {
+            scope.settled += 1;
+            if scope.settled == scope.nodes {
+                self.todo.closing.insert(Arc::from(scope_path));
+            }
+        }
+    }
+
+    fn leave_wait(&mut self, path: &str) {
+        let Some(step) = self.steps.get(path) else { return };
+        let wait = match (step.status, step.reason.as_deref()) {
+            (StepStatus::BackingOff, _) => &mut self.waits.retry,
+            (StepStatus::Waiting, Some(reason::OUTCOME_UNKNOWN)) => &mut self.waits.unknown,
+            (StepStatus::Waiting, _) => &mut self.waits.timer,
+            _ => return,
+        };
+        *wait = wait.saturating_sub(1);
+    }
+
+    fn decide_edges(&mut self, source: &str, edges: &[EdgeDecision]) {
+        let scope = path::scope_of(source).to_owned();
+        let source_id: Arc<str> = Arc::from(path::node_of(source));
+        for edge in edges {
+            let target_path = path::join(&scope, &edge.to);
+            let target = self.touch(&target_path);
+            target.edges_known += 1;
+            if edge.taken {
+                target.edges_taken += 1;
+                target.via.push(source_id.clone());
+            }
+            if edge.then == Then::Wait || target.is_decided {
+                continue;
+            }
+            target.is_decided = true;
+            let ordinal = target.ordinal;
+            let list =
+                if edge.then == Then::Run { &mut self.todo.ready } else { &mut self.todo.dead };
+            list.insert(ordinal, Arc::from(target_path));
+        }
+    }
+
+    fn record_failure(&mut self, path: &str, error: &Failure) {
+        if let Some(scope) = self.scopes.get_mut(path::scope_of(path)) {
+            scope.failure_count += 1;
+            if scope.failures.len() < FAILURES_KEPT_MAX {
+                scope.failures.push(error.clone().of_step(path));
+            }
+        }
+    }
+
+    fn map_of(&mut self, path: &str) -> Option<&mut MapState> {
+        self.steps.get_mut(path)?.map.as_deref_mut()
+    }
+
+    /// Notes whether the block can open further items, or has none left.
+    fn look_for_room(&mut self, path: &str) {
+        let Some(map) = self.map_of(path) else { return };
+        let (room, settled, count) = (map.room(), map.settled as usize, map.items.len());
+        if room > 0 {
+            self.todo.opening.insert(Arc::from(path));
+        } else {
+            self.todo.opening.remove(path);
+        }
+        if settled == count {
+            self.todo.filled.insert(Arc::from(path));
+        }
+    }
+
+    /// An item is over. Its steps can no longer be named by anybody, so they leave memory.
+    fn close_item(&mut self, scope: &str, record: impl FnOnce(&mut MapState, usize)) {
+        let Some((block, index)) = path::block_of(scope) else { return };
+        // `/` follows `.`, so this bounds everything inside.
+        let (first, behind) = (format!("{scope}."), format!("{scope}/"));
+        let inside = (Bound::Included(first.as_str()), Bound::Excluded(behind.as_str()));
+        let gone: Vec<Arc<str>> =
+            self.steps.range::<str, _>(inside).map(|(path, _)| path.clone()).collect();
+        for path in gone {
+            self.steps.remove(&path);
+        }
+        self.scopes.remove(scope);
+        self.todo.closing.remove(scope);
+        self.todo.stopping.remove(scope);
+        let block = block.to_owned();
+        if let Some(map) = self.map_of(&block) {
+            map.settled += 1;
+            record(map, index as usize);
+        }
+        self.look_for_room(&block);
+    }
+
+    fn stop(&mut self, place: &str, cause: &Cause, keep: &[String]) {
+        let stop = Some(Box::new(Stop { cause: cause.clone(), keep: keep.to_vec() }));
+        if let Some(scope) = self.scopes.get_mut(place) {
+            scope.stopping = stop;
+        } else if let Some(map) = self.map_of(place) {
+            map.stopping = stop;
+            self.todo.opening.remove(place);
+        }
+        self.todo.stopping.insert(Arc::from(place));
+    }
+
+    fn finish(&mut self, status: RunStatus, reason: Option<String>, at: Time) {
+        self.status = status;
+        self.reason = reason;
+        self.finished_at = Some(at);
+        self.scopes.clear();
+        self.active.clear();
+        self.waits = Waits::default();
+        self.todo = Todo::default();
+    }
+
+    fn derive_status(&mut self) {
+        if self.status.is_terminal() || self.status == RunStatus::Queued {
+            return;
+        }
+        let waits = &self.waits;
+        let waiting = (waits.timer + waits.retry + waits.unknown) as usize;
+        let only_waits = waiting > 0 && waiting == self.active.len();
+        let (status, reason) = if only_waits && self.todo == Todo::default() {
+            let reason = match waits {
+                Waits { unknown: 1.., .. } => reason::OUTCOME_UNKNOWN,
+                Waits { retry: 1.., .. } => reason::RETRY,
+                _ => reason::TIMER,
+            };
+            (RunStatus::Waiting, Some(reason))
+        } else {
+            let stop = self.scopes.get("").and_then(|scope| scope.stopping.as_ref());
+            let reason = stop.map(|stop| match stop.cause {
+                Cause::Cancelled(_) => reason::CANCELLING,
+                Cause::Failed(_) => reason::FAILING,
+            });
+            (RunStatus::Running, reason)
+        };
+        self.status = status;
+        if self.reason.as_deref() != reason {
+            self.reason = reason.map(str::to_owned);
+        }
+    }
+}

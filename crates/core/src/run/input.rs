@@ -1,0 +1,119 @@
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::RunStatus;
+use crate::failure::Failure;
+use crate::schema::Violation;
+use crate::time::Time;
+
+/// Something a run has to take a stand on, with the time and the chance that the core does not have.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// The time.
+    pub now: Time,
+    /// A number drawn from 0 up to 1, for jitter.
+    pub dice: f64,
+    /// What it is about.
+    pub what: What,
+}
+
+/// What an input is about.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// Nothing in particular: take the next step that follows from the state.
+    Advance,
+    /// An attempt has begun.
+    AttemptStarted {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// An attempt has ended.
+    AttemptEnded {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// When it began.
+        started_at: Time,
+        /// The output, or why there is none.
+        result: Result<Arc<Value>, AttemptError>,
+    },
+    /// An attempt was lost with the process that made it.
+    AttemptLost {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// The time a step waits for has come.
+    TimerFired {
+        /// The step.
+        path: String,
+    },
+    /// Somebody wants the run to stop.
+    Cancel {
+        /// Why, in their words.
+        reason: Option<String>,
+    },
+    /// The run has crossed a limit.
+    Abort {
+        /// Which.
+        error: Failure,
+    },
+}
+
+/// Why an attempt has no output, and whether another one makes sense.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AttemptError {
+    /// Why.
+    pub failure: Failure,
+    /// Whether the kind itself calls it final: then `retry` is not asked.
+    pub is_final: bool,
+}
+
+/// Why an input changes nothing. No event follows and nothing is written.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refused {
+    /// The run is over.
+    #[error("the run is already {0}")]
+    Finished(RunStatus),
+    /// There is no such step.
+    #[error("there is no step `{0}`")]
+    NoSuchStep(String),
+    /// The attempt is not the one under way: it came late, or twice.
+    #[error("attempt {attempt} of `{path}` is not under way")]
+    Stale {
+        /// The step.
+        path: String,
+        /// The attempt that was meant.
+        attempt: u32,
+    },
+    /// The step does not wait for a time.
+    #[error("`{0}` does not wait for a time")]
+    NotWaiting(String),
+    /// The time has not come.
+    #[error("`{path}` waits until {until}")]
+    TooEarly {
+        /// The step.
+        path: String,
+        /// Until when.
+        until: Time,
+    },
+    /// The run is being cancelled already.
+    #[error("the run is being cancelled already")]
+    AlreadyStopping,
+    /// The input does not fit the definition's schema.
+    #[error("the input does not fit the workflow's schema")]
+    BadInput(Vec<Violation>),
+    /// The input is too large.
+    #[error("the input has {size} bytes, but may have at most {max}")]
+    InputTooLarge {
+        /// Its size.
+        size: usize,
+        /// The limit.
+        max: usize,
+    },
+}

@@ -1,0 +1,67 @@
+use super::event::Fact;
+use super::{RunState, StepStatus};
+use crate::time::Time;
+
+/// An order that follows from what has happened.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effect {
+    /// Make an attempt.
+    MakeAttempt {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// Stop whatever is being done for a step.
+    StopAttempt {
+        /// The step.
+        path: String,
+    },
+    /// Come back at a time.
+    SetTimer {
+        /// The step.
+        path: String,
+        /// When.
+        due: Time,
+    },
+}
+
+impl Effect {
+    /// The order that follows from an event as it happens, if one does.
+    pub fn of(fact: &Fact) -> Option<Effect> {
+        match fact {
+            Fact::StepQueued { path, .. } => {
+                Some(Effect::MakeAttempt { path: path.clone(), attempt: 1 })
+            }
+            Fact::AttemptQueued { path, attempt } => {
+                Some(Effect::MakeAttempt { path: path.clone(), attempt: *attempt })
+            }
+            Fact::AttemptFailed { path, retry_at, .. }
+            | Fact::AttemptInterrupted { path, retry_at, .. } => {
+                Some(Effect::SetTimer { path: path.clone(), due: *retry_at })
+            }
+            Fact::StepWaiting { path, until, .. } => {
+                Some(Effect::SetTimer { path: path.clone(), due: *until })
+            }
+            Fact::StepCancelled { path, .. } => Some(Effect::StopAttempt { path: path.clone() }),
+            _ => None,
+        }
+    }
+}
+
+impl RunState {
+    /// Orders that are still owed: attempts that have not ended, timers that have not fired. Costs
+    /// as much as there are of them.
+    pub fn outstanding(&self) -> impl Iterator<Item = Effect> {
+        self.active.iter().filter_map(|path| {
+            let step = self.steps.get(path)?;
+            let path = path.to_string();
+            match step.status {
+                StepStatus::Queued | StepStatus::Running => {
+                    Some(Effect::MakeAttempt { path, attempt: step.attempt })
+                }
+                _ => step.until.map(|due| Effect::SetTimer { path, due }),
+            }
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! Addresses of steps. `fetch` is a node of the definition, `each[3].fetch` the node `fetch` in the
+//! body of `each`, in the life of its fourth item. The part before the last dot is the *scope*: the
+//! empty path for the run itself, `each[3]` for an item.
+
+/// The scope a step lives in.
+pub fn scope_of(step: &str) -> &str {
+    step.rfind('.').map_or("", |dot| &step[..dot])
+}
+
+/// The id of the node a step is a life of.
+pub fn node_of(step: &str) -> &str {
+    step.rfind('.').map_or(step, |dot| &step[dot + 1..])
+}
+
+/// The address of `node` in `scope`.
+pub fn join(scope: &str, node: &str) -> String {
+    if scope.is_empty() { node.to_owned() } else { format!("{scope}.{node}") }
+}
+
+/// The scope of item `index` of the block at `step`.
+pub fn item_scope(step: &str, index: u32) -> String {
+    format!("{step}[{index}]")
+}
+
+/// The block an item's scope belongs to, and the item's number; `None` for the run itself.
+pub fn block_of(scope: &str) -> Option<(&str, u32)> {
+    let inside = scope.strip_suffix(']')?;
+    let bracket = inside.rfind('[')?;
+    Some((&scope[..bracket], inside[bracket + 1..].parse().ok()?))
+}
+
+/// The scope `up` blocks further out.
+pub fn outwards(scope: &str, up: u8) -> &str {
+    (0..up).fold(scope, |scope, _| block_of(scope).map_or("", |(step, _)| scope_of(step)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_taken_apart_and_put_together() {
+        assert_eq!(scope_of("each[3].fetch"), "each[3]");
+        assert_eq!(node_of("each[3].fetch"), "fetch");
+        assert_eq!((scope_of("fetch"), node_of("fetch")), ("", "fetch"));
+        assert_eq!(join("each[3]", "fetch"), "each[3].fetch");
+        assert_eq!(join("", "fetch"), "fetch");
+        assert_eq!(item_scope("a[1].b", 2), "a[1].b[2]");
+        assert_eq!(block_of("a[1].b[2]"), Some(("a[1].b", 2)));
+        assert_eq!(block_of(""), None);
+        assert_eq!(outwards("a[1].b[2]", 1), "a[1]");
+        assert_eq!(outwards("a[1].b[2]", 2), "");
+    }
+}

@@ -1,0 +1,266 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::event::{Cause, RunCreated};
+use super::{Counts, RunStatus, StepStatus, path};
+use crate::definition::Effect;
+use crate::expr::SecretSlot;
+use crate::failure::Failure;
+use crate::time::Time;
+
+/// Everything a run remembers: the fold of its events.
+///
+/// What is to be done next stands in small ordered sets (`ready`, `closing`, …), so that neither
+/// deciding nor recovering looks at all steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunState {
+    /// How it came to be.
+    pub created: RunCreated,
+    /// When it was created.
+    pub created_at: Time,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why it stands there, in a word: `timer`, `retry`, `outcome_unknown`, `cancelling`, …
+    pub reason: Option<String>,
+    /// The output, once it has succeeded.
+    #[serde(with = "maybe")]
+    pub output: Option<Arc<Value>>,
+    /// The error, once it has failed.
+    pub error: Option<Failure>,
+    /// When it began.
+    pub started_at: Option<Time>,
+    /// When it ended.
+    pub finished_at: Option<Time>,
+    /// How many steps stand where.
+    pub counts: Counts,
+    pub(super) steps: BTreeMap<Arc<str>, Step>,
+    pub(super) scopes: BTreeMap<Arc<str>, Scope>,
+    /// Steps in mid-life that are no blocks, in the order of their paths.
+    pub(super) active: BTreeSet<Arc<str>>,
+    pub(super) waits: Waits,
+    pub(super) todo: Todo,
+    pub(super) next_ordinal: u32,
+}
+
+/// One step of a run, while the run is going.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its place in the order in which the steps of the run came up, from 0.
+    pub ordinal: u32,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// The kind of its node. Empty before its turn has come.
+    pub kind: Arc<str>,
+    /// The current or last attempt; 0 before the first.
+    pub attempt: u32,
+    /// Why it stands where it stands, in a word.
+    pub reason: Option<Arc<str>>,
+    /// The rendered config, for attempts still to be made.
+    #[serde(with = "maybe")]
+    pub input: Option<Arc<Value>>,
+    /// Where secrets go in it.
+    pub secrets: Vec<SecretSlot>,
+    /// The output, once it has succeeded.
+    #[serde(with = "maybe")]
+    pub output: Option<Arc<Value>>,
+    /// Why it failed, or why its last attempt did.
+    pub error: Option<Box<Failure>>,
+    /// What repeating an attempt would do to the world.
+    pub effect: Effect,
+    /// When its turn came.
+    pub queued_at: Option<Time>,
+    /// When its first attempt began.
+    pub started_at: Option<Time>,
+    /// When it ended.
+    pub finished_at: Option<Time>,
+    /// Until when it waits.
+    pub until: Option<Time>,
+    /// Attempts lost to crashes. They do not count against `max_attempts`.
+    pub interruptions: u32,
+    pub(super) edges_known: u32,
+    pub(super) edges_taken: u32,
+    /// Whether its turn has come or never will.
+    pub(super) is_decided: bool,
+    /// The nodes whose edges led here.
+    pub(super) via: Vec<Arc<str>>,
+    pub(super) map: Option<Box<MapState>>,
+}
+
+/// A graph in progress: the run's own, or that of an item.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Scope {
+    pub(super) nodes: u32,
+    pub(super) settled: u32,
+    /// Failures nothing in the definition provides for. Only the first ones are kept.
+    pub(super) failures: Vec<Failure>,
+    pub(super) failure_count: u32,
+    pub(super) stopping: Option<Box<Stop>>,
+}
+
+/// Why a scope or block is being stopped, and what may still run in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Stop {
+    pub(super) cause: Cause,
+    pub(super) keep: Vec<String>,
+}
+
+/// A `map` in progress.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct MapState {
+    pub(super) items: Arc<Vec<Value>>,
+    pub(super) concurrency: Option<u32>,
+    pub(super) nodes: u32,
+    pub(super) opened: u32,
+    pub(super) settled: u32,
+    /// By item; null for items that have none yet.
+    pub(super) results: Vec<Arc<Value>>,
+    pub(super) failures: Vec<Failure>,
+    pub(super) failure_count: u32,
+    pub(super) stopping: Option<Box<Stop>>,
+}
+
+/// How many steps wait for what.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Waits {
+    pub(super) timer: u32,
+    pub(super) retry: u32,
+    pub(super) unknown: u32,
+}
+
+/// What is to be decided next.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Todo {
+    /// Steps whose turn has come, by ordinal.
+    pub(super) ready: BTreeMap<u32, Arc<str>>,
+    /// Steps that will never run, by ordinal.
+    pub(super) dead: BTreeMap<u32, Arc<str>>,
+    /// Blocks that may open further items.
+    pub(super) opening: BTreeSet<Arc<str>>,
+    /// Scopes all of whose steps are over.
+    pub(super) closing: BTreeSet<Arc<str>>,
+    /// Blocks all of whose items are over.
+    pub(super) filled: BTreeSet<Arc<str>>,
+    /// Places where everything is still to be told to end.
+    pub(super) stopping: BTreeSet<Arc<str>>,
+}
+
+/// An output that may be null is not the same as no output: one is written as `[null]`, the other
+/// as `[]`.
+mod maybe {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use serde_json::Value;
+
+    pub(super) fn serialize<S: Serializer>(
+        value: &Option<Arc<Value>>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        value.as_slice().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Arc<Value>>, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.pop())
+    }
+}
+
+/// Failures kept of a scope or block. The rest are counted.
+pub(super) const FAILURES_KEPT_MAX: usize = 100;
+
+impl RunState {
+    /// The step at `path`, if its turn has come up and its item is not over.
+    pub fn step(&self, path: &str) -> Option<&Step> {
+        self.steps.get(path)
+    }
+
+    /// All steps in memory, by path. Those of items that are over have been let go.
+    pub fn steps(&self) -> impl Iterator<Item = (&str, &Step)> {
+        self.steps.iter().map(|(path, step)| (&**path, step))
+    }
+
+    /// The input.
+    pub fn input(&self) -> &Arc<Value> {
+        &self.created.input
+    }
+
+    /// Whether there is nothing to do before a time or a decision: the run may leave memory.
+    pub fn is_parked(&self) -> bool {
+        self.status == RunStatus::Waiting && self.todo == Todo::default()
+    }
+
+    /// The earliest time a step waits for.
+    pub fn next_due(&self) -> Option<Time> {
+        self.active.iter().filter_map(|path| self.steps.get(path)?.until).min()
+    }
+
+    /// Item `index` of the block at `step`.
+    pub(super) fn item(&self, step: &str, index: u32) -> Option<&Value> {
+        let map = self.steps.get(step)?.map.as_ref()?;
+        map.items.get(index as usize)
+    }
+
+    /// What the graph of `scope` was started with.
+    pub(super) fn scope_input(&self, scope: &str) -> Arc<Value> {
+        match path::block_of(scope) {
+            None => self.created.input.clone(),
+            Some((step, index)) => Arc::new(self.item(step, index).cloned().unwrap_or(Value::Null)),
+        }
+    }
+
+    /// The outputs of the nodes whose edges led to the step.
+    pub(super) fn upstream(&self, step_path: &str) -> Vec<(String, Arc<Value>)> {
+        let scope = path::scope_of(step_path);
+        let Some(step) = self.steps.get(step_path) else { return Vec::new() };
+        step.via
+            .iter()
+            .filter_map(|id| {
+                let source = self.steps.get(path::join(scope, id).as_str())?;
+                Some((id.to_string(), source.output.clone()?))
+            })
+            .collect()
+    }
+}
+
+impl Step {
+    pub(super) fn new(ordinal: u32) -> Step {
+        Step {
+            ordinal,
+            status: StepStatus::Pending,
+            kind: Arc::from(""),
+            attempt: 0,
+            reason: None,
+            input: None,
+            secrets: Vec::new(),
+            output: None,
+            error: None,
+            effect: Effect::Safe,
+            queued_at: None,
+            started_at: None,
+            finished_at: None,
+            until: None,
+            interruptions: 0,
+            edges_known: 0,
+            edges_taken: 0,
+            is_decided: false,
+            via: Vec::new(),
+            map: None,
+        }
+    }
+}
+
+impl MapState {
+    /// How many further items may begin now.
+    pub(super) fn room(&self) -> u32 {
+        if self.stopping.is_some() {
+            return 0;
+        }
+        let left = u32::try_from(self.items.len()).unwrap_or(u32::MAX) - self.opened;
+        let running = self.opened - self.settled;
+        left.min(self.concurrency.map_or(u32::MAX, |most| most.saturating_sub(running)))
+    }
+}

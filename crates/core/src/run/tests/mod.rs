@@ -1,0 +1,8 @@
+//! Tables and laws of a run.
+
+mod blocks;
+mod failures;
+mod graphs;
+mod harness;
+mod laws;
+mod table;
