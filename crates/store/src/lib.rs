@@ -1,1 +1,28 @@
+//! What Windlass keeps: journals, the rows that list them, timers, definitions, logs.
+//!
+//! [`Store`] is a list of business verbs with one promise each; [`MemoryStore`] is the reference
+//! model, [`SqliteOptions::open`] the embedded database. One conformance suite holds both to the promises,
+//! and a differential test drives the same random operations through both.
+//!
+//! Every method blocks. The engine calls `commit` from one thread of its own and reads from a pool
+//! of threads; the simulation calls everything from one.
+//!
+//! Not here: when something is committed and what follows from it (`windlass-engine`).
 
+#![warn(missing_docs)]
+
+mod error;
+mod memory;
+mod rows;
+mod sql;
+mod sqlite;
+mod store;
+pub mod text;
+mod write;
+
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use rows::*;
+pub use sqlite::SqliteOptions;
+pub use store::Store;
+pub use write::*;

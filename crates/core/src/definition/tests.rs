@@ -11,7 +11,9 @@ fn found(text: &str) -> Vec<String> {
         .findings
         .iter()
         .map(|one| {
-            let at = |number: Option<u32>| number.map_or("-".into(), |number| number.to_string());
+            let at = |number: Option<u32>| {
+                number.map_or_else(|| "-".into(), |number| number.to_string())
+            };
             format!("{} {}:{} {}", one.code, at(one.line), at(one.column), one.path)
         })
         .collect()

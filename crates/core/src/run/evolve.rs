@@ -125,7 +125,7 @@ impl RunState {
                 step.attempt = *attempt;
                 step.output = Some(output.clone());
                 step.error = None;
-                step.started_at.get_or_insert(started_at.unwrap_or(at));
+                step.started_at = step.started_at.or(*started_at).or(Some(at));
                 self.decide_edges(path, edges);
             }
             Fact::StepFailed { path, kind, attempt, started_at, error, edges, handled } => {
@@ -133,7 +133,7 @@ impl RunState {
                 let step = self.touch(path);
                 step.attempt = *attempt;
                 step.error = Some(Box::new(error.clone()));
-                step.started_at.get_or_insert(started_at.unwrap_or(at));
+                step.started_at = step.started_at.or(*started_at).or(Some(at));
                 if !handled {
                     self.record_failure(path, error);
                 }
@@ -153,13 +153,14 @@ impl RunState {
                 let step = self.begin(path, kind, StepStatus::Running, at);
                 step.attempt = 1;
                 step.started_at = Some(at);
+                let none_yet = Arc::new(Value::Null);
                 step.map = Some(Box::new(MapState {
                     items: items.clone(),
                     concurrency: *concurrency,
                     nodes: *nodes,
                     opened: 0,
                     settled: 0,
-                    results: vec![Arc::new(Value::Null); items.len()],
+                    results: items.iter().map(|_| none_yet.clone()).collect(),
                     failures: Vec::new(),
                     failure_count: 0,
                     stopping: None,

@@ -1,0 +1,200 @@
+use uuid::Uuid;
+use windlass_core::Time;
+use windlass_core::run::RunStatus;
+
+use super::Data;
+use crate::rows::{
+    DefinitionRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, StepRow, TimerRow, WorkflowRow,
+};
+
+impl Data {
+    pub(super) fn by_name<'a>(&'a self, project: &'a str, name: &str) -> Option<&'a WorkflowRow> {
+        self.live_workflows(project).find(|workflow| workflow.name == name)
+    }
+
+    pub(super) fn find_workflow<'a>(
+        &'a self,
+        project: &'a str,
+        word: &str,
+    ) -> Option<&'a WorkflowRow> {
+        let id = Uuid::parse_str(word).ok();
+        self.live_workflows(project)
+            .find(|workflow| Some(workflow.workflow_id) == id)
+            .or_else(|| self.by_name(project, word))
+    }
+
+    pub(super) fn list_workflows(
+        &self,
+        project: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Page<WorkflowRow> {
+        let mut found: Vec<WorkflowRow> = self
+            .live_workflows(project)
+            .filter(|workflow| workflow.name.as_str() > after.unwrap_or(""))
+            .cloned()
+            .collect();
+        found.sort_by(|a, b| a.name.cmp(&b.name));
+        page(found, limit)
+    }
+
+    fn live_workflows<'a>(&'a self, project: &'a str) -> impl Iterator<Item = &'a WorkflowRow> {
+        self.workflows
+            .values()
+            .filter(move |(workflow, deleted)| workflow.project == project && deleted.is_none())
+            .map(|(workflow, _)| workflow)
+    }
+
+    pub(super) fn list_versions(
+        &self,
+        workflow_id: Uuid,
+        before: Option<u32>,
+        limit: usize,
+    ) -> Page<DefinitionRow> {
+        let mut found: Vec<DefinitionRow> = self
+            .definitions
+            .values()
+            .filter(|row| row.workflow_id == workflow_id)
+            .filter(|row| before.is_none_or(|before| row.version < before))
+            .cloned()
+            .collect();
+        found.sort_by_key(|row| std::cmp::Reverse(row.version));
+        page(found, limit)
+    }
+
+    pub(super) fn by_external_id(&self, project: &str, external_id: &str) -> Option<&RunRow> {
+        self.runs
+            .values()
+            .map(|run| &run.row)
+            .find(|row| row.project == project && row.external_id.as_deref() == Some(external_id))
+    }
+
+    pub(super) fn find_run(&self, project: &str, word: &str) -> Option<&RunRow> {
+        let by_id = Uuid::parse_str(word).ok().and_then(|id| self.runs.get(&id));
+        by_id
+            .map(|run| &run.row)
+            .filter(|row| row.project == project)
+            .or_else(|| self.by_external_id(project, word))
+    }
+
+    pub(super) fn list_runs(
+        &self,
+        project: &str,
+        filter: &RunFilter,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Page<RunRow> {
+        let found = self
+            .runs
+            .values()
+            .rev()
+            .map(|run| &run.row)
+            .filter(|row| row.project == project && before.is_none_or(|before| row.run_id < before))
+            .filter(|row| shows(filter, row))
+            .take(limit.saturating_add(1))
+            .cloned();
+        page(found.collect(), limit)
+    }
+
+    pub(super) fn orphans(&self, epoch: i64, after: Option<Uuid>, limit: usize) -> Vec<Uuid> {
+        let open = |status| matches!(status, RunStatus::Queued | RunStatus::Running);
+        self.runs
+            .values()
+            .map(|run| &run.row)
+            .filter(|row| open(row.status) && row.owner < epoch)
+            .map(|row| row.run_id)
+            .filter(|run_id| after.is_none_or(|after| *run_id > after))
+            .take(limit)
+            .collect()
+    }
+
+    pub(super) fn due_timers(&self, until: Time, limit: usize) -> Vec<TimerRow> {
+        let mut due: Vec<TimerRow> = self
+            .runs
+            .iter()
+            .flat_map(|(run_id, run)| {
+                run.timers.iter().map(|(path, due_at)| TimerRow {
+                    due_at: *due_at,
+                    run_id: *run_id,
+                    path: path.clone(),
+                })
+            })
+            .filter(|timer| timer.due_at <= until)
+            .collect();
+        due.sort();
+        due.truncate(limit);
+        due
+    }
+
+    pub(super) fn list_steps(
+        &self,
+        run_id: Uuid,
+        after: Option<u32>,
+        limit: usize,
+    ) -> Page<StepRow> {
+        let steps = self.runs.get(&run_id).into_iter().flat_map(|run| run.steps.values());
+        let behind = steps.filter(|step| after.is_none_or(|after| step.ordinal > after));
+        page(behind.take(limit.saturating_add(1)).cloned().collect(), limit)
+    }
+
+    /// The texts are as long as in a database, but they are not cut into chunks: the page may end
+    /// at another event. Only that it ends, and goes on from there, is promised.
+    pub(super) fn list_events(
+        &self,
+        run_id: Uuid,
+        after: u64,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Page<NumberedEvent> {
+        let mut page = Page { items: Vec::new(), has_more: false };
+        let mut bytes = 0;
+        let events = self.runs.get(&run_id).into_iter().flat_map(|run| &run.events);
+        for event in events.filter(|event| event.seq > after) {
+            if page.items.len() >= limit || bytes >= bytes_max {
+                page.has_more = true;
+                break;
+            }
+            bytes += serde_json::to_string(&event.event).map_or(0, |text| text.len());
+            page.items.push(event.clone());
+        }
+        page
+    }
+
+    pub(super) fn list_logs(
+        &self,
+        run_id: Uuid,
+        after: u64,
+        path: Option<&str>,
+        limit: usize,
+    ) -> Page<LogRow> {
+        let logs = self.runs.get(&run_id).into_iter().flat_map(|run| &run.logs);
+        let wanted =
+            logs.filter(|log| log.log_seq > after && path.is_none_or(|path| log.path == path));
+        page(wanted.take(limit.saturating_add(1)).cloned().collect(), limit)
+    }
+}
+
+fn shows(filter: &RunFilter, row: &RunRow) -> bool {
+    let has_text = |text: &str| {
+        let text = text.to_ascii_lowercase();
+        let error = row.error.as_ref().map(serde_json::to_string);
+        let error = error.and_then(Result::ok).unwrap_or_default();
+        let id = row.run_id.to_string();
+        let external_id = row.external_id.as_deref().unwrap_or("");
+        [row.workflow.as_str(), &id, external_id, &error]
+            .iter()
+            .any(|place| place.to_ascii_lowercase().contains(&text))
+    };
+    (filter.statuses.is_empty() || filter.statuses.contains(&row.status))
+        && filter.workflow_id.is_none_or(|id| row.workflow_id == id)
+        && filter.labels.iter().all(|(key, value)| row.labels.get(key) == Some(value))
+        && filter.created_after.is_none_or(|after| row.created_at >= after)
+        && filter.created_before.is_none_or(|before| row.created_at < before)
+        && filter.text.as_deref().is_none_or(has_text)
+}
+
+fn page<T>(mut items: Vec<T>, limit: usize) -> Page<T> {
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    Page { items, has_more }
+}

@@ -1,0 +1,217 @@
+//! The reference model: what a store means, in plain maps under one lock.
+//!
+//! It is what the SQL stores are compared with, what the simulation runs on, and where
+//! `windlass run` keeps a run that nobody asked to keep. Nothing in it outlives the process.
+
+mod lists;
+mod write;
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+use uuid::Uuid;
+use windlass_core::Time;
+
+use crate::error::StoreError;
+use crate::rows::{
+    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, Snapshot, StepRow,
+    StoredRun, TimerRow, WorkflowRow,
+};
+use crate::store::Store;
+use crate::write::{Conflict, Deploy, Deployed, RunWrite};
+
+/// A store in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    data: Mutex<Data>,
+}
+
+#[derive(Debug, Default)]
+struct Data {
+    epoch: i64,
+    /// With the time of deletion.
+    workflows: BTreeMap<Uuid, (WorkflowRow, Option<Time>)>,
+    definitions: BTreeMap<Uuid, DefinitionRow>,
+    runs: BTreeMap<Uuid, Run>,
+    /// By project, route and key, with the time of use.
+    keys: BTreeMap<(String, String, String), (KeyRow, Time)>,
+}
+
+#[derive(Debug)]
+struct Run {
+    row: RunRow,
+    events: Vec<NumberedEvent>,
+    steps: BTreeMap<u32, StepRow>,
+    timers: BTreeMap<String, Time>,
+    snapshot: Option<Snapshot>,
+    logs: Vec<LogRow>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> MemoryStore {
+        MemoryStore::default()
+    }
+}
+
+impl Store for MemoryStore {
+    fn take_over(&self, _boot_id: &str, _now: Time) -> Result<i64, StoreError> {
+        let mut data = self.data.lock();
+        data.epoch += 1;
+        Ok(data.epoch)
+    }
+
+    fn commit(&self, epoch: i64, group: &[RunWrite]) -> Result<Vec<(usize, Conflict)>, StoreError> {
+        let mut data = self.data.lock();
+        if epoch < data.epoch {
+            return Err(StoreError::Fenced);
+        }
+        let mut conflicts = Vec::new();
+        for (place, run) in group.iter().enumerate() {
+            if let Some(conflict) = data.write_run(epoch, run)? {
+                conflicts.push((place, conflict));
+            }
+        }
+        Ok(conflicts)
+    }
+
+    fn load_run(&self, run_id: Uuid, state_version: u32) -> Result<Option<StoredRun>, StoreError> {
+        let data = self.data.lock();
+        Ok(data.runs.get(&run_id).map(|run| {
+            let snapshot =
+                run.snapshot.clone().filter(|snapshot| snapshot.version == state_version);
+            let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
+            let events = run.events.iter().filter(|event| event.seq > after).cloned().collect();
+            StoredRun { row: run.row.clone(), snapshot, events }
+        }))
+    }
+
+    fn orphans(
+        &self,
+        epoch: i64,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        Ok(self.data.lock().orphans(epoch, after, limit))
+    }
+
+    fn due_timers(&self, until: Time, limit: usize) -> Result<Vec<TimerRow>, StoreError> {
+        Ok(self.data.lock().due_timers(until, limit))
+    }
+
+    fn deploy(&self, deploy: &Deploy) -> Result<Deployed, StoreError> {
+        Ok(self.data.lock().deploy(deploy))
+    }
+
+    fn delete_workflow(
+        &self,
+        workflow_id: Uuid,
+        expected_version: Option<u32>,
+        now: Time,
+    ) -> Result<Option<u32>, StoreError> {
+        let mut data = self.data.lock();
+        let Some((workflow, deleted_at)) = data.workflows.get_mut(&workflow_id) else {
+            return Ok(None);
+        };
+        if deleted_at.is_some() {
+            return Ok(None);
+        }
+        if expected_version.is_none_or(|expected| expected == workflow.version) {
+            *deleted_at = Some(now);
+        }
+        Ok(Some(workflow.version))
+    }
+
+    fn workflow(&self, project: &str, word: &str) -> Result<Option<WorkflowRow>, StoreError> {
+        Ok(self.data.lock().find_workflow(project, word).cloned())
+    }
+
+    fn workflows(
+        &self,
+        project: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<WorkflowRow>, StoreError> {
+        Ok(self.data.lock().list_workflows(project, after, limit))
+    }
+
+    fn versions(
+        &self,
+        workflow_id: Uuid,
+        before: Option<u32>,
+        limit: usize,
+    ) -> Result<Page<DefinitionRow>, StoreError> {
+        Ok(self.data.lock().list_versions(workflow_id, before, limit))
+    }
+
+    fn definition(&self, definition_id: Uuid) -> Result<Option<DefinitionRow>, StoreError> {
+        Ok(self.data.lock().definitions.get(&definition_id).cloned())
+    }
+
+    fn run(&self, project: &str, word: &str) -> Result<Option<RunRow>, StoreError> {
+        Ok(self.data.lock().find_run(project, word).cloned())
+    }
+
+    fn runs(
+        &self,
+        project: &str,
+        filter: &RunFilter,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<RunRow>, StoreError> {
+        Ok(self.data.lock().list_runs(project, filter, before, limit))
+    }
+
+    fn steps(
+        &self,
+        run_id: Uuid,
+        after: Option<u32>,
+        limit: usize,
+    ) -> Result<Page<StepRow>, StoreError> {
+        Ok(self.data.lock().list_steps(run_id, after, limit))
+    }
+
+    fn events(
+        &self,
+        run_id: Uuid,
+        after: u64,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<Page<NumberedEvent>, StoreError> {
+        Ok(self.data.lock().list_events(run_id, after, limit, bytes_max))
+    }
+
+    fn events_at(&self, run_id: Uuid, seqs: &[u64]) -> Result<Vec<NumberedEvent>, StoreError> {
+        let data = self.data.lock();
+        let Some(run) = data.runs.get(&run_id) else { return Ok(Vec::new()) };
+        let at = |seq: &u64| run.events.get(usize::try_from(seq.checked_sub(1)?).ok()?).cloned();
+        Ok(seqs.iter().filter_map(at).collect())
+    }
+
+    fn logs(
+        &self,
+        run_id: Uuid,
+        after: u64,
+        path: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<LogRow>, StoreError> {
+        Ok(self.data.lock().list_logs(run_id, after, path, limit))
+    }
+
+    fn key(&self, project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
+        let place = (project.to_owned(), route.to_owned(), key.to_owned());
+        Ok(self.data.lock().keys.get(&place).map(|(row, _)| row.clone()))
+    }
+
+    fn prune_keys(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
+        Ok(self.data.lock().prune_keys(before, limit))
+    }
+
+    fn tidy(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

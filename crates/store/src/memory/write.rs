@@ -1,0 +1,184 @@
+use windlass_core::Time;
+use windlass_core::run::Event;
+
+use super::{Data, Run};
+use crate::error::StoreError;
+use crate::rows::{DefinitionRow, KeyRow, LogRow, NumberedEvent, RunRow, WorkflowRow};
+use crate::text::nul_safe;
+use crate::write::{Chunk, Conflict, Deploy, Deployed, NewRun, RunWrite};
+
+impl Data {
+    pub(super) fn write_run(
+        &mut self,
+        epoch: i64,
+        write: &RunWrite,
+    ) -> Result<Option<Conflict>, StoreError> {
+        let events = parse(&write.chunks)?;
+        if let Some(conflict) = self.conflict(write) {
+            return Ok(Some(conflict));
+        }
+        if let Some(new) = &write.create {
+            self.create_run(epoch, write, new);
+        }
+        let Some(run) = self.runs.get_mut(&write.run_id) else {
+            return Ok(Some(Conflict::Changed));
+        };
+        let standing = write.standing.clone();
+        run.row = RunRow {
+            status: standing.status,
+            reason: standing.reason,
+            error: standing.error,
+            started_at: standing.started_at,
+            finished_at: standing.finished_at,
+            last_seq: standing.last_seq,
+            last_log_seq: standing.last_log_seq,
+            counts: standing.counts,
+            owner: epoch,
+            ..run.row.clone()
+        };
+        run.events.extend(events);
+        for step in &write.steps {
+            let earlier = run.steps.get(&step.ordinal);
+            let mut step = step.clone();
+            if let Some(earlier) = earlier {
+                step.path.clone_from(&earlier.path);
+                step.input_seq = step.input_seq.or(earlier.input_seq);
+                step.end_seq = step.end_seq.or(earlier.end_seq);
+            }
+            run.steps.insert(step.ordinal, step);
+        }
+        run.timers.extend(write.timers_set.iter().cloned());
+        for path in &write.timers_cleared {
+            run.timers.remove(path);
+        }
+        if write.snapshot.is_some() || write.drop_snapshot {
+            run.snapshot.clone_from(&write.snapshot);
+        }
+        let safe = |log: &LogRow| LogRow { text: nul_safe(&log.text).into_owned(), ..log.clone() };
+        run.logs.extend(write.logs.iter().map(safe));
+        Ok(None)
+    }
+
+    fn conflict(&self, write: &RunWrite) -> Option<Conflict> {
+        let Some(new) = &write.create else {
+            let standing_at = self.runs.get(&write.run_id).map(|run| run.row.last_seq);
+            return (standing_at != Some(write.after_seq)).then_some(Conflict::Changed);
+        };
+        if let Some(key) = &new.key {
+            let place = (new.project.clone(), key.route.clone(), key.key.clone());
+            if let Some((row, _)) = self.keys.get(&place) {
+                let KeyRow { run_id, request_hash } = row.clone();
+                return Some(Conflict::KeyTaken { run_id, request_hash });
+            }
+        }
+        if let Some(external_id) = &new.external_id
+            && let Some(run) = self.by_external_id(&new.project, external_id)
+        {
+            return Some(Conflict::ExternalIdTaken { run_id: run.run_id });
+        }
+        self.runs.contains_key(&write.run_id).then_some(Conflict::Changed)
+    }
+
+    fn create_run(&mut self, epoch: i64, write: &RunWrite, new: &NewRun) {
+        let row = RunRow {
+            run_id: write.run_id,
+            project: new.project.clone(),
+            workflow_id: new.workflow_id,
+            workflow: new.workflow.clone(),
+            version: new.version,
+            definition_id: new.definition_id,
+            status: write.standing.status,
+            reason: None,
+            error: None,
+            labels: new.labels.clone(),
+            external_id: new.external_id.clone(),
+            rerun_of: new.rerun_of,
+            created_at: new.created_at,
+            started_at: None,
+            finished_at: None,
+            last_seq: 0,
+            last_log_seq: 0,
+            counts: write.standing.counts.clone(),
+            owner: epoch,
+        };
+        let run = Run {
+            row,
+            events: Vec::new(),
+            steps: Default::default(),
+            timers: Default::default(),
+            snapshot: None,
+            logs: Vec::new(),
+        };
+        self.runs.insert(write.run_id, run);
+        if let Some(key) = &new.key {
+            let place = (new.project.clone(), key.route.clone(), key.key.clone());
+            let row = KeyRow { run_id: write.run_id, request_hash: key.request_hash.clone() };
+            self.keys.insert(place, (row, new.created_at));
+        }
+    }
+
+    pub(super) fn deploy(&mut self, deploy: &Deploy) -> Deployed {
+        let current = self.by_name(&deploy.project, &deploy.name).cloned();
+        let current_version = current.as_ref().map_or(0, |current| current.version);
+        if deploy.expected_version.is_some_and(|expected| expected != current_version) {
+            return Deployed::VersionMismatch { current: current_version };
+        }
+        if let Some(current) = &current {
+            let newest = self.definitions.get(&current.definition_id);
+            if newest.is_some_and(|newest| newest.content_hash == deploy.content_hash) {
+                return Deployed::Same(current.clone());
+            }
+        }
+        let workflow = WorkflowRow {
+            workflow_id: current
+                .as_ref()
+                .map_or(deploy.new_workflow_id, |current| current.workflow_id),
+            project: deploy.project.clone(),
+            name: deploy.name.clone(),
+            version: current_version + 1,
+            definition_id: deploy.new_definition_id,
+            description: deploy.description.clone(),
+            created_at: current.as_ref().map_or(deploy.now, |current| current.created_at),
+            updated_at: deploy.now,
+        };
+        let definition = DefinitionRow {
+            definition_id: deploy.new_definition_id,
+            workflow_id: workflow.workflow_id,
+            version: workflow.version,
+            format: deploy.format.clone(),
+            source: deploy.source.clone(),
+            content_hash: deploy.content_hash.clone(),
+            created_at: deploy.now,
+        };
+        self.definitions.insert(definition.definition_id, definition);
+        self.workflows.insert(workflow.workflow_id, (workflow.clone(), None));
+        Deployed::New(workflow)
+    }
+
+    pub(super) fn prune_keys(&mut self, before: Time, limit: usize) -> usize {
+        let mut old: Vec<_> = self
+            .keys
+            .iter()
+            .filter(|(_, (_, used_at))| *used_at < before)
+            .map(|(place, (_, used_at))| (*used_at, place.clone()))
+            .collect();
+        old.sort();
+        old.truncate(limit);
+        for (_, place) in &old {
+            self.keys.remove(place);
+        }
+        old.len()
+    }
+}
+
+fn parse(chunks: &[Chunk]) -> Result<Vec<NumberedEvent>, StoreError> {
+    let mut parsed = Vec::new();
+    for chunk in chunks {
+        let events: Vec<Event> = serde_json::from_str(&chunk.body)
+            .map_err(|error| StoreError::Damaged(error.to_string()))?;
+        parsed.extend(
+            (chunk.first_seq..).zip(events).map(|(seq, event)| NumberedEvent { seq, event }),
+        );
+    }
+    Ok(parsed)
+}

@@ -1,0 +1,242 @@
+//! What can be read back.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+use windlass_core::run::{Counts, Event, RunStatus, StepStatus};
+use windlass_core::{Failure, Time};
+
+/// A page of a list, and whether there is more behind it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page<T> {
+    /// The rows, in the list's order.
+    pub items: Vec<T>,
+    /// Whether rows follow the last of them.
+    pub has_more: bool,
+}
+
+/// A workflow: a name with versions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorkflowRow {
+    /// Its id.
+    pub workflow_id: Uuid,
+    /// The project it belongs to.
+    pub project: String,
+    /// What people call it. Unique among the project's workflows that are not deleted.
+    pub name: String,
+    /// Its newest version, from 1.
+    pub version: u32,
+    /// That version's definition.
+    pub definition_id: Uuid,
+    /// What it is for.
+    pub description: Option<String>,
+    /// When its first version was deployed.
+    pub created_at: Time,
+    /// When its newest version was deployed.
+    pub updated_at: Time,
+}
+
+/// One immutable version of a workflow.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DefinitionRow {
+    /// Its id.
+    pub definition_id: Uuid,
+    /// The workflow it is a version of.
+    pub workflow_id: Uuid,
+    /// Which, from 1.
+    pub version: u32,
+    /// What it is written in: `yaml` or `json`.
+    pub format: String,
+    /// The text as it was deployed.
+    pub source: String,
+    /// A hash of what the text says. The same content has the same hash.
+    pub content_hash: String,
+    /// When it was deployed.
+    pub created_at: Time,
+}
+
+/// What lists show of a run. Input and output are in its journal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunRow {
+    /// Its id, a UUIDv7: newer runs sort behind older ones.
+    pub run_id: Uuid,
+    /// The project it belongs to.
+    pub project: String,
+    /// The workflow's id.
+    pub workflow_id: Uuid,
+    /// The workflow's name at that time.
+    pub workflow: String,
+    /// The workflow's version.
+    pub version: u32,
+    /// That version's definition.
+    pub definition_id: Uuid,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Why it stands there, in a word.
+    pub reason: Option<String>,
+    /// The error, once it has failed.
+    pub error: Option<Failure>,
+    /// Searchable keys and values.
+    pub labels: BTreeMap<String, String>,
+    /// What the caller calls it.
+    pub external_id: Option<String>,
+    /// The run it repeats.
+    pub rerun_of: Option<Uuid>,
+    /// When it was created.
+    pub created_at: Time,
+    /// When it began.
+    pub started_at: Option<Time>,
+    /// When it ended.
+    pub finished_at: Option<Time>,
+    /// The number of its last event.
+    pub last_seq: u64,
+    /// The number of its last log line; 0 if it has none.
+    pub last_log_seq: u64,
+    /// How many of its steps stand where.
+    pub counts: Counts,
+    /// The epoch of the server that wrote it last.
+    pub owner: i64,
+}
+
+/// What lists show of a step. Input, output and error are in the journal, at the places named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRow {
+    /// Its place in the order in which the run's steps came up, from 0.
+    pub ordinal: u32,
+    /// Its address in the run.
+    pub path: String,
+    /// The kind of its node.
+    pub kind: String,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// Why it stands there, in a word.
+    pub reason: Option<String>,
+    /// The current or last attempt; 0 before the first.
+    pub attempt: u32,
+    /// When its turn came.
+    pub queued_at: Option<Time>,
+    /// When its first attempt began.
+    pub started_at: Option<Time>,
+    /// When it ended.
+    pub finished_at: Option<Time>,
+    /// Until when it waits.
+    pub due_at: Option<Time>,
+    /// The number of the event that has its input.
+    pub input_seq: Option<u64>,
+    /// The number of the event that has its output or error, or its last attempt's error.
+    pub end_seq: Option<u64>,
+}
+
+/// An event with its number in the run's journal, from 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NumberedEvent {
+    /// Its number. There are no gaps.
+    pub seq: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// A line that a step has written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRow {
+    /// Its number among the run's lines, from 1.
+    pub log_seq: u64,
+    /// When it was written.
+    pub at: Time,
+    /// The step that wrote it.
+    pub path: String,
+    /// The attempt that wrote it.
+    pub attempt: u32,
+    /// Where it was written to: `stdout`, `stderr`, or `system` for a line of ours.
+    pub stream: LogStream,
+    /// The text, without the line's end.
+    pub text: String,
+}
+
+/// Where a log line was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogStream {
+    /// The step's standard output.
+    Stdout,
+    /// The step's standard error.
+    Stderr,
+    /// By Windlass itself, about the step.
+    System,
+}
+
+impl LogStream {
+    /// The word in the store and the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogStream::Stdout => "stdout",
+            LogStream::Stderr => "stderr",
+            LogStream::System => "system",
+        }
+    }
+
+    /// The stream of this word.
+    pub fn parse(word: &str) -> Option<LogStream> {
+        [LogStream::Stdout, LogStream::Stderr, LogStream::System]
+            .into_iter()
+            .find(|stream| stream.as_str() == word)
+    }
+}
+
+/// A time at which a step of a run goes on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimerRow {
+    /// When.
+    pub due_at: Time,
+    /// The run.
+    pub run_id: Uuid,
+    /// The step.
+    pub path: String,
+}
+
+/// Everything needed to bring a run back to memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredRun {
+    /// Its row.
+    pub row: RunRow,
+    /// Its folded state at some event, if there is one of a known version.
+    pub snapshot: Option<Snapshot>,
+    /// The events after that state, or all events.
+    pub events: Vec<NumberedEvent>,
+}
+
+/// A run's folded state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The number of the last event folded into it.
+    pub seq: u64,
+    /// The version of the state's shape.
+    pub version: u32,
+    /// The state, as JSON.
+    pub state: String,
+}
+
+/// Which runs a list shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RunFilter {
+    /// Only runs that stand at one of these; all if empty.
+    pub statuses: Vec<RunStatus>,
+    /// Only runs of this workflow.
+    pub workflow_id: Option<Uuid>,
+    /// Only runs that have all of these labels.
+    pub labels: Vec<(String, String)>,
+    /// Only runs created at this time or later.
+    pub created_after: Option<Time>,
+    /// Only runs created before this time.
+    pub created_before: Option<Time>,
+    /// Only runs whose id, external id, workflow or error has this text in it, whatever its case.
+    pub text: Option<String>,
+}
+
+/// What an idempotency key stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The run that was created with it.
+    pub run_id: Uuid,
+    /// A hash of the request it was created by.
+    pub request_hash: String,
+}

@@ -1,0 +1,259 @@
+//! The commit path: a group of runs in one transaction.
+
+use uuid::Uuid;
+
+use super::read::Columns;
+use super::{
+    Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, journal, steps, timers,
+};
+use crate::error::StoreError;
+use crate::write::{Conflict, IdempotencyKey, NewRun, RunWrite};
+
+static NEWER_EPOCH: Statement = Statement::new("SELECT epoch FROM server WHERE epoch > $1 LIMIT 1");
+
+static SAVE: Statement = Statement::new("SAVEPOINT one_run");
+static FORGET: Statement = Statement::new("ROLLBACK TO one_run");
+static KEEP: Statement = Statement::new("RELEASE one_run");
+
+static FIND_KEY: Statement = Statement::new(
+    "SELECT run_id, request_hash FROM idempotency_key
+      WHERE project = $1 AND route = $2 AND key = $3",
+);
+
+static INSERT_KEY: Statement = Statement::new(
+    "INSERT INTO idempotency_key (project, route, key, request_hash, run_id, used_at)
+     VALUES ($1, $2, $3, $4, $5, $6)",
+);
+
+static FIND_EXTERNAL_ID: Statement =
+    Statement::new("SELECT run_id FROM run WHERE project = $1 AND external_id = $2");
+
+static INSERT_RUN: Statement = Statement::new(
+    "INSERT INTO run (run_id, project, workflow_id, workflow, version, definition_id, status,
+                      reason, error, labels, external_id, rerun_of, created_at, started_at,
+                      finished_at, last_seq, last_log_seq, counts, owner)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+     ON CONFLICT (run_id) DO NOTHING",
+);
+
+static INSERT_LABEL: Statement =
+    Statement::new("INSERT INTO run_label (project, key, value, run_id) VALUES ($1, $2, $3, $4)");
+
+static UPDATE_RUN: Statement = Statement::new(
+    "UPDATE run SET status = $1, reason = $2, error = $3, started_at = $4, finished_at = $5,
+                    last_seq = $6, last_log_seq = $7, counts = $8, owner = $9
+      WHERE run_id = $10 AND last_seq = $11",
+);
+
+impl<D: Driver> SqlStore<D> {
+    pub(super) fn write_group(
+        &self,
+        epoch: i64,
+        group: &[RunWrite],
+    ) -> Result<Vec<(usize, Conflict)>, StoreError> {
+        let all_at_once = self.0.write(|connection| {
+            prove_epoch(connection, epoch)?;
+            let mut conflicts = Vec::new();
+            for (place, run) in group.iter().enumerate() {
+                if let Some(conflict) = write_run(connection, epoch, run)? {
+                    conflicts.push((place, conflict));
+                }
+            }
+            Ok(conflicts)
+        });
+        match all_at_once {
+            // Some run broke a rule nobody expected it to break. It must not fail its neighbours.
+            Err(SqlError::Constraint(_)) => self.write_one_by_one(epoch, group),
+            Err(SqlError::Store(error)) => Err(error),
+            Ok(conflicts) => Ok(conflicts),
+        }
+    }
+
+    fn write_one_by_one(
+        &self,
+        epoch: i64,
+        group: &[RunWrite],
+    ) -> Result<Vec<(usize, Conflict)>, StoreError> {
+        let result = self.0.write(|connection| {
+            prove_epoch(connection, epoch)?;
+            let mut conflicts = Vec::new();
+            for (place, run) in group.iter().enumerate() {
+                connection.execute(&SAVE, &[])?;
+                match write_run(connection, epoch, run) {
+                    Ok(None) => {}
+                    Ok(Some(conflict)) => conflicts.push((place, conflict)),
+                    Err(SqlError::Constraint(message)) => {
+                        connection.execute(&FORGET, &[])?;
+                        conflicts.push((place, Conflict::Refused(message)));
+                    }
+                    Err(error) => return Err(error),
+                }
+                connection.execute(&KEEP, &[])?;
+            }
+            Ok(conflicts)
+        });
+        result.map_err(StoreError::from)
+    }
+}
+
+fn prove_epoch(connection: &mut impl Connection, epoch: i64) -> Result<(), SqlError> {
+    let mut newer = false;
+    connection.query(&NEWER_EPOCH, &[epoch.into()], &mut |_| {
+        newer = true;
+        Ok(())
+    })?;
+    if newer { Err(StoreError::Fenced.into()) } else { Ok(()) }
+}
+
+/// Writes one run, or says why not; then nothing of it is written.
+fn write_run(
+    connection: &mut impl Connection,
+    epoch: i64,
+    run: &RunWrite,
+) -> Result<Option<Conflict>, SqlError> {
+    let id = IdText::of(run.run_id);
+    let conflict = match &run.create {
+        Some(new) => create_run(connection, epoch, run, new, &id)?,
+        None => update_run(connection, epoch, run, &id)?,
+    };
+    if conflict.is_some() {
+        return Ok(conflict);
+    }
+    journal::insert_chunks(connection, &id, &run.chunks)?;
+    steps::upsert(connection, &id, &run.steps)?;
+    timers::set(connection, &id, &run.timers_set)?;
+    timers::clear(connection, &id, &run.timers_cleared)?;
+    journal::replace_snapshot(connection, &id, run)?;
+    journal::insert_logs(connection, &id, &run.logs)?;
+    Ok(None)
+}
+
+fn create_run(
+    connection: &mut impl Connection,
+    epoch: i64,
+    run: &RunWrite,
+    new: &NewRun,
+    id: &IdText,
+) -> Result<Option<Conflict>, SqlError> {
+    if let Some(key) = &new.key
+        && let Some(conflict) = taken_key(connection, &new.project, key)?
+    {
+        return Ok(Some(conflict));
+    }
+    if let Some(external_id) = &new.external_id
+        && let Some(run_id) = taken_external_id(connection, &new.project, external_id)?
+    {
+        return Ok(Some(Conflict::ExternalIdTaken { run_id }));
+    }
+    let (workflow_id, definition_id) = (IdText::of(new.workflow_id), IdText::of(new.definition_id));
+    let rerun_of = new.rerun_of.map(IdText::of);
+    let standing = &run.standing;
+    let error = standing.error.as_ref().map(to_json);
+    let labels = (!new.labels.is_empty()).then(|| to_json(&new.labels));
+    let counts = to_json(&standing.counts);
+    let inserted = connection.execute(
+        &INSERT_RUN,
+        &[
+            id.value(),
+            (&new.project).into(),
+            workflow_id.value(),
+            (&new.workflow).into(),
+            new.version.into(),
+            definition_id.value(),
+            standing.status.as_str().into(),
+            standing.reason.as_deref().into(),
+            error.as_deref().into(),
+            labels.as_deref().into(),
+            new.external_id.as_deref().into(),
+            rerun_of.as_ref().map_or(Value::Null, IdText::value),
+            new.created_at.into(),
+            standing.started_at.into(),
+            standing.finished_at.into(),
+            standing.last_seq.into(),
+            standing.last_log_seq.into(),
+            (&counts).into(),
+            epoch.into(),
+        ],
+    )?;
+    if inserted == 0 {
+        return Ok(Some(Conflict::Changed));
+    }
+    for (key, value) in &new.labels {
+        let values = [(&new.project).into(), key.into(), value.into(), id.value()];
+        connection.execute(&INSERT_LABEL, &values)?;
+    }
+    if let Some(key) = &new.key {
+        connection.execute(
+            &INSERT_KEY,
+            &[
+                (&new.project).into(),
+                (&key.route).into(),
+                (&key.key).into(),
+                (&key.request_hash).into(),
+                id.value(),
+                new.created_at.into(),
+            ],
+        )?;
+    }
+    Ok(None)
+}
+
+fn update_run(
+    connection: &mut impl Connection,
+    epoch: i64,
+    run: &RunWrite,
+    id: &IdText,
+) -> Result<Option<Conflict>, SqlError> {
+    let standing = &run.standing;
+    let error = standing.error.as_ref().map(to_json);
+    let counts = to_json(&standing.counts);
+    let updated = connection.execute(
+        &UPDATE_RUN,
+        &[
+            standing.status.as_str().into(),
+            standing.reason.as_deref().into(),
+            error.as_deref().into(),
+            standing.started_at.into(),
+            standing.finished_at.into(),
+            standing.last_seq.into(),
+            standing.last_log_seq.into(),
+            (&counts).into(),
+            epoch.into(),
+            id.value(),
+            run.after_seq.into(),
+        ],
+    )?;
+    Ok((updated == 0).then_some(Conflict::Changed))
+}
+
+fn taken_key(
+    connection: &mut impl Connection,
+    project: &str,
+    key: &IdempotencyKey,
+) -> Result<Option<Conflict>, SqlError> {
+    let mut taken = None;
+    let values = [project.into(), (&key.route).into(), (&key.key).into()];
+    connection.query(&FIND_KEY, &values, &mut |row| {
+        let mut columns = Columns::of(row);
+        taken = Some(Conflict::KeyTaken { run_id: columns.id()?, request_hash: columns.text()? });
+        Ok(())
+    })?;
+    Ok(taken)
+}
+
+fn taken_external_id(
+    connection: &mut impl Connection,
+    project: &str,
+    external_id: &str,
+) -> Result<Option<Uuid>, SqlError> {
+    let mut taken = None;
+    connection.query(&FIND_EXTERNAL_ID, &[project.into(), external_id.into()], &mut |row| {
+        taken = Some(Columns::of(row).id()?);
+        Ok(())
+    })?;
+    Ok(taken)
+}
+
+fn to_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("rows of ours have only text keys")
+}

@@ -1,0 +1,240 @@
+//! Journals, snapshots and logs.
+
+use uuid::Uuid;
+use windlass_core::run::Event;
+
+use super::read::{Columns, page};
+use super::{Connection, Driver, IdText, SqlError, SqlStore, Statement};
+use crate::error::StoreError;
+use crate::rows::{LogRow, LogStream, NumberedEvent, Page, Snapshot};
+use crate::text::nul_safe;
+use crate::write::{Chunk, RunWrite};
+
+static INSERT_CHUNK: Statement =
+    Statement::new("INSERT INTO journal (run_id, first_seq, count, body) VALUES ($1, $2, $3, $4)");
+
+/// From the chunk that holds event `$2` on.
+static CHUNKS_FROM: Statement = Statement::new(
+    "SELECT first_seq, body FROM journal
+      WHERE run_id = $1 AND first_seq >= COALESCE(
+            (SELECT MAX(first_seq) FROM journal WHERE run_id = $1 AND first_seq <= $2), 0)
+      ORDER BY first_seq",
+);
+
+static CHUNK_AROUND: Statement = Statement::new(
+    "SELECT first_seq, body FROM journal
+      WHERE run_id = $1 AND first_seq <= $2 ORDER BY first_seq DESC LIMIT 1",
+);
+
+static REPLACE_SNAPSHOT: Statement = Statement::new(
+    "INSERT INTO snapshot (run_id, seq, version, state) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (run_id) DO UPDATE
+        SET seq = excluded.seq, version = excluded.version, state = excluded.state",
+);
+
+static DELETE_SNAPSHOT: Statement = Statement::new("DELETE FROM snapshot WHERE run_id = $1");
+
+static FIND_SNAPSHOT: Statement =
+    Statement::new("SELECT seq, version, state FROM snapshot WHERE run_id = $1 AND version = $2");
+
+static INSERT_LOG: Statement = Statement::new(
+    "INSERT INTO log (run_id, log_seq, at, path, attempt, stream, text)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+);
+
+static LOGS: Statement = Statement::new(
+    "SELECT log_seq, at, path, attempt, stream, text FROM log
+      WHERE run_id = $1 AND log_seq > $2 ORDER BY log_seq LIMIT $3",
+);
+
+static LOGS_OF_STEP: Statement = Statement::new(
+    "SELECT log_seq, at, path, attempt, stream, text FROM log
+      WHERE run_id = $1 AND log_seq > $2 AND path = $4 ORDER BY log_seq LIMIT $3",
+);
+
+pub(super) fn insert_chunks(
+    connection: &mut impl Connection,
+    id: &IdText,
+    chunks: &[Chunk],
+) -> Result<(), SqlError> {
+    for chunk in chunks {
+        let values = [id.value(), chunk.first_seq.into(), chunk.count.into(), (&chunk.body).into()];
+        connection.execute(&INSERT_CHUNK, &values)?;
+    }
+    Ok(())
+}
+
+/// Writes the snapshot of a run that leaves memory, and deletes that of one that is over.
+pub(super) fn replace_snapshot(
+    connection: &mut impl Connection,
+    id: &IdText,
+    run: &RunWrite,
+) -> Result<(), SqlError> {
+    if let Some(snapshot) = &run.snapshot {
+        let (seq, version) = (snapshot.seq.into(), snapshot.version.into());
+        let values = [id.value(), seq, version, (&snapshot.state).into()];
+        connection.execute(&REPLACE_SNAPSHOT, &values)?;
+    } else if run.drop_snapshot {
+        connection.execute(&DELETE_SNAPSHOT, &[id.value()])?;
+    }
+    Ok(())
+}
+
+pub(super) fn insert_logs(
+    connection: &mut impl Connection,
+    id: &IdText,
+    logs: &[LogRow],
+) -> Result<(), SqlError> {
+    for log in logs {
+        let text = nul_safe(&log.text);
+        connection.execute(
+            &INSERT_LOG,
+            &[
+                id.value(),
+                log.log_seq.into(),
+                log.at.into(),
+                (&log.path).into(),
+                log.attempt.into(),
+                log.stream.as_str().into(),
+                (&*text).into(),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn find_snapshot(
+    connection: &mut impl Connection,
+    id: &IdText,
+    version: u32,
+) -> Result<Option<Snapshot>, SqlError> {
+    let mut found = None;
+    connection.query(&FIND_SNAPSHOT, &[id.value(), version.into()], &mut |row| {
+        let mut columns = Columns::of(row);
+        let (seq, version, state) = (columns.int()?, columns.int()?, columns.text()?);
+        found = Some(Snapshot { seq, version, state });
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Events behind `after`, until there are `limit` or their texts have `bytes_max`.
+pub(super) fn events_behind(
+    connection: &mut impl Connection,
+    id: &IdText,
+    after: u64,
+    limit: usize,
+    bytes_max: usize,
+) -> Result<Page<NumberedEvent>, SqlError> {
+    let mut page = Page { items: Vec::new(), has_more: false };
+    let mut bytes = 0;
+    let stop = || StoreError::Unavailable(String::new());
+    let result = connection.query(&CHUNKS_FROM, &[id.value(), (after + 1).into()], &mut |row| {
+        if page.items.len() >= limit || bytes >= bytes_max {
+            page.has_more = true;
+            return Err(stop());
+        }
+        let mut columns = Columns::of(row);
+        let (first_seq, body): (u64, String) = (columns.int()?, columns.text()?);
+        bytes += body.len();
+        for numbered in parse(first_seq, &body)? {
+            if numbered.seq <= after {
+                continue;
+            }
+            if page.items.len() >= limit {
+                page.has_more = true;
+                return Err(stop());
+            }
+            page.items.push(numbered);
+        }
+        Ok(())
+    });
+    match result {
+        // The page is full: the rest of the rows was not of interest.
+        Err(_) if page.has_more => Ok(page),
+        other => other.map(|()| page),
+    }
+}
+
+fn parse(first_seq: u64, body: &str) -> Result<Vec<NumberedEvent>, StoreError> {
+    let events: Vec<Event> = serde_json::from_str(body).map_err(|error| {
+        StoreError::Damaged(format!("event {first_seq} or one behind it cannot be read: {error}"))
+    })?;
+    Ok((first_seq..).zip(events).map(|(seq, event)| NumberedEvent { seq, event }).collect())
+}
+
+impl<D: Driver> SqlStore<D> {
+    pub(super) fn read_events(
+        &self,
+        run_id: Uuid,
+        after: u64,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<Page<NumberedEvent>, StoreError> {
+        let id = IdText::of(run_id);
+        self.0.read(|connection| Ok(events_behind(connection, &id, after, limit, bytes_max)?))
+    }
+
+    /// Neighbours often stand in one chunk, so the last one read is kept at hand.
+    pub(super) fn read_events_at(
+        &self,
+        run_id: Uuid,
+        seqs: &[u64],
+    ) -> Result<Vec<NumberedEvent>, StoreError> {
+        let id = IdText::of(run_id);
+        self.0.read(|connection| {
+            let mut found = Vec::with_capacity(seqs.len());
+            let mut at_hand: Vec<NumberedEvent> = Vec::new();
+            for &seq in seqs {
+                let covers = |events: &[NumberedEvent]| {
+                    events.first().is_some_and(|first| first.seq <= seq)
+                        && events.last().is_some_and(|last| last.seq >= seq)
+                };
+                if !covers(&at_hand) {
+                    at_hand.clear();
+                    connection.query(&CHUNK_AROUND, &[id.value(), seq.into()], &mut |row| {
+                        let mut columns = Columns::of(row);
+                        at_hand = parse(columns.int()?, &columns.text()?)?;
+                        Ok(())
+                    })?;
+                }
+                found.extend(at_hand.iter().find(|numbered| numbered.seq == seq).cloned());
+            }
+            Ok(found)
+        })
+    }
+
+    pub(super) fn read_logs(
+        &self,
+        run_id: Uuid,
+        after: u64,
+        path: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<LogRow>, StoreError> {
+        let id = IdText::of(run_id);
+        self.0.read(|connection| {
+            let mut logs = Vec::new();
+            let mut each = |row: &dyn super::Row| {
+                let mut columns = Columns::of(row);
+                logs.push(LogRow {
+                    log_seq: columns.int()?,
+                    at: columns.time()?,
+                    path: columns.text()?,
+                    attempt: columns.int()?,
+                    stream: columns.word(LogStream::parse)?,
+                    text: columns.text()?,
+                });
+                Ok(())
+            };
+            let (after, most) = (after.into(), (limit + 1).into());
+            match path {
+                None => connection.query(&LOGS, &[id.value(), after, most], &mut each)?,
+                Some(path) => {
+                    let values = [id.value(), after, most, path.into()];
+                    connection.query(&LOGS_OF_STEP, &values, &mut each)?;
+                }
+            }
+            Ok(page(logs, limit))
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! Bringing a database to the schema this binary knows.
+
+use super::read::Columns;
+use super::{Connection, SqlError, Statement};
+use crate::error::StoreError;
+
+/// Every migration, in order. Released ones never change.
+const MIGRATIONS: &[(i64, &str, &str)] =
+    &[(1, "spine", include_str!("../../migrations/0001_spine.sql"))];
+
+static CREATE_TABLE: Statement = Statement::new(
+    "CREATE TABLE IF NOT EXISTS migration (
+        number     BIGINT NOT NULL PRIMARY KEY,
+        name       TEXT   NOT NULL,
+        applied_at BIGINT NOT NULL
+    )",
+);
+
+static NEWEST: Statement = Statement::new("SELECT number FROM migration ORDER BY number");
+
+static APPLIED: Statement =
+    Statement::new("INSERT INTO migration (number, name, applied_at) VALUES ($1, $2, $3)");
+
+/// Applies what is missing, inside of the caller's transaction.
+///
+/// # Errors
+///
+/// [`StoreError::CannotOpen`] if the database has a migration that this binary does not know: a
+/// newer version has written it, and an older one must not guess.
+pub(crate) fn migrate(connection: &mut impl Connection, now_micros: i64) -> Result<(), SqlError> {
+    connection.execute(&CREATE_TABLE, &[])?;
+    let mut applied: i64 = 0;
+    connection.query(&NEWEST, &[], &mut |row| {
+        applied = Columns::of(row).int()?;
+        Ok(())
+    })?;
+    let known = MIGRATIONS.last().map_or(0, |(number, _, _)| *number);
+    if applied > known {
+        let message = format!(
+            "the database has schema {applied}, but this version of windlass knows only up to \
+             {known}: use the version that wrote it, or a newer one"
+        );
+        return Err(StoreError::CannotOpen(message).into());
+    }
+    for (number, name, text) in MIGRATIONS.iter().filter(|(number, _, _)| *number > applied) {
+        for statement in statements(text) {
+            connection.execute(&Statement::assembled(statement), &[])?;
+        }
+        connection.execute(&APPLIED, &[(*number).into(), (*name).into(), now_micros.into()])?;
+    }
+    Ok(())
+}
+
+/// The statements of a migration, without comments. No text of ours has a `;` or `--` inside.
+fn statements(text: &str) -> Vec<String> {
+    let without_comments: Vec<&str> =
+        text.lines().map(|line| line.split("--").next().unwrap_or("")).collect();
+    without_comments
+        .join("\n")
+        .split(';')
+        .map(str::trim)
+        .filter(|statement| !statement.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn migrations_are_numbered_without_gaps() {
+        let numbers: Vec<i64> = MIGRATIONS.iter().map(|(number, _, _)| *number).collect();
+        let count = i64::try_from(MIGRATIONS.len()).unwrap();
+        assert_eq!(numbers, (1..=count).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn comments_may_hold_anything() {
+        let text = "-- a; b\nCREATE TABLE x (\n  a TEXT -- one; two\n);\n\nCREATE INDEX y;\n";
+        assert_eq!(statements(text), ["CREATE TABLE x (\n  a TEXT \n)", "CREATE INDEX y"]);
+    }
+}

@@ -1,0 +1,186 @@
+//! The store over SQL. The text is written once, here; a driver says how to run it.
+//!
+//! Placeholders are `$1`, `$2`, …: Postgres reads them as they are, and [`Statement::numbered`]
+//! gives SQLite its `?1`, since SQLite numbers `$1` by where it first appears.
+//!
+//! Not here: connections, transactions, locks (`sqlite`).
+
+mod commit;
+mod definitions;
+mod journal;
+pub(crate) mod migrate;
+mod read;
+mod runs;
+mod steps;
+mod store;
+mod timers;
+
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
+use uuid::Uuid;
+use windlass_core::Time;
+
+use crate::error::StoreError;
+
+/// A store over some SQL database.
+pub(crate) struct SqlStore<D>(pub(crate) D);
+
+/// A database.
+pub(crate) trait Driver: Send + Sync + 'static {
+    type Connection: Connection;
+
+    /// Runs `work` on a connection that only reads, and sees one state of the database.
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&mut Self::Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError>;
+
+    /// Runs `work` in a transaction that no other writer can come between, and returns when it is
+    /// durable. Nothing is written if `work` fails.
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&mut Self::Connection) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError>;
+
+    /// See [`crate::Store::tidy`].
+    fn tidy(&self) -> Result<(), StoreError>;
+}
+
+/// A connection to a database.
+pub(crate) trait Connection {
+    /// Runs a statement, and answers how many rows it touched.
+    fn execute(&mut self, statement: &Statement, values: &[Value<'_>]) -> Result<usize, SqlError>;
+
+    /// Runs a query, and hands over its rows one by one.
+    fn query(
+        &mut self,
+        statement: &Statement,
+        values: &[Value<'_>],
+        each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), SqlError>;
+}
+
+/// A row of an answer. Columns are counted from 0.
+pub(crate) trait Row {
+    fn text(&self, column: usize) -> Result<Option<String>, StoreError>;
+    fn int(&self, column: usize) -> Result<Option<i64>, StoreError>;
+}
+
+/// A value for a placeholder.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Value<'a> {
+    Text(&'a str),
+    Int(i64),
+    Null,
+}
+
+/// Why a statement failed.
+#[derive(Debug)]
+pub(crate) enum SqlError {
+    /// A key is taken or a rule broken: the statement will fail again.
+    Constraint(String),
+    /// Something else.
+    Store(StoreError),
+}
+
+impl From<StoreError> for SqlError {
+    fn from(error: StoreError) -> SqlError {
+        SqlError::Store(error)
+    }
+}
+
+impl From<SqlError> for StoreError {
+    fn from(error: SqlError) -> StoreError {
+        match error {
+            SqlError::Constraint(message) => StoreError::Damaged(message),
+            SqlError::Store(error) => error,
+        }
+    }
+}
+
+/// An SQL statement.
+pub(crate) struct Statement {
+    text: Cow<'static, str>,
+    numbered: OnceLock<String>,
+}
+
+impl Statement {
+    pub(crate) const fn new(text: &'static str) -> Statement {
+        Statement { text: Cow::Borrowed(text), numbered: OnceLock::new() }
+    }
+
+    /// A statement put together at run time, out of fixed parts only.
+    pub(crate) fn assembled(text: String) -> Statement {
+        Statement { text: Cow::Owned(text), numbered: OnceLock::new() }
+    }
+
+    /// The text with `?1` for `$1`. No text of ours has a `$` elsewhere.
+    pub(crate) fn numbered(&self) -> &str {
+        self.numbered.get_or_init(|| self.text.replace('$', "?"))
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Value<'a> {
+        Value::Text(text)
+    }
+}
+
+impl<'a> From<&'a String> for Value<'a> {
+    fn from(text: &'a String) -> Value<'a> {
+        Value::Text(text)
+    }
+}
+
+impl From<Time> for Value<'_> {
+    fn from(time: Time) -> Self {
+        Value::Int(time.micros())
+    }
+}
+
+impl From<i64> for Value<'_> {
+    fn from(value: i64) -> Self {
+        Value::Int(value)
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(value: u32) -> Self {
+        Value::Int(i64::from(value))
+    }
+}
+
+impl From<u64> for Value<'_> {
+    fn from(value: u64) -> Self {
+        // Counts and numbers of events; the limits keep them far below.
+        Value::Int(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<usize> for Value<'_> {
+    fn from(value: usize) -> Self {
+        Value::Int(i64::try_from(value).unwrap_or(i64::MAX))
+    }
+}
+
+impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+    fn from(value: Option<T>) -> Value<'a> {
+        value.map_or(Value::Null, Into::into)
+    }
+}
+
+/// An id as text, without an allocation.
+pub(crate) struct IdText([u8; 36]);
+
+impl IdText {
+    pub(crate) fn of(id: Uuid) -> IdText {
+        let mut text = [0; 36];
+        id.hyphenated().encode_lower(&mut text);
+        IdText(text)
+    }
+
+    pub(crate) fn value(&self) -> Value<'_> {
+        Value::Text(std::str::from_utf8(&self.0).unwrap_or(""))
+    }
+}

@@ -1,0 +1,308 @@
+//! Runs: finding one, listing many, bringing one back to memory.
+
+use std::fmt::Write as _;
+
+use uuid::Uuid;
+use windlass_core::run::RunStatus;
+
+use super::read::{Columns, page};
+use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value, journal};
+use crate::error::StoreError;
+use crate::rows::{KeyRow, Page, RunFilter, RunRow, StoredRun};
+
+const COLUMNS: &str = "run.run_id, run.project, run.workflow_id, run.workflow, run.version,
+    run.definition_id, run.status, run.reason, run.error, run.labels, run.external_id,
+    run.rerun_of, run.created_at, run.started_at, run.finished_at, run.last_seq,
+    run.last_log_seq, run.counts, run.owner";
+
+static ORPHANS: Statement = Statement::new(
+    "SELECT run_id FROM run
+      WHERE status IN ('queued', 'running') AND owner < $1 AND run_id > $2
+      ORDER BY run_id LIMIT $3",
+);
+
+static FIND_KEY: Statement = Statement::new(
+    "SELECT run_id, request_hash FROM idempotency_key
+      WHERE project = $1 AND route = $2 AND key = $3",
+);
+
+static PRUNE_KEYS: Statement = Statement::new(
+    "DELETE FROM idempotency_key WHERE (project, route, key) IN
+        (SELECT project, route, key FROM idempotency_key WHERE used_at < $1
+          ORDER BY used_at LIMIT $2)",
+);
+
+fn run_row(row: &dyn Row) -> Result<RunRow, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(RunRow {
+        run_id: columns.id()?,
+        project: columns.text()?,
+        workflow_id: columns.id()?,
+        workflow: columns.text()?,
+        version: columns.int()?,
+        definition_id: columns.id()?,
+        status: columns.word(RunStatus::parse)?,
+        reason: columns.opt_text()?,
+        error: columns.opt_json()?,
+        labels: columns.opt_json()?.unwrap_or_default(),
+        external_id: columns.opt_text()?,
+        rerun_of: columns.opt_id()?,
+        created_at: columns.time()?,
+        started_at: columns.opt_time()?,
+        finished_at: columns.opt_time()?,
+        last_seq: columns.int()?,
+        last_log_seq: columns.int()?,
+        counts: columns.json()?,
+        owner: columns.int()?,
+    })
+}
+
+fn by_id(connection: &mut impl Connection, id: &IdText) -> Result<Option<RunRow>, SqlError> {
+    let statement = Statement::assembled(format!("SELECT {COLUMNS} FROM run WHERE run_id = $1"));
+    one(connection, &statement, &[id.value()])
+}
+
+fn one(
+    connection: &mut impl Connection,
+    statement: &Statement,
+    values: &[Value<'_>],
+) -> Result<Option<RunRow>, SqlError> {
+    let mut found = None;
+    connection.query(statement, values, &mut |row| {
+        found = Some(run_row(row)?);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+impl<D: Driver> SqlStore<D> {
+    pub(super) fn read_stored_run(
+        &self,
+        run_id: Uuid,
+        state_version: u32,
+    ) -> Result<Option<StoredRun>, StoreError> {
+        let id = IdText::of(run_id);
+        self.0.read(|connection| {
+            let Some(row) = by_id(connection, &id)? else { return Ok(None) };
+            let snapshot = journal::find_snapshot(connection, &id, state_version)?;
+            let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
+            let events =
+                journal::events_behind(connection, &id, after, usize::MAX, usize::MAX)?.items;
+            Ok(Some(StoredRun { row, snapshot, events }))
+        })
+    }
+
+    pub(super) fn read_orphans(
+        &self,
+        epoch: i64,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        let after = IdText::of(after.unwrap_or(Uuid::nil()));
+        self.0.read(|connection| {
+            let mut found = Vec::new();
+            let values = [epoch.into(), after.value(), limit.into()];
+            connection.query(&ORPHANS, &values, &mut |row| {
+                found.push(Columns::of(row).id()?);
+                Ok(())
+            })?;
+            Ok(found)
+        })
+    }
+
+    pub(super) fn read_run(&self, project: &str, word: &str) -> Result<Option<RunRow>, StoreError> {
+        self.0.read(|connection| {
+            if let Ok(run_id) = Uuid::parse_str(word) {
+                let run = by_id(connection, &IdText::of(run_id))?;
+                if let Some(run) = run.filter(|run| run.project == project) {
+                    return Ok(Some(run));
+                }
+            }
+            let statement = Statement::assembled(format!(
+                "SELECT {COLUMNS} FROM run WHERE project = $1 AND external_id = $2"
+            ));
+            Ok(one(connection, &statement, &[project.into(), word.into()])?)
+        })
+    }
+
+    /// One query for each status: a partial index answers each in the list's order, where one query
+    /// for all of them would have to sort.
+    pub(super) fn read_runs(
+        &self,
+        project: &str,
+        filter: &RunFilter,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<RunRow>, StoreError> {
+        let statuses: Vec<Option<RunStatus>> = match filter.statuses.as_slice() {
+            [] => vec![None],
+            some => some.iter().copied().map(Some).collect(),
+        };
+        self.0.read(|connection| {
+            let mut found: Vec<RunRow> = Vec::new();
+            for status in &statuses {
+                let query = ListQuery::new(project, filter, *status, before);
+                query.run(connection, limit + 1, &mut |row| {
+                    found.push(run_row(row)?);
+                    Ok(())
+                })?;
+            }
+            found.sort_by_key(|run| std::cmp::Reverse(run.run_id));
+            found.dedup_by_key(|run| run.run_id);
+            Ok(page(found, limit))
+        })
+    }
+
+    pub(super) fn read_key(
+        &self,
+        project: &str,
+        route: &str,
+        key: &str,
+    ) -> Result<Option<KeyRow>, StoreError> {
+        self.0.read(|connection| {
+            let mut found = None;
+            let values = [project.into(), route.into(), key.into()];
+            connection.query(&FIND_KEY, &values, &mut |row| {
+                let mut columns = Columns::of(row);
+                found = Some(KeyRow { run_id: columns.id()?, request_hash: columns.text()? });
+                Ok(())
+            })?;
+            Ok(found)
+        })
+    }
+
+    pub(super) fn delete_keys(
+        &self,
+        before: windlass_core::Time,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let delete = |connection: &mut D::Connection| {
+            connection.execute(&PRUNE_KEYS, &[before.into(), limit.into()])
+        };
+        self.0.write(delete).map_err(StoreError::from)
+    }
+}
+
+/// A list of runs under way to its SQL. Only fixed words and placeholders enter the text.
+struct ListQuery<'a> {
+    text: String,
+    values: Vec<Owned<'a>>,
+}
+
+/// A value for a placeholder that may have been made for the query.
+enum Owned<'a> {
+    Text(std::borrow::Cow<'a, str>),
+    Int(i64),
+}
+
+impl<'a> ListQuery<'a> {
+    fn new(
+        project: &'a str,
+        filter: &'a RunFilter,
+        status: Option<RunStatus>,
+        before: Option<Uuid>,
+    ) -> ListQuery<'a> {
+        let mut query = ListQuery { text: String::new(), values: Vec::new() };
+        let mut labels = filter.labels.iter();
+        // The first label leads, since its rows are in the list's order; the others are looked up.
+        let order = if let Some((key, value)) = labels.next() {
+            let project = query.bind(project);
+            let (key, value) = (query.bind(key.as_str()), query.bind(value.as_str()));
+            let _ = write!(
+                query.text,
+                "SELECT {COLUMNS} FROM run_label JOIN run ON run.run_id = run_label.run_id
+                  WHERE run_label.project = {project} AND run_label.key = {key}
+                    AND run_label.value = {value}"
+            );
+            "run_label.run_id"
+        } else {
+            let project = query.bind(project);
+            let _ = write!(query.text, "SELECT {COLUMNS} FROM run WHERE run.project = {project}");
+            "run.run_id"
+        };
+        for (key, value) in labels {
+            let project = query.bind(project);
+            let (key, value) = (query.bind(key.as_str()), query.bind(value.as_str()));
+            let _ = write!(
+                query.text,
+                " AND EXISTS (SELECT 1 FROM run_label AS l WHERE l.project = {project}
+                    AND l.key = {key} AND l.value = {value} AND l.run_id = run.run_id)"
+            );
+        }
+        if let Some(status) = status {
+            // A literal, so that the planner sees that a partial index applies.
+            let _ = write!(query.text, " AND run.status = '{status}'");
+        }
+        if let Some(workflow_id) = filter.workflow_id {
+            let workflow_id = query.bind(workflow_id.to_string());
+            let _ = write!(query.text, " AND run.workflow_id = {workflow_id}");
+        }
+        if let Some(after) = filter.created_after {
+            let after = query.bind_int(after.micros());
+            let _ = write!(query.text, " AND run.created_at >= {after}");
+        }
+        if let Some(until) = filter.created_before {
+            let until = query.bind_int(until.micros());
+            let _ = write!(query.text, " AND run.created_at < {until}");
+        }
+        if let Some(text) = &filter.text {
+            let pattern = query.bind(like_pattern(text));
+            let _ = write!(
+                query.text,
+                " AND (LOWER(run.workflow) LIKE {pattern} ESCAPE '!'
+                    OR run.run_id LIKE {pattern} ESCAPE '!'
+                    OR LOWER(run.external_id) LIKE {pattern} ESCAPE '!'
+                    OR LOWER(run.error) LIKE {pattern} ESCAPE '!')"
+            );
+        }
+        if let Some(before) = before {
+            let before = query.bind(before.to_string());
+            let _ = write!(query.text, " AND {order} < {before}");
+        }
+        let _ = write!(query.text, " ORDER BY {order} DESC");
+        query
+    }
+
+    fn bind(&mut self, value: impl Into<std::borrow::Cow<'a, str>>) -> String {
+        self.values.push(Owned::Text(value.into()));
+        format!("${}", self.values.len())
+    }
+
+    fn bind_int(&mut self, value: i64) -> String {
+        self.values.push(Owned::Int(value));
+        format!("${}", self.values.len())
+    }
+
+    fn run(
+        self,
+        connection: &mut impl Connection,
+        limit: usize,
+        each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), SqlError> {
+        let statement =
+            Statement::assembled(format!("{} LIMIT ${}", self.text, self.values.len() + 1));
+        let mut values: Vec<Value<'_>> = self
+            .values
+            .iter()
+            .map(|value| match value {
+                Owned::Text(text) => Value::Text(text),
+                Owned::Int(int) => Value::Int(*int),
+            })
+            .collect();
+        values.push(limit.into());
+        connection.query(&statement, &values, each)
+    }
+}
+
+/// A pattern that finds `text` anywhere, with what `LIKE` would take for wildcards escaped.
+fn like_pattern(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for c in text.to_ascii_lowercase().chars() {
+        if matches!(c, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(c);
+    }
+    pattern.push('%');
+    pattern
+}

@@ -1,0 +1,160 @@
+//! The trait, verb by verb, each handed to the file that knows its tables.
+
+use uuid::Uuid;
+use windlass_core::Time;
+
+use super::read::Columns;
+use super::{Connection, Driver, SqlStore, Statement};
+use crate::error::StoreError;
+use crate::rows::{
+    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, StepRow, StoredRun,
+    TimerRow, WorkflowRow,
+};
+use crate::store::Store;
+use crate::write::{Conflict, Deploy, Deployed, RunWrite};
+
+static NEWEST_EPOCH: Statement = Statement::new("SELECT MAX(epoch) FROM server");
+
+static INSERT_EPOCH: Statement =
+    Statement::new("INSERT INTO server (epoch, boot_id, started_at) VALUES ($1, $2, $3)");
+
+static PING: Statement = Statement::new("SELECT 1");
+
+impl<D: Driver> Store for SqlStore<D> {
+    fn take_over(&self, boot_id: &str, now: Time) -> Result<i64, StoreError> {
+        let result = self.0.write(|connection| {
+            let mut newest = 0;
+            connection.query(&NEWEST_EPOCH, &[], &mut |row| {
+                newest = Columns::of(row).opt_int()?.unwrap_or(0);
+                Ok(())
+            })?;
+            let epoch = newest + 1;
+            connection.execute(&INSERT_EPOCH, &[epoch.into(), boot_id.into(), now.into()])?;
+            Ok(epoch)
+        });
+        result.map_err(StoreError::from)
+    }
+
+    fn commit(&self, epoch: i64, group: &[RunWrite]) -> Result<Vec<(usize, Conflict)>, StoreError> {
+        self.write_group(epoch, group)
+    }
+
+    fn load_run(&self, run_id: Uuid, state_version: u32) -> Result<Option<StoredRun>, StoreError> {
+        self.read_stored_run(run_id, state_version)
+    }
+
+    fn orphans(
+        &self,
+        epoch: i64,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Uuid>, StoreError> {
+        self.read_orphans(epoch, after, limit)
+    }
+
+    fn due_timers(&self, until: Time, limit: usize) -> Result<Vec<TimerRow>, StoreError> {
+        self.read_due_timers(until, limit)
+    }
+
+    fn deploy(&self, deploy: &Deploy) -> Result<Deployed, StoreError> {
+        self.write_definition(deploy)
+    }
+
+    fn delete_workflow(
+        &self,
+        workflow_id: Uuid,
+        expected_version: Option<u32>,
+        now: Time,
+    ) -> Result<Option<u32>, StoreError> {
+        self.remove_workflow(workflow_id, expected_version, now)
+    }
+
+    fn workflow(&self, project: &str, word: &str) -> Result<Option<WorkflowRow>, StoreError> {
+        self.read_workflow(project, word)
+    }
+
+    fn workflows(
+        &self,
+        project: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<WorkflowRow>, StoreError> {
+        self.read_workflows(project, after, limit)
+    }
+
+    fn versions(
+        &self,
+        workflow_id: Uuid,
+        before: Option<u32>,
+        limit: usize,
+    ) -> Result<Page<DefinitionRow>, StoreError> {
+        self.read_versions(workflow_id, before, limit)
+    }
+
+    fn definition(&self, definition_id: Uuid) -> Result<Option<DefinitionRow>, StoreError> {
+        self.read_definition(definition_id)
+    }
+
+    fn run(&self, project: &str, word: &str) -> Result<Option<RunRow>, StoreError> {
+        self.read_run(project, word)
+    }
+
+    fn runs(
+        &self,
+        project: &str,
+        filter: &RunFilter,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<RunRow>, StoreError> {
+        self.read_runs(project, filter, before, limit)
+    }
+
+    fn steps(
+        &self,
+        run_id: Uuid,
+        after: Option<u32>,
+        limit: usize,
+    ) -> Result<Page<StepRow>, StoreError> {
+        self.read_steps(run_id, after, limit)
+    }
+
+    fn events(
+        &self,
+        run_id: Uuid,
+        after: u64,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<Page<NumberedEvent>, StoreError> {
+        self.read_events(run_id, after, limit, bytes_max)
+    }
+
+    fn events_at(&self, run_id: Uuid, seqs: &[u64]) -> Result<Vec<NumberedEvent>, StoreError> {
+        self.read_events_at(run_id, seqs)
+    }
+
+    fn logs(
+        &self,
+        run_id: Uuid,
+        after: u64,
+        path: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<LogRow>, StoreError> {
+        self.read_logs(run_id, after, path, limit)
+    }
+
+    fn key(&self, project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
+        self.read_key(project, route, key)
+    }
+
+    fn prune_keys(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
+        self.delete_keys(before, limit)
+    }
+
+    fn tidy(&self) -> Result<(), StoreError> {
+        self.0.tidy()
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        self.0.read(|connection| Ok(connection.query(&PING, &[], &mut |_| Ok(()))?))
+    }
+}

@@ -1,0 +1,179 @@
+//! The embedded database: one connection that writes, a few that read, one process that owns the
+//! directory.
+//!
+//! A commit is durable when it returns (`synchronous=FULL`, WAL). The log of the WAL is folded into
+//! the database in quiet moments, or when it has grown too large, and never between a commit and
+//! its acknowledgement.
+
+mod connection;
+mod errors;
+mod lock;
+mod readers;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rusqlite::{OpenFlags, TransactionBehavior};
+use windlass_core::Time;
+
+use crate::error::StoreError;
+use crate::sql::{Driver, SqlError, SqlStore, migrate};
+use crate::store::Store;
+use connection::SqliteConnection;
+use errors::{on_commit, on_open, on_statement};
+use lock::DirectoryLock;
+use readers::Readers;
+
+/// Earlier versions can corrupt a database when its WAL is reset.
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// Pages of the WAL that are worth folding back in a quiet moment: 1 MiB.
+const WAL_PAGES_QUIET: i64 = 256;
+/// Pages of the WAL past which the next writer folds them back itself: 32 MiB.
+const WAL_PAGES_MAX: i64 = 8_192;
+
+/// How to open a database.
+#[derive(Clone, Debug)]
+pub struct SqliteOptions {
+    /// The directory. It is created if it is missing, and belongs to this process alone.
+    pub directory: PathBuf,
+    /// How many reads may go on at the same time.
+    pub reader_count: usize,
+    /// How long a read may take before it is given up. A long read keeps the WAL from being folded
+    /// back.
+    pub read_time_max: Duration,
+    /// The largest size of the database, in bytes; `None` for as much as the disk has. Past it,
+    /// writes are refused as on a full disk.
+    pub size_max: Option<u64>,
+}
+
+impl SqliteOptions {
+    /// The usual settings for a directory.
+    pub fn at(directory: impl Into<PathBuf>) -> SqliteOptions {
+        SqliteOptions {
+            directory: directory.into(),
+            reader_count: 4,
+            read_time_max: Duration::from_secs(5),
+            size_max: None,
+        }
+    }
+}
+
+/// The driver for SQLite.
+pub(crate) struct Sqlite {
+    writer: Mutex<SqliteConnection>,
+    readers: Readers,
+    _lock: DirectoryLock,
+}
+
+impl SqliteOptions {
+    /// Opens the database, creating what is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::CannotOpen`] if another process has the directory, the disk refuses, or the
+    /// database was written by a newer version.
+    pub fn open(&self, now: Time) -> Result<Arc<dyn Store>, StoreError> {
+        if rusqlite::version_number() < SQLITE_VERSION_MIN {
+            let message = format!("SQLite {} is too old to be trusted", rusqlite::version());
+            return Err(StoreError::CannotOpen(message));
+        }
+        let cannot_create = |error: std::io::Error| {
+            let directory = self.directory.display();
+            StoreError::CannotOpen(format!("cannot create `{directory}`: {error}"))
+        };
+        std::fs::create_dir_all(&self.directory).map_err(cannot_create)?;
+        let lock = DirectoryLock::take(&self.directory)?;
+        let file = self.directory.join("windlass.db");
+        let mut writer = open_writer(&file)?;
+        in_transaction(&mut writer, |connection| migrate::migrate(connection, now.micros()))?;
+        if let Some(size_max) = self.size_max {
+            writer.limit_size(size_max).map_err(on_open)?;
+        }
+        let readers = Readers::open(&file, self)?;
+        Ok(Arc::new(SqlStore(Sqlite { writer: Mutex::new(writer), readers, _lock: lock })))
+    }
+}
+
+fn open_writer(file: &Path) -> Result<SqliteConnection, StoreError> {
+    let connection = rusqlite::Connection::open_with_flags(
+        file,
+        OpenFlags::SQLITE_OPEN_READ_WRITE
+            | OpenFlags::SQLITE_OPEN_CREATE
+            | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )
+    .map_err(on_open)?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(on_open)?;
+    for (name, value) in [
+        ("journal_mode", "WAL"),
+        ("synchronous", "FULL"),
+        // Folding the WAL back is our own business, see `Driver::tidy`.
+        ("wal_autocheckpoint", "0"),
+        ("journal_size_limit", "67108864"),
+        ("cache_size", "-16000"),
+        ("temp_store", "MEMORY"),
+        ("foreign_keys", "OFF"),
+    ] {
+        connection.pragma_update(None, name, value).map_err(on_open)?;
+    }
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(SqliteConnection::new(connection))
+}
+
+fn in_transaction<T>(
+    connection: &mut SqliteConnection,
+    work: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError>,
+) -> Result<T, SqlError> {
+    connection.begin(TransactionBehavior::Immediate).map_err(on_statement)?;
+    match work(connection) {
+        Ok(value) => match connection.commit() {
+            Ok(()) => Ok(value),
+            Err(error) => {
+                connection.roll_back();
+                Err(on_commit(error).into())
+            }
+        },
+        Err(error) => {
+            connection.roll_back();
+            Err(error)
+        }
+    }
+}
+
+impl Driver for Sqlite {
+    type Connection = SqliteConnection;
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.readers.with(work)
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
+        let mut writer = self.writer.lock();
+        if writer.wal_pages().map_err(on_statement)? > WAL_PAGES_MAX {
+            writer.fold_wal().map_err(on_statement)?;
+        }
+        in_transaction(&mut writer, work)
+    }
+
+    fn tidy(&self) -> Result<(), StoreError> {
+        let mut writer = self.writer.lock();
+        let result = writer
+            .wal_pages()
+            .and_then(|pages| if pages > WAL_PAGES_QUIET { writer.fold_wal() } else { Ok(()) });
+        result.map_err(|error| on_statement(error).into())
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        let _ = self.writer.lock().fold_wal();
+    }
+}

@@ -1,0 +1,130 @@
+use uuid::Uuid;
+use windlass_core::Time;
+
+use crate::error::StoreError;
+use crate::rows::{
+    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, StepRow, StoredRun,
+    TimerRow, WorkflowRow,
+};
+use crate::write::{Conflict, Deploy, Deployed, RunWrite};
+
+/// What every store can do, verb by verb. All methods block and may be called from any thread.
+///
+/// # Errors
+///
+/// Any method may answer [`StoreError::Unavailable`]. [`Store::commit`], [`Store::deploy`] and
+/// [`Store::delete_workflow`] may answer [`StoreError::OutcomeUnknown`].
+pub trait Store: Send + Sync + 'static {
+    /// Takes the store over. The number only grows; whoever has an older one can no longer commit.
+    fn take_over(&self, boot_id: &str, now: Time) -> Result<i64, StoreError>;
+
+    /// Writes a group of runs in one transaction, and returns when it is durable. A conflict
+    /// concerns one run, named by its place in the group: that run is left out, the others are
+    /// written.
+    ///
+    /// Answers [`StoreError::Fenced`] if another server has taken over since `epoch`.
+    fn commit(&self, epoch: i64, group: &[RunWrite]) -> Result<Vec<(usize, Conflict)>, StoreError>;
+
+    /// Everything needed to bring a run back to memory. A snapshot of another version than
+    /// `state_version` is passed over.
+    fn load_run(&self, run_id: Uuid, state_version: u32) -> Result<Option<StoredRun>, StoreError>;
+
+    /// Runs that something has to be done for and that a server before `epoch` wrote last, by id.
+    fn orphans(
+        &self,
+        epoch: i64,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Uuid>, StoreError>;
+
+    /// Timers due until `until`, the earliest first.
+    fn due_timers(&self, until: Time, limit: usize) -> Result<Vec<TimerRow>, StoreError>;
+
+    /// Deploys a definition: as a new version, unless the newest one says the same.
+    fn deploy(&self, deploy: &Deploy) -> Result<Deployed, StoreError>;
+
+    /// Deletes a workflow, if its newest version is `expected_version` or none is expected. Its
+    /// runs and definitions stay. Answers the newest version, or `None` if there is no such
+    /// workflow.
+    fn delete_workflow(
+        &self,
+        workflow_id: Uuid,
+        expected_version: Option<u32>,
+        now: Time,
+    ) -> Result<Option<u32>, StoreError>;
+
+    /// The workflow of this id or name that is not deleted. An id wins over a name.
+    fn workflow(&self, project: &str, word: &str) -> Result<Option<WorkflowRow>, StoreError>;
+
+    /// Workflows that are not deleted, by name.
+    fn workflows(
+        &self,
+        project: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<WorkflowRow>, StoreError>;
+
+    /// Versions of a workflow, the newest first, below `before`.
+    fn versions(
+        &self,
+        workflow_id: Uuid,
+        before: Option<u32>,
+        limit: usize,
+    ) -> Result<Page<DefinitionRow>, StoreError>;
+
+    /// One definition.
+    fn definition(&self, definition_id: Uuid) -> Result<Option<DefinitionRow>, StoreError>;
+
+    /// The run of this id or, within the project, of this external id.
+    fn run(&self, project: &str, word: &str) -> Result<Option<RunRow>, StoreError>;
+
+    /// Runs, the newest first, older than `before`.
+    fn runs(
+        &self,
+        project: &str,
+        filter: &RunFilter,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Page<RunRow>, StoreError>;
+
+    /// Steps of a run in the order in which they came up, behind ordinal `after`.
+    fn steps(
+        &self,
+        run_id: Uuid,
+        after: Option<u32>,
+        limit: usize,
+    ) -> Result<Page<StepRow>, StoreError>;
+
+    /// Events of a run behind number `after`. The page also ends once its texts have `bytes_max`.
+    fn events(
+        &self,
+        run_id: Uuid,
+        after: u64,
+        limit: usize,
+        bytes_max: usize,
+    ) -> Result<Page<NumberedEvent>, StoreError>;
+
+    /// The events of these numbers, in that order. Numbers that do not exist are left out.
+    fn events_at(&self, run_id: Uuid, seqs: &[u64]) -> Result<Vec<NumberedEvent>, StoreError>;
+
+    /// Log lines of a run behind number `after`; of one step only, if one is named.
+    fn logs(
+        &self,
+        run_id: Uuid,
+        after: u64,
+        path: Option<&str>,
+        limit: usize,
+    ) -> Result<Page<LogRow>, StoreError>;
+
+    /// What an idempotency key stands for.
+    fn key(&self, project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError>;
+
+    /// Forgets at most `limit` keys used before `before`. Answers how many.
+    fn prune_keys(&self, before: Time, limit: usize) -> Result<usize, StoreError>;
+
+    /// Gives back what the store holds beyond what it needs: log files, caches. For quiet moments.
+    fn tidy(&self) -> Result<(), StoreError>;
+
+    /// Whether the store can be read now.
+    fn check(&self) -> Result<(), StoreError>;
+}

@@ -1,0 +1,20 @@
+//! Texts from outside that are stored as they are, and not as JSON.
+
+use std::borrow::Cow;
+
+/// `text` without NUL characters: Postgres refuses them, and SQLite stops reading at one. Each
+/// becomes the visible symbol `␀`. In JSON they are escapes and need no such care.
+pub fn nul_safe(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{2400}")) } else { text.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nul_is_shown() {
+        assert_eq!(nul_safe("a\0b"), "a␀b");
+        assert!(matches!(nul_safe("ab"), Cow::Borrowed("ab")));
+    }
+}

@@ -1,0 +1,184 @@
+use serde_json::json;
+use windlass_core::run::{RunStatus, StepStatus};
+use windlass_store::*;
+
+use crate::fixture::*;
+
+pub(crate) fn a_run_is_read_as_it_was_written(store: &dyn Store) {
+    let write = with(new_run(7), |write| {
+        new_of(write).labels.insert("team".into(), "blue".into());
+        new_of(write).rerun_of = Some(id(3));
+        write.standing.reason = Some("retry".into());
+        write.standing.started_at = Some(at(8));
+        write.standing.last_log_seq = 1;
+        write.steps = vec![step(0, StepStatus::Queued)];
+        write.timers_set = vec![("step0".into(), at(9))];
+        write.snapshot = Some(Snapshot { seq: 1, version: 1, state: "{}".into() });
+        write.logs = vec![log(1, "step0", "hello")];
+    });
+    commit(store, std::slice::from_ref(&write));
+    let row = store.run(PROJECT, &id(7).to_string()).unwrap().unwrap();
+    let expected = RunRow {
+        run_id: id(7),
+        project: PROJECT.into(),
+        workflow_id: id(1),
+        workflow: "greet".into(),
+        version: 1,
+        definition_id: id(2),
+        status: RunStatus::Running,
+        reason: Some("retry".into()),
+        error: None,
+        labels: [("team".into(), "blue".into())].into(),
+        external_id: None,
+        rerun_of: Some(id(3)),
+        created_at: at(7),
+        started_at: Some(at(8)),
+        finished_at: None,
+        last_seq: 1,
+        last_log_seq: 1,
+        counts: Default::default(),
+        owner: 1,
+    };
+    assert_eq!(row, expected);
+    let stored = store.load_run(id(7), 1).unwrap().unwrap();
+    assert_eq!(stored.snapshot, write.snapshot);
+    assert_eq!(stored.events, [], "nothing follows the snapshot");
+    let stored = store.load_run(id(7), 2).unwrap().unwrap();
+    assert_eq!(stored.events[0].event, created(id(7), json!({ "n": 1 })));
+    assert_eq!(store.steps(id(7), None, 9).unwrap().items, write.steps);
+    assert_eq!(store.logs(id(7), 0, None, 9).unwrap().items, write.logs);
+    assert_eq!(store.due_timers(at(99), 9).unwrap()[0].path, "step0");
+    assert_eq!(store.run("other", &id(7).to_string()).unwrap(), None, "projects are apart");
+}
+
+pub(crate) fn a_write_on_top_of_another_state_changes_nothing(store: &dyn Store) {
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let changed = vec![(0, Conflict::Changed)];
+    assert_eq!(store.commit(epoch, &[end_run(7, RunStatus::Failed)]).unwrap(), changed);
+    assert_eq!(store.load_run(id(7), 1).unwrap(), None);
+    assert_eq!(store.commit(epoch, &[new_run(7)]).unwrap(), []);
+    assert_eq!(store.commit(epoch, &[new_run(7)]).unwrap(), changed);
+    let late = with(end_run(7, RunStatus::Failed), |write| write.after_seq = 5);
+    assert_eq!(store.commit(epoch, &[late]).unwrap(), changed);
+    assert_eq!(store.commit(epoch, &[end_run(7, RunStatus::Succeeded)]).unwrap(), []);
+    assert_eq!(store.commit(epoch, &[end_run(7, RunStatus::Failed)]).unwrap(), changed);
+    let row = store.run(PROJECT, &id(7).to_string()).unwrap().unwrap();
+    assert_eq!((row.status, row.last_seq), (RunStatus::Succeeded, 2));
+    assert_eq!(store.events(id(7), 0, 99, 99_999).unwrap().items.len(), 2);
+}
+
+pub(crate) fn a_conflict_concerns_one_run_of_the_group(store: &dyn Store) {
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let group = [new_run(7), end_run(8, RunStatus::Succeeded), new_run(9)];
+    assert_eq!(store.commit(epoch, &group).unwrap(), [(1, Conflict::Changed)]);
+    let all = store.runs(PROJECT, &RunFilter::default(), None, 9).unwrap().items;
+    assert_eq!(all.iter().map(|row| row.run_id).collect::<Vec<_>>(), [id(9), id(7)]);
+}
+
+pub(crate) fn a_key_creates_one_run(store: &dyn Store) {
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let keyed = |number, hash: &str| {
+        with(new_run(number), |write| new_of(write).key = Some(key("k", hash)))
+    };
+    let group = [keyed(7, "one"), keyed(8, "two")];
+    let taken = Conflict::KeyTaken { run_id: id(7), request_hash: "one".into() };
+    assert_eq!(store.commit(epoch, &group).unwrap(), [(1, taken.clone())]);
+    assert_eq!(store.commit(epoch, &[keyed(9, "one")]).unwrap(), [(0, taken)]);
+    let row = KeyRow { run_id: id(7), request_hash: "one".into() };
+    assert_eq!(store.key(PROJECT, "POST /execute", "k").unwrap(), Some(row));
+    assert_eq!(store.key(PROJECT, "POST /rerun", "k").unwrap(), None);
+    assert_eq!(store.key("other", "POST /execute", "k").unwrap(), None);
+    let elsewhere = with(keyed(9, "one"), |write| new_of(write).project = "other".into());
+    assert_eq!(store.commit(epoch, &[elsewhere]).unwrap(), []);
+}
+
+pub(crate) fn an_external_id_is_unique_in_its_project(store: &dyn Store) {
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let named =
+        |number| with(new_run(number), |write| new_of(write).external_id = Some("order-5".into()));
+    let taken = Conflict::ExternalIdTaken { run_id: id(7) };
+    assert_eq!(store.commit(epoch, &[named(7), named(8)]).unwrap(), [(1, taken)]);
+    let found = store.run(PROJECT, "order-5").unwrap().unwrap();
+    assert_eq!(found.run_id, id(7));
+    assert_eq!(store.run(PROJECT, "order-6").unwrap(), None);
+    assert_eq!(store.run("other", "order-5").unwrap(), None);
+    let elsewhere = with(named(9), |write| new_of(write).project = "other".into());
+    assert_eq!(store.commit(epoch, &[elsewhere]).unwrap(), []);
+}
+
+pub(crate) fn an_older_epoch_writes_nothing(store: &dyn Store) {
+    let older = store.take_over("one", at(0)).unwrap();
+    let newer = store.take_over("two", at(0)).unwrap();
+    assert!(newer > older);
+    assert_eq!(store.commit(older, &[new_run(7)]), Err(StoreError::Fenced));
+    assert_eq!(store.run(PROJECT, &id(7).to_string()).unwrap(), None);
+    assert_eq!(store.commit(newer, &[new_run(7)]).unwrap(), []);
+}
+
+pub(crate) fn snapshots_of_other_versions_are_passed_over(store: &dyn Store) {
+    let snapshot = |version| Snapshot { seq: 1, version, state: "{}".into() };
+    commit(store, &[with(new_run(7), |write| write.snapshot = Some(snapshot(3)))]);
+    let stored = store.load_run(id(7), 4).unwrap().unwrap();
+    assert_eq!((stored.snapshot, stored.events.len()), (None, 1));
+    let later = with(end_run(7, RunStatus::Waiting), |write| write.snapshot = Some(snapshot(4)));
+    commit(store, &[later]);
+    let stored = store.load_run(id(7), 4).unwrap().unwrap();
+    assert_eq!((stored.snapshot.unwrap().seq, stored.events.len()), (1, 1));
+    let over = with(end_run(7, RunStatus::Succeeded), |write| {
+        write.after_seq = 2;
+        write.standing.last_seq = 3;
+        write.chunks[0].first_seq = 3;
+        write.drop_snapshot = true;
+    });
+    commit(store, &[over]);
+    assert_eq!(store.load_run(id(7), 4).unwrap().unwrap().snapshot, None);
+}
+
+pub(crate) fn what_a_later_write_does_not_name_stays(store: &dyn Store) {
+    let first = with(new_run(7), |write| {
+        write.steps = vec![step(0, StepStatus::Queued), step(1, StepStatus::Queued)];
+        write.timers_set = vec![("a".into(), at(5)), ("b".into(), at(6))];
+    });
+    let second = with(end_run(7, RunStatus::Running), |write| {
+        let ended = with(step(0, StepStatus::Succeeded), |step| {
+            step.input_seq = None;
+            step.end_seq = Some(2);
+            step.finished_at = Some(at(2));
+        });
+        write.steps = vec![ended];
+        write.timers_set = vec![("b".into(), at(9))];
+        write.timers_cleared = vec!["a".into()];
+    });
+    commit(store, &[first]);
+    commit(store, &[second]);
+    let steps = store.steps(id(7), None, 9).unwrap().items;
+    assert_eq!((steps[0].input_seq, steps[0].end_seq), (Some(3), Some(2)));
+    assert_eq!(steps[1], step(1, StepStatus::Queued));
+    let timers = store.due_timers(at(99), 9).unwrap();
+    assert_eq!(timers, [TimerRow { due_at: at(9), run_id: id(7), path: "b".into() }]);
+}
+
+pub(crate) fn strange_texts_survive(store: &dyn Store) {
+    let strange = "\u{0}'; DROP TABLE run; -- \u{202e}\u{1F600} %_!\\ \"";
+    let write = with(new_run(7), |write| {
+        write.chunks = vec![chunk(1, &[created(id(7), json!({ "text": strange }))])];
+        new_of(write).labels.insert("it's".into(), "100 %_".into());
+        write.logs = vec![log(1, "a", strange)];
+    });
+    commit(store, &[write]);
+    let events = store.events(id(7), 0, 9, 9_999).unwrap().items;
+    assert_eq!(events[0].event, created(id(7), json!({ "text": strange })));
+    let logs = store.logs(id(7), 0, None, 9).unwrap().items;
+    assert_eq!(logs[0].text, strange.replace('\0', "␀"));
+    let filter = |labels: &[(&str, &str)], text: Option<&str>| RunFilter {
+        labels: labels.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+        text: text.map(str::to_owned),
+        ..RunFilter::default()
+    };
+    let count = |filter| store.runs(PROJECT, &filter, None, 9).unwrap().items.len();
+    assert_eq!(count(filter(&[("it's", "100 %_")], None)), 1);
+    assert_eq!(count(filter(&[("it's", "100 x_")], None)), 0);
+    assert_eq!(count(filter(&[], Some("GRE"))), 1);
+    assert_eq!(count(filter(&[], Some("g%t"))), 0, "a wildcard stands for itself");
+    assert_eq!(count(filter(&[], Some("' OR 1=1 --"))), 0);
+}

@@ -1,0 +1,198 @@
+//! The same random operations on the model and on SQLite: the same answers, the same rows.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use windlass_core::run::{RunStatus, StepStatus};
+use windlass_store::*;
+
+use crate::fixture::*;
+use crate::open;
+
+/// A small generator of numbers, so that a seed says everything.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+
+    fn run(&mut self) -> u128 {
+        u128::from(1 + self.below(12))
+    }
+}
+
+struct Pair {
+    model: MemoryStore,
+    sqlite: Arc<dyn Store>,
+    seed: u64,
+    turn: u64,
+}
+
+impl Pair {
+    fn both<T: PartialEq + Debug>(&self, ask: impl Fn(&dyn Store) -> T) -> T {
+        let (model, sqlite) = (ask(&self.model), ask(&*self.sqlite));
+        assert_eq!(model, sqlite, "seed {}, turn {}", self.seed, self.turn);
+        model
+    }
+}
+
+fn random_write(dice: &mut Dice, pair: &Pair) -> RunWrite {
+    let number = dice.run();
+    let standing_at = pair.both(|store| store.run(PROJECT, &id(number).to_string()).unwrap());
+    // Mostly what fits the run's state, sometimes not.
+    let creates = standing_at.is_none() != (dice.below(10) == 0);
+    let mut write = if creates {
+        with(new_run(number), |write| {
+            let new = new_of(write);
+            if dice.below(2) == 0 {
+                new.key = Some(key(&format!("k{}", dice.below(4)), &format!("h{}", dice.below(2))));
+            }
+            if dice.below(4) == 0 {
+                new.external_id = Some(format!("x{}", dice.below(3)));
+            }
+            if dice.below(2) == 0 {
+                new.labels.insert(format!("l{}", dice.below(2)), format!("v{}", dice.below(2)));
+            }
+        })
+    } else {
+        let after = standing_at.map_or(1, |row| row.last_seq) + u64::from(dice.below(10) == 0);
+        with(end_run(number, RunStatus::ALL[dice.below(7) as usize]), |write| {
+            write.after_seq = after;
+            write.standing.last_seq = after + 1;
+            write.chunks[0].first_seq = after + 1;
+        })
+    };
+    for _ in 0..dice.below(3) {
+        let status = StepStatus::ALL[dice.below(10) as usize];
+        let ordinal = u32::try_from(dice.below(4)).unwrap();
+        write.steps.push(with(step(ordinal, status), |step| {
+            step.end_seq = (dice.below(2) == 0).then_some(write.standing.last_seq);
+            step.input_seq = (dice.below(2) == 0).then_some(1);
+        }));
+    }
+    if dice.below(3) == 0 {
+        let due = i64::try_from(dice.below(20)).unwrap();
+        write.timers_set.push((format!("t{}", dice.below(3)), at(due)));
+    }
+    if dice.below(3) == 0 {
+        write.timers_cleared.push(format!("t{}", dice.below(3)));
+    }
+    match dice.below(5) {
+        0 => {
+            let (seq, version) = (write.standing.last_seq, u32::try_from(dice.below(2)).unwrap());
+            write.snapshot = Some(Snapshot { seq, version, state: "{}".into() });
+        }
+        1 => write.drop_snapshot = true,
+        _ => {}
+    }
+    write
+}
+
+fn turn(dice: &mut Dice, pair: &Pair, epoch: &mut i64) -> &'static str {
+    match dice.below(12) {
+        0 => {
+            *epoch = pair.both(|store| store.take_over("boot", at(0)).unwrap());
+            "take_over"
+        }
+        1 => {
+            let number = dice.below(30).into();
+            let name = format!("w{}", dice.below(3));
+            let source = format!("s{}", dice.below(3));
+            let expected_version =
+                (dice.below(3) == 0).then(|| u32::try_from(dice.below(3)).unwrap());
+            let deploy = Deploy { expected_version, ..deploy(&name, &source, number) };
+            let taken = |id: uuid::Uuid| pair.model.definition(id).unwrap().is_some();
+            if !taken(deploy.new_definition_id)
+                && !taken(id(deploy.new_workflow_id.as_u128() + 1_000))
+            {
+                pair.both(|store| store.deploy(&deploy).unwrap());
+            }
+            "deploy"
+        }
+        2 => {
+            let workflow_id = id(1_000 + u128::from(dice.below(30)));
+            let expected = (dice.below(2) == 0).then(|| u32::try_from(dice.below(3)).unwrap());
+            pair.both(|store| store.delete_workflow(workflow_id, expected, at(5)).unwrap());
+            "delete"
+        }
+        3 => {
+            let (before, limit) = (i64::try_from(dice.below(14)).unwrap(), dice.below(3) as usize);
+            pair.both(|store| store.prune_keys(at(before), limit).unwrap());
+            "prune"
+        }
+        4 => {
+            let older = *epoch - 1;
+            let write = random_write(dice, pair);
+            let refused = pair.both(|store| store.commit(older, std::slice::from_ref(&write)));
+            assert_eq!(refused, Err(StoreError::Fenced));
+            "commit_fenced"
+        }
+        _ => {
+            // One group may say several things about one run; the first fits, the next may not.
+            let group: Vec<RunWrite> =
+                (0..=dice.below(3)).map(|_| random_write(dice, pair)).collect();
+            pair.both(|store| store.commit(*epoch, &group).unwrap());
+            "commit"
+        }
+    }
+}
+
+fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
+    for number in 1..=12 {
+        pair.both(|store| store.load_run(id(number), 1).unwrap());
+        pair.both(|store| store.steps(id(number), None, 99).unwrap());
+        pair.both(|store| store.events(id(number), 0, 99, 999_999).unwrap());
+        pair.both(|store| store.events_at(id(number), &[1, 2, 3, 4]).unwrap());
+        pair.both(|store| store.logs(id(number), 0, None, 99).unwrap());
+        pair.both(|store| store.run(PROJECT, &id(number).to_string()).unwrap());
+    }
+    let filter = RunFilter {
+        statuses: (0..dice.below(3)).map(|_| RunStatus::ALL[dice.below(7) as usize]).collect(),
+        labels: (0..dice.below(3))
+            .map(|n| (format!("l{n}"), format!("v{}", dice.below(2))))
+            .collect(),
+        text: (dice.below(3) == 0).then(|| "WRONG".into()),
+        created_after: (dice.below(3) == 0).then(|| at(3)),
+        created_before: (dice.below(3) == 0).then(|| at(9)),
+        workflow_id: (dice.below(3) == 0).then(|| id(1)),
+    };
+    let before = (dice.below(2) == 0).then(|| id(dice.run()));
+    let limit = 1 + dice.below(8) as usize;
+    pair.both(|store| store.runs(PROJECT, &filter, before, limit).unwrap());
+    pair.both(|store| store.orphans(epoch, before, limit).unwrap());
+    pair.both(|store| store.due_timers(at(10), limit).unwrap());
+    pair.both(|store| store.workflows(PROJECT, None, 99).unwrap());
+    for name in 0..4 {
+        pair.both(|store| store.key(PROJECT, "POST /execute", &format!("k{name}")).unwrap());
+        pair.both(|store| store.run(PROJECT, &format!("x{name}")).unwrap());
+        let workflow = pair.both(|store| store.workflow(PROJECT, &format!("w{name}")).unwrap());
+        if let Some(workflow) = workflow {
+            pair.both(|store| store.versions(workflow.workflow_id, None, 99).unwrap());
+        }
+    }
+}
+
+/// `WINDLASS_DIFFERENTIAL_SEEDS` asks for more than the usual few.
+#[test]
+fn the_model_and_sqlite_answer_the_same() {
+    let seeds = std::env::vars()
+        .find(|(name, _)| name == "WINDLASS_DIFFERENTIAL_SEEDS")
+        .map_or(12, |(_, count)| count.parse().unwrap());
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..seeds {
+        let directory = tempfile::tempdir().unwrap();
+        let sqlite = open(directory.path());
+        let mut pair = Pair { model: MemoryStore::new(), sqlite, seed, turn: 0 };
+        let mut dice = Dice(seed);
+        let mut epoch = pair.both(|store| store.take_over("boot", at(0)).unwrap());
+        for turn_number in 0..120 {
+            pair.turn = turn_number;
+            seen.insert(turn(&mut dice, &pair, &mut epoch));
+            compare_everything(&mut dice, &pair, epoch);
+        }
+    }
+    assert_eq!(seen.len(), 6, "every operation has been tried: {seen:?}");
+}

@@ -1,0 +1,217 @@
+use serde_json::json;
+use windlass_core::run::{RunStatus, StepStatus};
+use windlass_store::*;
+
+use crate::fixture::*;
+
+/// Ten runs: every third failed, every third still running, labelled by parity.
+fn fill(store: &dyn Store) {
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    for number in 1..=10 {
+        let parity = if number % 2 == 0 { "even" } else { "odd" };
+        let write = with(new_run(number), |write| {
+            new_of(write).labels.insert("parity".into(), parity.into());
+            new_of(write).labels.insert("all".into(), "yes".into());
+            new_of(write).workflow_id = id(100 + number % 2);
+        });
+        assert_eq!(store.commit(epoch, &[write]).unwrap(), []);
+        let status = match number % 3 {
+            0 => RunStatus::Failed,
+            1 => RunStatus::Succeeded,
+            _ => continue,
+        };
+        assert_eq!(store.commit(epoch, &[end_run(number, status)]).unwrap(), []);
+    }
+}
+
+fn numbers(page: &Page<RunRow>) -> Vec<u128> {
+    page.items.iter().map(|row| row.run_id.as_u128()).collect()
+}
+
+pub(crate) fn runs_are_filtered(store: &dyn Store) {
+    fill(store);
+    let shown = |filter: RunFilter| numbers(&store.runs(PROJECT, &filter, None, 99).unwrap());
+    let all = RunFilter::default;
+    let statuses = |statuses: &[RunStatus]| RunFilter { statuses: statuses.into(), ..all() };
+    let labels = |labels: &[(&str, &str)]| RunFilter {
+        labels: labels.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+        ..all()
+    };
+    assert_eq!(shown(all()), [10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(shown(statuses(&[RunStatus::Failed])), [9, 6, 3]);
+    assert_eq!(shown(statuses(&[RunStatus::Running, RunStatus::Failed])), [9, 8, 6, 5, 3, 2]);
+    assert_eq!(shown(statuses(&[RunStatus::Failed, RunStatus::Failed])), [9, 6, 3]);
+    assert_eq!(shown(statuses(&[RunStatus::Paused])), [0; 0]);
+    assert_eq!(shown(labels(&[("parity", "even")])), [10, 8, 6, 4, 2]);
+    assert_eq!(shown(labels(&[("parity", "even"), ("all", "yes")])), [10, 8, 6, 4, 2]);
+    assert_eq!(shown(labels(&[("parity", "even"), ("all", "no")])), [0; 0]);
+    let odd = RunFilter { workflow_id: Some(id(101)), ..all() };
+    assert_eq!(shown(odd), [9, 7, 5, 3, 1]);
+    let span = RunFilter { created_after: Some(at(3)), created_before: Some(at(5)), ..all() };
+    assert_eq!(shown(span), [4, 3]);
+    let text = |text: &str| RunFilter { text: Some(text.into()), ..all() };
+    assert_eq!(shown(text("went wrong")), [9, 6, 3], "errors are searched");
+    assert_eq!(shown(text(&id(7).to_string()[30..])), [7], "ids are searched");
+    assert_eq!(shown(text("nothing")), [0; 0]);
+    let both = RunFilter {
+        statuses: vec![RunStatus::Failed],
+        workflow_id: Some(id(101)),
+        labels: vec![("parity".into(), "odd".into())],
+        text: Some("boom".into()),
+        ..all()
+    };
+    assert_eq!(shown(both), [9, 3]);
+    assert_eq!(store.runs("other", &all(), None, 9).unwrap().items, []);
+}
+
+pub(crate) fn runs_come_in_pages_newest_first(store: &dyn Store) {
+    fill(store);
+    for filter in [
+        RunFilter::default(),
+        RunFilter { labels: vec![("all".into(), "yes".into())], ..RunFilter::default() },
+        RunFilter { statuses: RunStatus::ALL.into(), ..RunFilter::default() },
+    ] {
+        let first = store.runs(PROJECT, &filter, None, 4).unwrap();
+        assert_eq!((numbers(&first), first.has_more), (vec![10, 9, 8, 7], true));
+        let second = store.runs(PROJECT, &filter, Some(id(7)), 4).unwrap();
+        assert_eq!((numbers(&second), second.has_more), (vec![6, 5, 4, 3], true));
+        let last = store.runs(PROJECT, &filter, Some(id(3)), 4).unwrap();
+        assert_eq!((numbers(&last), last.has_more), (vec![2, 1], false));
+    }
+}
+
+pub(crate) fn steps_and_logs_come_in_pages(store: &dyn Store) {
+    let write = with(new_run(7), |write| {
+        write.steps = (0..5).map(|ordinal| step(ordinal, StepStatus::Queued)).collect();
+        write.logs = (1..=6).map(|seq| log(seq, ["a", "b"][(seq % 2) as usize], "x")).collect();
+    });
+    commit(store, &[write]);
+    let ordinals =
+        |page: &Page<StepRow>| -> Vec<u32> { page.items.iter().map(|step| step.ordinal).collect() };
+    let page = store.steps(id(7), None, 3).unwrap();
+    assert_eq!((ordinals(&page), page.has_more), (vec![0, 1, 2], true));
+    let page = store.steps(id(7), Some(2), 3).unwrap();
+    assert_eq!((ordinals(&page), page.has_more), (vec![3, 4], false));
+    let seqs =
+        |page: &Page<LogRow>| -> Vec<u64> { page.items.iter().map(|log| log.log_seq).collect() };
+    let page = store.logs(id(7), 0, None, 4).unwrap();
+    assert_eq!((seqs(&page), page.has_more), (vec![1, 2, 3, 4], true));
+    let page = store.logs(id(7), 2, Some("a"), 4).unwrap();
+    assert_eq!((seqs(&page), page.has_more), (vec![4, 6], false));
+}
+
+pub(crate) fn events_come_in_pages_by_count_and_size(store: &dyn Store) {
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let long = "x".repeat(1_000);
+    let first = with(new_run(7), |write| {
+        let events = [created(id(7), json!(1)), finished(json!(long)), finished(json!(3))];
+        write.chunks = vec![chunk(1, &events)];
+        write.standing.last_seq = 3;
+    });
+    let second = with(end_run(7, RunStatus::Succeeded), |write| {
+        write.after_seq = 3;
+        write.chunks = vec![chunk(4, &[finished(json!(long))]), chunk(5, &[finished(json!(5))])];
+        write.standing.last_seq = 5;
+    });
+    assert_eq!(store.commit(epoch, &[first]).unwrap(), []);
+    assert_eq!(store.commit(epoch, &[second]).unwrap(), []);
+    let seqs = |after, limit, bytes| {
+        let page = store.events(id(7), after, limit, bytes).unwrap();
+        let seqs: Vec<u64> = page.items.iter().map(|event| event.seq).collect();
+        (seqs, page.has_more)
+    };
+    assert_eq!(seqs(0, 99, 99_999), (vec![1, 2, 3, 4, 5], false));
+    assert_eq!(seqs(0, 2, 99_999), (vec![1, 2], true));
+    assert_eq!(seqs(2, 2, 99_999), (vec![3, 4], true));
+    assert_eq!(seqs(4, 2, 99_999), (vec![5], false));
+    assert_eq!(seqs(5, 2, 99_999), (vec![], false));
+    // However small the size, a page has at least one event, and the list comes to its end.
+    let (mut after, mut pages) = (0, 0);
+    loop {
+        let (seqs, has_more) = seqs(after, 99, 1);
+        assert_eq!(seqs.first(), Some(&(after + 1)));
+        after = *seqs.last().unwrap();
+        pages += 1;
+        if !has_more {
+            break;
+        }
+    }
+    assert_eq!(after, 5);
+    assert!(pages > 1);
+}
+
+pub(crate) fn single_events_are_found(store: &dyn Store) {
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    store.commit(epoch, &[new_run(7)]).unwrap();
+    store.commit(epoch, &[end_run(7, RunStatus::Succeeded)]).unwrap();
+    let found = store.events_at(id(7), &[2, 1, 9, 0, 2]).unwrap();
+    assert_eq!(found.iter().map(|event| event.seq).collect::<Vec<_>>(), [2, 1, 2]);
+    assert_eq!(found[0].event, finished(json!("done")));
+    assert_eq!(store.events_at(id(8), &[1]).unwrap(), []);
+}
+
+pub(crate) fn orphans_are_those_of_earlier_epochs(store: &dyn Store) {
+    fill(store);
+    let epoch = store.take_over("two", at(0)).unwrap();
+    assert_eq!(store.orphans(epoch, None, 2).unwrap(), [id(2), id(5)]);
+    assert_eq!(store.orphans(epoch, Some(id(5)), 2).unwrap(), [id(8)]);
+    assert!(store.orphans(epoch - 1, None, 9).unwrap().is_empty());
+    let touched = with(end_run(5, RunStatus::Running), |_| {});
+    assert_eq!(store.commit(epoch, &[touched]).unwrap(), []);
+    let waiting = with(end_run(8, RunStatus::Waiting), |_| {});
+    assert_eq!(store.commit(epoch, &[waiting]).unwrap(), []);
+    assert_eq!(store.orphans(epoch, None, 9).unwrap(), [id(2)]);
+}
+
+pub(crate) fn timers_come_by_time(store: &dyn Store) {
+    let timers = |number, timers: &[(&str, i64)]| {
+        with(new_run(number), |write| {
+            write.timers_set =
+                timers.iter().map(|(path, due)| ((*path).into(), at(*due))).collect();
+        })
+    };
+    commit(store, &[timers(7, &[("b", 5), ("a", 5), ("c", 1)]), timers(8, &[("a", 3)])]);
+    let due = |until, limit| -> Vec<(u128, String)> {
+        let timers = store.due_timers(at(until), limit).unwrap();
+        timers.into_iter().map(|timer| (timer.run_id.as_u128(), timer.path)).collect()
+    };
+    let row = |number, path: &str| (number, path.to_owned());
+    assert_eq!(due(9, 9), [row(7, "c"), row(8, "a"), row(7, "a"), row(7, "b")]);
+    assert_eq!(due(9, 2), [row(7, "c"), row(8, "a")]);
+    assert_eq!(due(3, 9), [row(7, "c"), row(8, "a")]);
+    assert_eq!(due(0, 9), []);
+}
+
+pub(crate) fn old_keys_are_pruned(store: &dyn Store) {
+    let keyed = |number: u128| {
+        with(new_run(number), |write| {
+            new_of(write).key = Some(key(&format!("k{number}"), "hash"));
+        })
+    };
+    commit(store, &[keyed(1), keyed(2), keyed(3), keyed(4)]);
+    assert_eq!(store.prune_keys(at(4), 2).unwrap(), 2);
+    assert_eq!(store.prune_keys(at(4), 2).unwrap(), 1);
+    assert_eq!(store.prune_keys(at(4), 2).unwrap(), 0);
+    assert_eq!(store.key(PROJECT, "POST /execute", "k1").unwrap(), None);
+    assert!(store.key(PROJECT, "POST /execute", "k4").unwrap().is_some());
+}
+
+pub(crate) fn an_empty_store_has_empty_lists(store: &dyn Store) {
+    store.check().unwrap();
+    store.tidy().unwrap();
+    assert_eq!(store.workflows(PROJECT, None, 9).unwrap().items, []);
+    assert_eq!(store.steps(id(7), None, 9).unwrap().items, []);
+    assert_eq!(store.events(id(7), 0, 9, 9).unwrap().items, []);
+    assert_eq!(store.logs(id(7), 0, None, 9).unwrap().items, []);
+    assert_eq!(store.load_run(id(7), 1).unwrap(), None);
+    assert!(store.orphans(9, None, 9).unwrap().is_empty());
+    for name in ["b", "a", "c"] {
+        store.deploy(&deploy(name, "x", 1 + u128::from(name.as_bytes()[0]))).unwrap();
+    }
+    let names = |after, limit| -> (Vec<String>, bool) {
+        let page = store.workflows(PROJECT, after, limit).unwrap();
+        (page.items.into_iter().map(|row| row.name).collect(), page.has_more)
+    };
+    assert_eq!(names(None, 2), (vec!["a".into(), "b".into()], true));
+    assert_eq!(names(Some("b"), 2), (vec!["c".into()], false));
+}

@@ -1,0 +1,63 @@
+//! Every promise of [`Store`], kept by every store.
+
+#![expect(clippy::unwrap_used, reason = "a promise that cannot be tried is a broken one")]
+
+mod commits;
+mod definitions;
+mod differential;
+mod fixture;
+mod lists;
+mod sqlite;
+
+use std::sync::Arc;
+
+use windlass_core::Time;
+use windlass_store::{MemoryStore, SqliteOptions, Store};
+
+/// Runs each promise against each store, as a test of its own.
+macro_rules! promises {
+    ($($module:ident: $($promise:ident),+ $(,)?;)+) => {
+        mod memory {
+            $($(#[test] fn $promise() { super::$module::$promise(&super::MemoryStore::new()); })+)+
+        }
+        mod in_sqlite {
+            $($(#[test] fn $promise() {
+                let directory = tempfile::tempdir().unwrap();
+                super::$module::$promise(&*super::open(directory.path()));
+            })+)+
+        }
+    };
+}
+
+promises! {
+    commits:
+        a_run_is_read_as_it_was_written,
+        a_write_on_top_of_another_state_changes_nothing,
+        a_conflict_concerns_one_run_of_the_group,
+        a_key_creates_one_run,
+        an_external_id_is_unique_in_its_project,
+        an_older_epoch_writes_nothing,
+        snapshots_of_other_versions_are_passed_over,
+        what_a_later_write_does_not_name_stays,
+        strange_texts_survive;
+    definitions:
+        a_new_name_is_version_one_and_a_change_the_next,
+        the_same_content_is_no_new_version,
+        an_expected_version_must_be_the_newest,
+        a_deleted_workflow_gives_its_name_free,
+        an_id_wins_over_a_name;
+    lists:
+        runs_are_filtered,
+        runs_come_in_pages_newest_first,
+        steps_and_logs_come_in_pages,
+        events_come_in_pages_by_count_and_size,
+        single_events_are_found,
+        orphans_are_those_of_earlier_epochs,
+        timers_come_by_time,
+        old_keys_are_pruned,
+        an_empty_store_has_empty_lists;
+}
+
+fn open(directory: &std::path::Path) -> Arc<dyn Store> {
+    SqliteOptions::at(directory).open(Time::from_micros(0)).unwrap()
+}

@@ -1,0 +1,118 @@
+//! Promises of the embedded database alone: what outlives the process, and who may open it.
+
+use std::time::Duration;
+
+use windlass_core::run::RunStatus;
+use windlass_store::*;
+
+use crate::fixture::*;
+use crate::open;
+
+#[test]
+fn what_was_committed_is_there_after_reopening() {
+    let directory = tempfile::tempdir().unwrap();
+    commit(&*open(directory.path()), &[new_run(7)]);
+    let store = open(directory.path());
+    assert_eq!(store.run(PROJECT, &id(7).to_string()).unwrap().unwrap().owner, 1);
+    assert_eq!(store.take_over("again", at(0)).unwrap(), 2);
+}
+
+#[test]
+fn a_directory_has_one_owner() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = open(directory.path());
+    let second = SqliteOptions::at(directory.path()).open(at(0));
+    let error = second.map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("another windlass process is using it"), "{error}");
+    drop(first);
+    open(directory.path());
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    drop(open(directory.path()));
+    let raw = rusqlite::Connection::open(directory.path().join("windlass.db")).unwrap();
+    raw.execute("INSERT INTO migration VALUES (99, 'later', 0)", []).unwrap();
+    drop(raw);
+    let error = SqliteOptions::at(directory.path()).open(at(0)).map(|_| ());
+    assert!(error.unwrap_err().to_string().contains("schema 99"));
+}
+
+#[test]
+fn an_unexpected_refusal_does_not_fail_the_neighbours() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    // Two chunks with the same number: no engine of ours writes that.
+    let broken = with(new_run(8), |write| write.chunks.push(write.chunks[0].clone()));
+    let conflicts = store.commit(epoch, &[new_run(7), broken, new_run(9)]).unwrap();
+    assert!(matches!(conflicts.as_slice(), [(1, Conflict::Refused(_))]), "{conflicts:?}");
+    let all = store.runs(PROJECT, &RunFilter::default(), None, 9).unwrap().items;
+    assert_eq!(all.len(), 2);
+}
+
+#[test]
+fn a_read_that_takes_too_long_is_given_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let options =
+        SqliteOptions { read_time_max: Duration::ZERO, ..SqliteOptions::at(directory.path()) };
+    let store = options.open(at(0)).unwrap();
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    for block in 0..20_u128 {
+        let group: Vec<RunWrite> = (0..500).map(|n| new_run(1 + block * 500 + n)).collect();
+        store.commit(epoch, &group).unwrap();
+    }
+    let filter = RunFilter { text: Some("nowhere".into()), ..RunFilter::default() };
+    let error = store.runs(PROJECT, &filter, None, 9).unwrap_err();
+    assert_eq!(error, StoreError::Unavailable("a read took too long".into()));
+    store.check().unwrap();
+}
+
+#[test]
+fn the_wal_is_folded_back_in_quiet_moments() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let wal = directory.path().join("windlass.db-wal");
+    let mut largest = 0;
+    for block in 0..40_u128 {
+        let group: Vec<RunWrite> = (0..100)
+            .map(|n| {
+                with(new_run(1 + block * 100 + n), |write| {
+                    write.logs = vec![log(1, "a", &"x".repeat(10_000))];
+                })
+            })
+            .collect();
+        store.commit(epoch, &group).unwrap();
+        largest = largest.max(std::fs::metadata(&wal).unwrap().len());
+    }
+    assert!(largest < 64 * 1024 * 1024, "{largest}");
+    store.tidy().unwrap();
+    store.commit(epoch, &[end_run(1, RunStatus::Succeeded)]).unwrap();
+    let database = std::fs::metadata(directory.path().join("windlass.db")).unwrap().len();
+    assert!(database > 40 * 1024 * 1024, "the rows are in the database itself: {database}");
+}
+
+#[test]
+fn a_full_disk_refuses_and_keeps_what_was_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    store.commit(epoch, &[new_run(7)]).unwrap();
+    // A limit on the database's size is as close to a full disk as a test without root comes.
+    drop(store);
+    let size = std::fs::metadata(directory.path().join("windlass.db")).unwrap().len();
+    let options =
+        SqliteOptions { size_max: Some(size + 80_000), ..SqliteOptions::at(directory.path()) };
+    let store = options.open(at(0)).unwrap();
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let large = |number| {
+        with(new_run(number), |write| write.logs = vec![log(1, "a", &"x".repeat(200_000))])
+    };
+    let error = store.commit(epoch, &[new_run(8), large(9)]).unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    let all = store.runs(PROJECT, &RunFilter::default(), None, 9).unwrap().items;
+    assert_eq!(all.len(), 1, "nothing of the group was written");
+    assert_eq!(store.commit(epoch, &[new_run(8)]).unwrap(), [], "small things still fit");
+}
