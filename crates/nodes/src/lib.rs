@@ -1,1 +1,23 @@
+//! What nodes do to the world, one file per kind.
+//!
+//! A node gets its rendered config and a [`NodeContext`]: who it is, where its log lines go, when
+//! to stop, and a guarded HTTP client. It gets no store, no engine and no environment.
+//!
+//! To add a kind: one file in `kinds/` with its config struct, `impl Node`, tests and an example,
+//! and one line in [`Registry::builtin`].
+//!
+//! Not here: when an attempt is made, how often, and what follows (`windlass-core`), who calls it
+//! (`windlass-engine`), kinds that only compute (`windlass-core::kinds`).
 
+#![warn(missing_docs)]
+
+mod context;
+pub mod kinds;
+mod node;
+mod registry;
+
+pub use context::{LogLine, LogSink, LogStream, NodeContext, Stop, StopReason};
+pub use kinds::http::{AllowList, HttpClient};
+pub use kinds::shell::{ChildGuard, NoGuard, ShellSettings};
+pub use node::{InlineNode, Node, fail, retry};
+pub use registry::{Attempt, Executor, Registry};

@@ -214,7 +214,7 @@ pub struct Retry {
     /// The share of each wait that is left to chance, from 0 to 1, so that steps which failed
     /// together do not come back together.
     pub jitter: f64,
-    /// Error codes worth another attempt, such as `timeout` or `http_503`. Left out: every error
+    /// Error codes worth another attempt, such as `timeout`, `http_503` or `http_5xx`. Left out: every error
     /// that the kind itself does not call final.
     pub on: Option<Vec<String>>,
 }

@@ -106,7 +106,7 @@ impl Decider<'_> {
         let retry = node.retry.as_ref()?;
         let counted = step.attempt.saturating_sub(step.interruptions);
         let worth_it = match &retry.on {
-            Some(codes) => codes.contains(&error.failure.code),
+            Some(codes) => codes.iter().any(|code| is_code(code, &error.failure.code)),
             None => !error.is_final,
         };
         (worth_it && counted < retry.max_attempts)
@@ -121,6 +121,14 @@ impl Decider<'_> {
         let attempt = attempt + 1;
         vec![failed, Fact::AttemptQueued { path: path.to_owned(), attempt }]
     }
+}
+
+/// Whether a code of `retry.on` means `code`. `http_5xx` means every status of that class.
+fn is_code(wanted: &str, code: &str) -> bool {
+    wanted == code
+        || wanted.strip_suffix("xx").is_some_and(|class| {
+            code.len() == wanted.len() && code.starts_with(class) && class.starts_with("http_")
+        })
 }
 
 /// How long to wait after attempt `failed` (from 1): `delay` times `multiplier` to the power of the
@@ -151,6 +159,13 @@ mod tests {
         let waits: Vec<u128> =
             (1..=4).map(|failed| delay_after(&retry, failed, 0.7).as_millis()).collect();
         assert_eq!(waits, [100, 200, 350, 350]);
+    }
+
+    #[test]
+    fn codes_can_be_meant_by_class() {
+        assert!(is_code("timeout", "timeout") && is_code("http_503", "http_503"));
+        assert!(is_code("http_5xx", "http_503") && !is_code("http_5xx", "http_404"));
+        assert!(!is_code("http_5xx", "http_5") && !is_code("xx", "ab"));
     }
 
     proptest! {

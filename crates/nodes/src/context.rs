@@ -1,0 +1,106 @@
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use uuid::Uuid;
+
+use crate::kinds::http::HttpClient;
+use crate::kinds::shell::ShellSettings;
+
+/// All that an attempt gets besides its config.
+#[derive(Clone, Debug)]
+pub struct NodeContext {
+    /// The run.
+    pub run_id: Uuid,
+    /// The step's address in the run.
+    pub step: String,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// Where log lines go.
+    pub logs: LogSink,
+    /// Whether to stop.
+    pub stop: Stop,
+    /// For requests to elsewhere.
+    pub http: Arc<HttpClient>,
+    /// For child processes.
+    pub shell: Arc<ShellSettings>,
+}
+
+impl NodeContext {
+    /// The same for every attempt of the step, so that the other side can recognise a repetition.
+    pub fn idempotency_key(&self) -> String {
+        format!("{}/{}", self.run_id, self.step)
+    }
+}
+
+/// Where a line was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogStream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// By Windlass itself.
+    System,
+}
+
+/// A line that an attempt has written, without its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Where to.
+    pub stream: LogStream,
+    /// The text.
+    pub text: String,
+}
+
+/// Takes log lines. It holds its writer back when lines come faster than they can be kept.
+#[derive(Clone, Debug)]
+pub struct LogSink {
+    lines: mpsc::Sender<LogLine>,
+}
+
+impl LogSink {
+    /// A sink, and where its lines come out.
+    pub fn channel() -> (LogSink, mpsc::Receiver<LogLine>) {
+        let (lines, out) = mpsc::channel(1_024);
+        (LogSink { lines }, out)
+    }
+
+    /// Takes a line. One that nobody listens to any more is dropped.
+    pub async fn line(&self, stream: LogStream, text: String) {
+        let _ = self.lines.send(LogLine { stream, text }).await;
+    }
+}
+
+/// Why an attempt is to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopReason {
+    /// The step was cancelled. Its result is of no interest.
+    Cancelled,
+    /// Its time is up.
+    TimedOut,
+    /// The server is going down. The attempt will be made again by the next one.
+    ShuttingDown,
+}
+
+/// Tells an attempt to stop.
+#[derive(Clone, Debug)]
+pub struct Stop {
+    asked: watch::Receiver<Option<StopReason>>,
+}
+
+impl Stop {
+    /// A way to ask, and what is asked through it.
+    pub fn channel() -> (watch::Sender<Option<StopReason>>, Stop) {
+        let (ask, asked) = watch::channel(None);
+        (ask, Stop { asked })
+    }
+
+    /// Waits until the attempt is to stop. Never returns if nobody can ask any more.
+    pub async fn asked(&mut self) -> StopReason {
+        let reason = self.asked.wait_for(Option::is_some).await.map(|reason| *reason);
+        match reason {
+            Ok(Some(reason)) => reason,
+            _ => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The kinds, one file each.
+
+pub mod http;
+pub mod noop;
+pub mod shell;

@@ -1,0 +1,99 @@
+//! `shell`: a program in a process group of its own.
+
+mod child;
+mod lines;
+mod reaper;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use windlass_core::expr::Type;
+use windlass_core::kinds::{Complaint, NodeConfig};
+use windlass_core::run::AttemptError;
+
+pub use reaper::{ChildGuard, NoGuard, Reaper, kill_leftovers, reap};
+
+use crate::context::NodeContext;
+use crate::node::Node;
+
+/// Runs a script or a program, as a child process in a group of its own.
+///
+/// Values reach it by `env`, `stdin` and `argv`, never inside of the script's text, so that no
+/// value can become code. Its environment is otherwise empty but for `PATH`, `HOME`, `LANG`, `TZ`
+/// and what Windlass adds: `WINDLASS_RUN_ID`, `WINDLASS_STEP`, `WINDLASS_ATTEMPT` (from 1),
+/// `WINDLASS_IDEMPOTENCY_KEY` (the same for every attempt) and `WINDLASS_OUTPUT`, a file to write a
+/// JSON result to.
+///
+/// Every line it writes is a log line. The output is
+/// `{"exit_code": 0, "stdout": "…", "result": …}`, with the last 64 KiB of what it wrote to
+/// standard output and the JSON from `$WINDLASS_OUTPUT`. Any other exit code fails the step with
+/// the code `exit_code`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shell {
+    /// A script for `/bin/sh`. Not a template.
+    #[serde(default)]
+    script: Option<String>,
+    /// A program and its arguments, instead of a script.
+    #[serde(default)]
+    argv: Option<Vec<Value>>,
+    /// Environment variables. What is no text is given as JSON.
+    #[serde(default)]
+    env: BTreeMap<String, Value>,
+    /// What it reads from standard input. What is no text is given as JSON.
+    #[serde(default)]
+    stdin: Option<Value>,
+    /// Where it runs. Left out, in an empty directory of its own that is removed afterwards.
+    #[serde(default)]
+    cwd: Option<PathBuf>,
+}
+
+/// How child processes are made on this server.
+#[derive(Debug)]
+pub struct ShellSettings {
+    /// Where attempts get their own directories.
+    pub work_dir: PathBuf,
+    /// Learns of every process group that begins and ends.
+    pub guard: Arc<dyn ChildGuard>,
+    /// Set as `WINDLASS_OWNER` in every child, so that a later server finds what an earlier one
+    /// left behind.
+    pub owner: String,
+}
+
+impl NodeConfig for Shell {
+    const KIND: &'static str = "shell";
+    const SUMMARY: &'static str = "Runs a script or a program";
+    const EXAMPLE: &'static str = include_str!("../examples/shell.yaml");
+
+    fn check(&self) -> Result<(), Complaint> {
+        match (&self.script, &self.argv) {
+            (Some(script), None) if script.contains("{{") => {
+                Err(Complaint::at("/script", "values are never put into a script's text")
+                    .hint("pass them by `env` and read them as \"$NAME\", or by `stdin`"))
+            }
+            (None, Some(argv)) if argv.is_empty() => {
+                Err(Complaint::at("/argv", "a program is needed"))
+            }
+            (Some(_), None) | (None, Some(_)) => Ok(()),
+            _ => Err(Complaint::at("", "either `script` or `argv` is needed, and not both")),
+        }
+    }
+
+    fn output(_: &Value) -> Type {
+        Type::closed([("exit_code", Type::Number), ("stdout", Type::Text), ("result", Type::Any)])
+    }
+}
+
+#[async_trait]
+impl Node for Shell {
+    async fn run(self, context: NodeContext) -> Result<Value, AttemptError> {
+        child::run(self, context).await
+    }
+}

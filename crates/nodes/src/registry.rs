@@ -1,0 +1,113 @@
+//! Who does what: every kind with its description, and an executor for those that act outside.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use windlass_core::kinds::{Kind, Kinds, Work, parse_config};
+use windlass_core::run::AttemptError;
+
+use crate::context::NodeContext;
+use crate::kinds::http::Http;
+use crate::kinds::noop::Noop;
+use crate::kinds::shell::Shell;
+use crate::node::{InlineNode, Node};
+
+/// The end of an attempt, to come.
+pub type Attempt = Pin<Box<dyn Future<Output = Result<Value, AttemptError>> + Send>>;
+
+/// How attempts of a kind are made.
+#[derive(Clone)]
+pub enum Executor {
+    /// On the spot.
+    Inline(fn(Value) -> Result<Value, AttemptError>),
+    /// In a task of their own.
+    Task(fn(Value, NodeContext) -> Attempt),
+}
+
+/// All kinds, and how attempts of those that act outside are made.
+#[derive(Clone, Default)]
+pub struct Registry {
+    kinds: Kinds,
+    executors: HashMap<&'static str, Executor>,
+}
+
+impl Registry {
+    /// The kinds that come with Windlass.
+    pub fn builtin() -> Registry {
+        let mut registry = Registry { kinds: Kinds::pure(), executors: HashMap::new() };
+        registry.add_inline::<Noop>();
+        registry.add::<Shell>();
+        registry.add::<Http>();
+        registry
+    }
+
+    /// Adds a kind.
+    ///
+    /// # Panics
+    ///
+    /// If there is one of that name already.
+    pub fn add<N: Node>(&mut self) {
+        self.kinds.add(Kind::new::<N>(Work::Outside));
+        let run = |config, context| -> Attempt {
+            Box::pin(async move { config_of::<N>(config)?.run(context).await })
+        };
+        self.executors.insert(N::KIND, Executor::Task(run));
+    }
+
+    /// Adds a kind that is done on the spot.
+    ///
+    /// # Panics
+    ///
+    /// If there is one of that name already.
+    pub fn add_inline<N: InlineNode>(&mut self) {
+        self.kinds.add(Kind::new::<N>(Work::Outside));
+        let run = |config| config_of::<N>(config)?.run();
+        self.executors.insert(N::KIND, Executor::Inline(run));
+    }
+
+    /// Every kind's description.
+    pub fn kinds(&self) -> &Kinds {
+        &self.kinds
+    }
+
+    /// How attempts of this kind are made.
+    pub fn executor(&self, kind: &str) -> Option<&Executor> {
+        self.executors.get(kind)
+    }
+}
+
+fn config_of<N: DeserializeOwned>(config: Value) -> Result<N, AttemptError> {
+    parse_config(config).map_err(|failure| AttemptError { failure, is_final: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::definition;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_is_described() {
+        let registry = Registry::builtin();
+        for kind in registry.kinds().iter() {
+            assert!(kind.summary.ends_with(|c: char| c.is_alphanumeric()), "{}", kind.name);
+            let properties = kind.schema.source().get("properties").and_then(Value::as_object);
+            for (name, schema) in properties.into_iter().flatten() {
+                assert!(schema.get("description").is_some(), "{}.{name}", kind.name);
+            }
+            let checked = definition::check(kind.example, registry.kinds());
+            assert_eq!(checked.findings, [], "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn every_kind_that_acts_outside_has_an_executor() {
+        let registry = Registry::builtin();
+        for kind in registry.kinds().iter() {
+            assert_eq!(kind.is_outside(), registry.executor(kind.name).is_some(), "{}", kind.name);
+        }
+    }
+}
