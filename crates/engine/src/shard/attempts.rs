@@ -1,0 +1,122 @@
+//! Attempts: released, made on the spot, reported from elsewhere.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use windlass_core::Time;
+use windlass_core::definition;
+use windlass_core::run::{Effect, StepStatus, What};
+use windlass_nodes::Executor;
+use windlass_store::LogRow;
+
+use super::Shard;
+use super::load::Held;
+use super::messages::{AttemptOrder, Output, Report};
+
+impl<T> Shard<T> {
+    /// It is durable that an attempt is to be made: have it made, unless the step has been stopped
+    /// meanwhile.
+    pub(super) fn release_attempt(
+        &mut self,
+        now: Time,
+        run_id: Uuid,
+        path: String,
+        attempt: u32,
+        out: &mut Vec<Output<T>>,
+    ) {
+        let moment = self.moment(now);
+        let Some(run) = self.live.get_mut(&run_id) else { return };
+        let Some(step) = run.state.step(&path).filter(|step| step.attempt == attempt) else {
+            return;
+        };
+        let is_never = step.effect == definition::Effect::Never;
+        match step.status {
+            // Intent before effect: the start is made durable, and released again after that.
+            StepStatus::Queued if is_never => {
+                let what = What::AttemptStarted { path: path.clone(), attempt };
+                if run.take(moment, what).is_ok() {
+                    run.pending.effects.push(Effect::MakeAttempt { path, attempt });
+                    self.touch(now, run_id, true);
+                }
+                return;
+            }
+            StepStatus::Running if is_never => {}
+            StepStatus::Queued => {}
+            _ => return,
+        }
+        let order = AttemptOrder {
+            run_id,
+            attempt,
+            kind: step.kind.clone(),
+            input: step.input.clone().unwrap_or_default(),
+            secrets: step.secrets.clone(),
+            timeout: run.plan.locate(&path).and_then(|(_, node)| node.timeout),
+            path,
+        };
+        if matches!(self.config.registry.executor(&order.kind), Some(Executor::Inline(_))) {
+            self.inline.push_back(order);
+        } else if self.flying.insert((run_id, order.path.clone(), attempt)) {
+            out.push(Output::Start(order));
+        }
+    }
+
+    pub(super) fn make_inline(&mut self, now: Time, order: AttemptOrder) {
+        let AttemptOrder { run_id, path, attempt, kind, input, .. } = order;
+        let Some(Executor::Inline(run)) = self.config.registry.executor(&kind) else { return };
+        let result = run((*input).clone()).map(Arc::new);
+        let what = What::AttemptEnded { path, attempt, started_at: now, result };
+        self.tell(now, run_id, what);
+    }
+
+    pub(super) fn report(
+        &mut self,
+        now: Time,
+        run_id: Uuid,
+        path: String,
+        attempt: u32,
+        report: Report,
+    ) {
+        if matches!(report, Report::Ended { .. } | Report::Abandoned) {
+            self.flying.remove(&(run_id, path.clone(), attempt));
+        }
+        if !self.live.contains_key(&run_id) {
+            // A run that is not in memory has no attempt under way, unless it is on its way back.
+            if let Some(loading) = self.loading.get_mut(&run_id) {
+                loading.held.push(Held::Report { path, attempt, report });
+            }
+            return;
+        }
+        match report {
+            Report::Started { at } => {
+                let moment = self.moment(at);
+                let Some(run) = self.live.get_mut(&run_id) else { return };
+                if run.take(moment, What::AttemptStarted { path, attempt }).is_ok() {
+                    self.touch(now, run_id, false);
+                }
+            }
+            Report::Logs { lines } => {
+                let Some(run) = self.live.get_mut(&run_id) else { return };
+                for (at, stream, text) in lines {
+                    run.last_log_seq += 1;
+                    let (log_seq, path) = (run.last_log_seq, path.clone());
+                    run.pending.logs.push(LogRow { log_seq, at, path, attempt, stream, text });
+                }
+                self.touch(now, run_id, false);
+            }
+            Report::Ended { started_at, result } => {
+                self.tell(now, run_id, What::AttemptEnded { path, attempt, started_at, result });
+            }
+            Report::Abandoned => {}
+        }
+    }
+
+    /// Tells a run in memory something that it may refuse: it came late, or twice.
+    fn tell(&mut self, now: Time, run_id: Uuid, what: What) {
+        let moment = self.moment(now);
+        let Some(run) = self.live.get_mut(&run_id) else { return };
+        if run.take(moment, what).is_ok() {
+            self.touch(now, run_id, true);
+            self.go_on(now, run_id);
+        }
+    }
+}

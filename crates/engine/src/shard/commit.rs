@@ -1,0 +1,243 @@
+//! Batches: sealing them, and releasing what waited for them.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use windlass_core::Time;
+use windlass_core::run::Effect;
+use windlass_store::{Conflict, IdempotencyKey, RunWrite, StoreError, TimerRow};
+
+use super::Shard;
+use super::load::Trouble;
+use super::messages::{Answer, Output, Published};
+use super::pending::Sealing;
+use crate::view::RunView;
+
+/// The batch under way: for each of its runs, what is released when it is durable.
+#[derive(Debug)]
+pub(super) struct Batch<T> {
+    entries: Vec<Entry<T>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry<T> {
+    run_id: Uuid,
+    effects: Vec<Effect>,
+    replies: Vec<T>,
+    /// Requests with the same key that came while the creation was under way.
+    pub(super) joined: Vec<T>,
+    /// The run as it will stand, for the replies.
+    view: Option<Box<RunView>>,
+    published: Published,
+    /// Whether this batch creates the run, and under which key.
+    creates: Option<Option<IdempotencyKey>>,
+    project: Arc<str>,
+    leaves_memory: bool,
+}
+
+impl<T> Batch<T> {
+    pub(super) fn entry(&mut self, run_id: Uuid) -> Option<&mut Entry<T>> {
+        self.entries.iter_mut().find(|entry| entry.run_id == run_id)
+    }
+}
+
+impl<T> Shard<T> {
+    /// Seals what has gathered, unless a batch is under way or it can wait for company.
+    pub(super) fn flush(&mut self, now: Time, out: &mut Vec<Output<T>>) {
+        let has_lingered =
+            self.lingering_since.is_some_and(|since| now.since(since) >= self.config.linger);
+        let is_time = self.is_urgent || has_lingered;
+        let is_free = self.batch.is_none() && self.trouble.until.is_none();
+        if !is_free || !is_time || self.dirty.is_empty() {
+            return;
+        }
+        let count = self.dirty.len().min(self.config.batch_run_count_max);
+        let mut writes = Vec::with_capacity(count);
+        let mut entries = Vec::with_capacity(count);
+        let sealed: Vec<Uuid> = self.dirty.drain(..count).collect();
+        for run_id in sealed {
+            if let Some((write, entry)) = self.seal(now, run_id) {
+                writes.push(write);
+                entries.push(entry);
+            }
+        }
+        if self.dirty.is_empty() {
+            self.is_urgent = false;
+            self.lingering_since = None;
+        }
+        if !writes.is_empty() {
+            self.batch_number += 1;
+            self.batch = Some(Batch { entries });
+            out.push(Output::Commit(writes));
+        }
+    }
+
+    fn seal(&mut self, now: Time, run_id: Uuid) -> Option<(RunWrite, Entry<T>)> {
+        let leaves_memory = self.may_leave(now, self.live.get(&run_id)?);
+        let run = self.live.get_mut(&run_id)?;
+        let sealing = Sealing {
+            state: &run.state,
+            last_seq: run.last_seq,
+            last_log_seq: run.last_log_seq,
+            has_snapshot: run.has_snapshot,
+            leaves_memory,
+        };
+        let sealed = std::mem::take(&mut run.pending).seal(&sealing);
+        let replies = sealed.replies;
+        let entry = Entry {
+            run_id,
+            effects: sealed.effects,
+            view: (!replies.is_empty()).then(|| Box::new(RunView::of(&run.state))),
+            replies,
+            joined: std::mem::take(&mut run.joined),
+            published: sealed.published,
+            creates: sealed.write.create.as_ref().map(|new| new.key.clone()),
+            project: run.project.clone(),
+            leaves_memory,
+        };
+        run.last_seq = sealed.write.standing.last_seq;
+        run.has_snapshot |= sealed.write.snapshot.is_some();
+        run.is_dirty = false;
+        run.sealed_in = self.batch_number + 1;
+        Some((sealed.write, entry))
+    }
+
+    pub(super) fn committed(
+        &mut self,
+        now: Time,
+        result: Result<Vec<(usize, Conflict)>, StoreError>,
+        out: &mut Vec<Output<T>>,
+    ) {
+        let Some(batch) = self.batch.take() else { return };
+        self.durable_number = self.batch_number;
+        let mut conflicts = match result {
+            Ok(conflicts) => conflicts.into_iter().peekable(),
+            Err(error) => return self.failed(now, batch, &error, out),
+        };
+        self.trouble = Trouble::default();
+        // The next batch is handed over before anything is released, so that the disk is not idle
+        // meanwhile.
+        self.flush(now, out);
+        for (place, entry) in batch.entries.into_iter().enumerate() {
+            self.forget_key(&entry);
+            match conflicts.next_if(|(at, _)| *at == place) {
+                Some((_, conflict)) => self.conflicted(entry, conflict, out),
+                None => self.release(now, entry, out),
+            }
+        }
+    }
+
+    /// A batch is durable: what waited for it may leave.
+    fn release(&mut self, now: Time, entry: Entry<T>, out: &mut Vec<Output<T>>) {
+        let Entry { run_id, effects, replies, joined, view, published, .. } = entry;
+        if let Some(view) = view {
+            for ticket in replies {
+                out.push(Output::Answer(ticket, Answer::Run(view.clone())));
+            }
+        }
+        if let Some(Some(key)) = entry.creates {
+            for ticket in joined {
+                let request_hash = key.request_hash.clone();
+                out.push(Output::Answer(ticket, Answer::Existing { run_id, request_hash }));
+            }
+        }
+        out.push(Output::Publish(published));
+        for effect in effects {
+            match effect {
+                Effect::MakeAttempt { path, attempt } => {
+                    self.release_attempt(now, run_id, path, attempt, out);
+                }
+                Effect::StopAttempt { path } => out.push(Output::Stop { run_id, path }),
+                Effect::SetTimer { path, due } => {
+                    out.push(Output::Timer(TimerRow { due_at: due, run_id, path }));
+                }
+            }
+        }
+        self.settle(run_id, entry.leaves_memory, out);
+    }
+
+    /// Answers who waits for the end of a run that is over, and lets go of runs that are done with.
+    fn settle(&mut self, run_id: Uuid, leaves_memory: bool, out: &mut Vec<Output<T>>) {
+        let Some(run) = self.live.get_mut(&run_id) else { return };
+        if run.is_dirty || run.sealed_in > self.durable_number {
+            return;
+        }
+        if !run.state.status.is_terminal() && !leaves_memory {
+            return;
+        }
+        // Whoever waits for the end of a run that only leaves memory goes on waiting by the feed.
+        if !run.until_over.is_empty() {
+            let view = Box::new(RunView::of(&run.state));
+            for ticket in run.until_over.drain(..) {
+                out.push(Output::Answer(ticket, Answer::Run(view.clone())));
+            }
+        }
+        self.live.remove(&run_id);
+    }
+
+    fn conflicted(&mut self, entry: Entry<T>, conflict: Conflict, out: &mut Vec<Output<T>>) {
+        let run = self.live.remove(&entry.run_id);
+        let mut waiting = entry.replies;
+        waiting.extend(entry.joined);
+        if let Some(run) = run {
+            waiting.extend(run.until_over);
+            waiting.extend(run.pending.replies);
+            waiting.extend(run.joined);
+        }
+        let answer = match conflict {
+            Conflict::KeyTaken { run_id, request_hash } => {
+                Answer::Existing { run_id, request_hash }
+            }
+            Conflict::ExternalIdTaken { run_id } => Answer::ExternalIdTaken { run_id },
+            Conflict::Changed | Conflict::Refused(_) if entry.creates.is_none() => {
+                // Somebody else has written it, or the database refuses what we have in memory:
+                // either way memory is wrong, and the store is asked again.
+                self.reload_later(entry.run_id);
+                Answer::OutcomeUnknown("the run was changed elsewhere".to_owned())
+            }
+            Conflict::Changed => Answer::OutcomeUnknown("the run exists already".to_owned()),
+            Conflict::Refused(message) => Answer::Broken(message),
+        };
+        for ticket in waiting {
+            out.push(Output::Answer(ticket, answer.clone()));
+        }
+    }
+
+    /// A failed commit: every run of the batch leaves memory, with what happened to it since, and is
+    /// read again before it takes an input.
+    fn failed(&mut self, now: Time, batch: Batch<T>, error: &StoreError, out: &mut Vec<Output<T>>) {
+        if *error == StoreError::Fenced {
+            self.is_fenced = true;
+            out.push(Output::Fenced);
+        }
+        let answer = match error {
+            StoreError::OutcomeUnknown(message) => Answer::OutcomeUnknown(message.clone()),
+            other => Answer::Unavailable(other.to_string()),
+        };
+        for entry in batch.entries {
+            self.forget_key(&entry);
+            let mut waiting = entry.replies;
+            waiting.extend(entry.joined);
+            if let Some(run) = self.live.remove(&entry.run_id) {
+                waiting.extend(run.until_over);
+                waiting.extend(run.pending.replies);
+                waiting.extend(run.joined);
+            }
+            self.reload_later(entry.run_id);
+            for ticket in waiting {
+                out.push(Output::Answer(ticket, answer.clone()));
+            }
+        }
+        self.dirty.retain(|run_id| self.live.contains_key(run_id));
+        self.unfinished.retain(|run_id| self.live.contains_key(run_id));
+        self.inline.retain(|order| self.live.contains_key(&order.run_id));
+        self.deepen_trouble(now);
+    }
+
+    fn forget_key(&mut self, entry: &Entry<T>) {
+        if let Some(Some(key)) = &entry.creates {
+            let place = (entry.project.clone(), key.route.clone(), key.key.clone());
+            self.keys.remove(&place);
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! A run in memory.
+
+use std::sync::Arc;
+
+use windlass_core::definition::Plan;
+use windlass_core::limits::EVENTS_PER_TURN;
+use windlass_core::run::{Input, Refused, RunState, What};
+use windlass_core::{Failure, Time};
+
+use super::pending::Pending;
+
+/// A run in memory. It belongs to one shard, so nobody else touches it.
+#[derive(Debug)]
+pub(super) struct LiveRun<T> {
+    pub(super) state: RunState,
+    pub(super) plan: Arc<Plan>,
+    pub(super) project: Arc<str>,
+    /// The number of its last sealed event.
+    pub(super) last_seq: u64,
+    /// The number of its last log line.
+    pub(super) last_log_seq: u64,
+    pub(super) has_snapshot: bool,
+    pub(super) pending: Pending<T>,
+    /// Whether there are changes to seal; then the run is in the shard's list of such runs.
+    pub(super) is_dirty: bool,
+    /// The number of the last batch that has something of it.
+    pub(super) sealed_in: u64,
+    /// Who waits for its end.
+    pub(super) until_over: Vec<T>,
+    /// Requests with the key of its creation, which is not sealed yet.
+    pub(super) joined: Vec<T>,
+}
+
+/// The time and the chance of one decision.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) now: Time,
+    pub(super) dice: f64,
+}
+
+impl<T> LiveRun<T> {
+    pub(super) fn new(
+        state: RunState,
+        plan: Arc<Plan>,
+        project: Arc<str>,
+        (last_seq, last_log_seq): (u64, u64),
+    ) -> LiveRun<T> {
+        LiveRun {
+            state,
+            plan,
+            project,
+            last_seq,
+            last_log_seq,
+            has_snapshot: false,
+            pending: Pending::default(),
+            is_dirty: false,
+            sealed_in: 0,
+            until_over: Vec::new(),
+            joined: Vec::new(),
+        }
+    }
+
+    /// Decides one input and folds what follows from it. Answers how many events that were.
+    ///
+    /// # Errors
+    ///
+    /// The core's refusal. Nothing has changed then.
+    pub(super) fn take(&mut self, moment: Moment, what: What) -> Result<usize, Refused> {
+        let input = Input { now: moment.now, dice: moment.dice, what };
+        let events = self.state.decide(&self.plan, &input)?;
+        let count = events.len();
+        for event in events {
+            self.pending.record(&mut self.state, event);
+        }
+        Ok(count)
+    }
+
+    /// Takes the steps that follow from the state alone. Answers whether it came to an end; else the
+    /// run has had its turn, and others come first.
+    pub(super) fn advance(&mut self, moment: Moment, history_max: u64) -> bool {
+        let at_most = self.pending.event_count() + EVENTS_PER_TURN;
+        while self.pending.event_count() < at_most {
+            match self.take(moment, What::Advance) {
+                Ok(0) => return true,
+                Ok(_) => {}
+                // `Advance` is never refused.
+                Err(_) => return true,
+            }
+        }
+        self.mind_history(moment, history_max);
+        false
+    }
+
+    fn mind_history(&mut self, moment: Moment, history_max: u64) {
+        let length = self.last_seq + u64::try_from(self.pending.event_count()).unwrap_or(u64::MAX);
+        if length > history_max {
+            let message = format!("the run has more than {history_max} events");
+            let error = Failure::new("history_limit", message);
+            // A run that is stopping already is on its way out.
+            let _ = self.take(moment, What::Abort { error });
+        }
+    }
+}

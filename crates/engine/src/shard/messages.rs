@@ -1,0 +1,241 @@
+//! What a shard is told, and what it wants done.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use uuid::Uuid;
+use windlass_core::definition::Plan;
+use windlass_core::expr::SecretSlot;
+use windlass_core::run::{AttemptError, CreateRun, Refused, RunState};
+use windlass_core::{HumanDuration, Time};
+use windlass_store::{
+    Conflict, IdempotencyKey, LogRow, LogStream, NumberedEvent, RunWrite, StoreError, TimerRow,
+};
+
+use crate::view::RunView;
+
+/// What a shard is told. `T` stands for whoever waits for an answer.
+#[derive(Debug)]
+pub enum Input<T> {
+    /// Create runs. All of them are in one commit.
+    Create(Vec<Create<T>>),
+    /// Do something with a run.
+    Command {
+        /// The run.
+        run_id: Uuid,
+        /// What.
+        command: Command,
+        /// Who waits.
+        ticket: T,
+    },
+    /// An attempt has something to say.
+    Report {
+        /// The run.
+        run_id: Uuid,
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// What it has to say.
+        report: Report,
+    },
+    /// The time a step waits for has come.
+    Timer {
+        /// The run.
+        run_id: Uuid,
+        /// The step.
+        path: String,
+    },
+    /// A run's owner is gone: take it over.
+    Adopt {
+        /// The run.
+        run_id: Uuid,
+    },
+    /// A run that was asked for by [`Output::Load`].
+    Loaded {
+        /// The run.
+        run_id: Uuid,
+        /// What was found.
+        found: Result<Found, StoreError>,
+    },
+    /// What became of the batch of [`Output::Commit`].
+    Committed(Result<Vec<(usize, Conflict)>, StoreError>),
+}
+
+/// A run to be created.
+#[derive(Debug)]
+pub struct Create<T> {
+    /// The project.
+    pub project: Arc<str>,
+    /// The definition.
+    pub plan: Arc<Plan>,
+    /// What the core needs to know.
+    pub request: CreateRun,
+    /// The key it is created under.
+    pub key: Option<IdempotencyKey>,
+    /// Whether the answer waits until the run is over.
+    pub until_over: bool,
+    /// Who waits.
+    pub ticket: T,
+}
+
+/// What can be done with a run.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Stop it.
+    Cancel {
+        /// Why, in the words of who asks.
+        reason: Option<String>,
+    },
+    /// Bring it to memory and let it go on, if it is not there already.
+    Resume,
+}
+
+/// What an attempt has to say.
+#[derive(Clone, Debug)]
+pub enum Report {
+    /// It has begun.
+    Started {
+        /// When.
+        at: Time,
+    },
+    /// It has written lines.
+    Logs {
+        /// With the time each was written.
+        lines: Vec<(Time, LogStream, String)>,
+    },
+    /// It has ended.
+    Ended {
+        /// When it began.
+        started_at: Time,
+        /// With what.
+        result: Result<Arc<Value>, AttemptError>,
+    },
+    /// It was given up with the server, and has no result.
+    Abandoned,
+}
+
+/// What was found when a run was asked for.
+#[derive(Debug)]
+pub enum Found {
+    /// The run.
+    Run(Box<LoadedRun>),
+    /// There is no such run.
+    Nothing,
+    /// There is one, but it cannot be brought back. A person has to look at it.
+    Broken(String),
+}
+
+/// A run, folded from its journal.
+#[derive(Debug)]
+pub struct LoadedRun {
+    /// The project.
+    pub project: Arc<str>,
+    /// The definition.
+    pub plan: Arc<Plan>,
+    /// The state.
+    pub state: RunState,
+    /// The number of its last event.
+    pub last_seq: u64,
+    /// The number of its last log line.
+    pub last_log_seq: u64,
+    /// Whether the store has a snapshot of it.
+    pub has_snapshot: bool,
+    /// Whether another server wrote it last.
+    pub is_orphan: bool,
+}
+
+/// What a shard wants done.
+#[derive(Debug)]
+pub enum Output<T> {
+    /// Find a run, and answer with [`Input::Loaded`].
+    Load {
+        /// The run.
+        run_id: Uuid,
+    },
+    /// Commit a batch, and answer with [`Input::Committed`]. There is never more than one under
+    /// way.
+    Commit(Vec<RunWrite>),
+    /// Make an attempt. It was durable that it is to be made before this was said.
+    Start(AttemptOrder),
+    /// Stop whatever is being done for a step.
+    Stop {
+        /// The run.
+        run_id: Uuid,
+        /// The step.
+        path: String,
+    },
+    /// Come back at a time. The timer is durable.
+    Timer(TimerRow),
+    /// Tell whoever watches.
+    Publish(Published),
+    /// Answer whoever waits.
+    Answer(T, Answer),
+    /// Another server owns the store. This one must end.
+    Fenced,
+}
+
+/// An attempt to be made.
+#[derive(Clone, Debug)]
+pub struct AttemptOrder {
+    /// The run.
+    pub run_id: Uuid,
+    /// The step.
+    pub path: String,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// The kind of its node.
+    pub kind: Arc<str>,
+    /// The rendered config, with secrets as they were written.
+    pub input: Arc<Value>,
+    /// Where the secrets go.
+    pub secrets: Vec<SecretSlot>,
+    /// How long it may take.
+    pub timeout: Option<HumanDuration>,
+}
+
+/// What has become durable about a run.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// The run.
+    pub run_id: Uuid,
+    /// The workflow's name.
+    pub workflow: Arc<str>,
+    /// The new events.
+    pub events: Vec<NumberedEvent>,
+    /// The new log lines.
+    pub logs: Vec<LogRow>,
+    /// When the run began; for its duration.
+    pub started_at: Option<Time>,
+    /// Whether it is over.
+    pub is_over: bool,
+}
+
+/// An answer to whoever waits.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// The run as it stands, durably.
+    Run(Box<RunView>),
+    /// The key has created this run before.
+    Existing {
+        /// The run.
+        run_id: Uuid,
+        /// The hash of the request that created it.
+        request_hash: String,
+    },
+    /// Another run has this external id.
+    ExternalIdTaken {
+        /// That run.
+        run_id: Uuid,
+    },
+    /// There is no such run.
+    NoSuchRun,
+    /// The run takes no such thing now.
+    Refused(Refused),
+    /// Nothing was written. Later may be better.
+    Unavailable(String),
+    /// Nobody knows whether it was written.
+    OutcomeUnknown(String),
+    /// The run is there, but cannot be driven.
+    Broken(String),
+}

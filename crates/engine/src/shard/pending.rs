@@ -1,0 +1,278 @@
+//! What a run has to say in its next commit: events, and the rows that follow from them.
+//!
+//! A row shows where a step stands at the end of the batch, so a step that changed three times is
+//! written once. Events get their numbers when the batch is sealed; until then rows point at places
+//! in the list of events.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use windlass_core::Time;
+use windlass_core::run::{Effect, Event, Fact, RunState, STATE_VERSION, Step};
+use windlass_store::{
+    CHUNK_BYTES_MAX, Chunk, LogRow, NewRun, NumberedEvent, RunWrite, Snapshot, Standing, StepRow,
+};
+
+use super::messages::Published;
+
+/// Changes of one run that are not sealed yet.
+#[derive(Debug)]
+pub(super) struct Pending<T> {
+    pub(super) create: Option<NewRun>,
+    /// `None` where a start was taken back because its end came before the batch was sealed.
+    events: Vec<Option<Event>>,
+    starts: HashMap<String, usize>,
+    steps: BTreeMap<u32, PendingStep>,
+    timers_set: BTreeMap<String, Time>,
+    timers_cleared: BTreeSet<String>,
+    pub(super) logs: Vec<LogRow>,
+    /// Orders that are released once the batch is durable.
+    pub(super) effects: Vec<Effect>,
+    /// Who is answered then.
+    pub(super) replies: Vec<T>,
+}
+
+#[derive(Debug)]
+struct PendingStep {
+    row: StepRow,
+    input_at: Option<usize>,
+    end_at: Option<usize>,
+}
+
+impl<T> Default for Pending<T> {
+    fn default() -> Pending<T> {
+        Pending {
+            create: None,
+            events: Vec::new(),
+            starts: HashMap::new(),
+            steps: BTreeMap::new(),
+            timers_set: BTreeMap::new(),
+            timers_cleared: BTreeSet::new(),
+            logs: Vec::new(),
+            effects: Vec::new(),
+            replies: Vec::new(),
+        }
+    }
+}
+
+/// A sealed write, and what else is known of it.
+#[derive(Debug)]
+pub(super) struct Sealed<T> {
+    pub(super) write: RunWrite,
+    pub(super) published: Published,
+    pub(super) effects: Vec<Effect>,
+    pub(super) replies: Vec<T>,
+}
+
+impl<T> Pending<T> {
+    pub(super) fn event_count(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Folds an event into the state and notes the rows that follow from it.
+    pub(super) fn record(&mut self, state: &mut RunState, event: Event) {
+        let step_path = event.fact.step();
+        let had_timer =
+            step_path.and_then(|path| state.step(path)).is_some_and(|step| step.until.is_some());
+        state.evolve(&event);
+        let place = self.events.len();
+        if let Some(path) = step_path {
+            if had_timer {
+                self.timers_set.remove(path);
+                self.timers_cleared.insert(path.to_owned());
+            }
+            self.take_back_start(&event.fact, path);
+            if let Some(step) = state.step(path) {
+                self.note_step(path, step, &event.fact, place);
+            }
+        }
+        if let Some(effect) = Effect::of(&event.fact) {
+            if let Effect::SetTimer { path, due } = &effect {
+                self.timers_cleared.remove(path);
+                self.timers_set.insert(path.clone(), *due);
+            }
+            self.effects.push(effect);
+        }
+        self.events.push(Some(event));
+    }
+
+    /// The end of an attempt says when it began, so a start in the same batch says nothing more.
+    fn take_back_start(&mut self, fact: &Fact, path: &str) {
+        match fact {
+            Fact::AttemptStarted { .. } => {
+                self.starts.insert(path.to_owned(), self.events.len());
+            }
+            Fact::StepSucceeded { .. } | Fact::StepFailed { .. } | Fact::AttemptFailed { .. } => {
+                if let Some(place) = self.starts.remove(path) {
+                    self.events[place] = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn note_step(&mut self, path: &str, step: &Step, fact: &Fact, place: usize) {
+        let row = step_row(path, step);
+        let noted = self.steps.entry(step.ordinal).or_insert_with(|| PendingStep {
+            row: row.clone(),
+            input_at: None,
+            end_at: None,
+        });
+        noted.row = row;
+        match fact {
+            Fact::StepQueued { .. } | Fact::StepWaiting { .. } | Fact::MapOpened { .. } => {
+                noted.input_at = Some(place);
+            }
+            Fact::StepSucceeded { .. } | Fact::StepFailed { .. } | Fact::AttemptFailed { .. } => {
+                noted.end_at = Some(place);
+            }
+            _ => {}
+        }
+    }
+
+    /// Gives the events their numbers, from `last_seq` on.
+    pub(super) fn seal(self, run: &Sealing<'_>) -> Sealed<T> {
+        let mut seqs = Vec::with_capacity(self.events.len());
+        let mut seq = run.last_seq;
+        for event in &self.events {
+            seq += u64::from(event.is_some());
+            seqs.push(seq);
+        }
+        let state = run.state;
+        let standing = Standing {
+            status: state.status,
+            reason: state.reason.clone(),
+            error: state.error.clone(),
+            started_at: state.started_at,
+            finished_at: state.finished_at,
+            last_seq: seq,
+            last_log_seq: run.last_log_seq,
+            counts: state.counts.clone(),
+        };
+        let steps = self.steps.into_values().map(|step| StepRow {
+            input_seq: step.input_at.map(|place| seqs[place]),
+            end_seq: step.end_at.map(|place| seqs[place]),
+            ..step.row
+        });
+        let steps = steps.collect();
+        let events: Vec<NumberedEvent> = self
+            .events
+            .into_iter()
+            .zip(&seqs)
+            .filter_map(|(event, seq)| Some(NumberedEvent { seq: *seq, event: event? }))
+            .collect();
+        let snapshot = run.leaves_memory.then(|| Snapshot {
+            seq,
+            version: STATE_VERSION,
+            state: serde_json::to_string(state).expect("a state has only text keys"),
+        });
+        let write = RunWrite {
+            run_id: state.created.run_id,
+            after_seq: run.last_seq,
+            create: self.create,
+            standing,
+            chunks: chunks(&events),
+            steps,
+            timers_set: self.timers_set.into_iter().collect(),
+            timers_cleared: self.timers_cleared.into_iter().collect(),
+            snapshot,
+            drop_snapshot: run.has_snapshot && state.status.is_terminal(),
+            logs: self.logs.clone(),
+        };
+        let published = Published {
+            run_id: state.created.run_id,
+            workflow: Arc::from(state.created.workflow.as_str()),
+            events,
+            logs: self.logs,
+            started_at: state.started_at,
+            is_over: state.status.is_terminal(),
+        };
+        Sealed { write, published, effects: self.effects, replies: self.replies }
+    }
+}
+
+/// What a run looks like when its changes are sealed.
+pub(super) struct Sealing<'a> {
+    pub(super) state: &'a RunState,
+    pub(super) last_seq: u64,
+    pub(super) last_log_seq: u64,
+    pub(super) has_snapshot: bool,
+    pub(super) leaves_memory: bool,
+}
+
+fn step_row(path: &str, step: &Step) -> StepRow {
+    StepRow {
+        ordinal: step.ordinal,
+        path: path.to_owned(),
+        kind: step.kind.to_string(),
+        status: step.status,
+        reason: step.reason.as_ref().map(ToString::to_string),
+        attempt: step.attempt,
+        queued_at: step.queued_at,
+        started_at: step.started_at,
+        finished_at: step.finished_at,
+        due_at: step.until,
+        input_seq: None,
+        end_seq: None,
+    }
+}
+
+/// Events as texts, several to a row.
+fn chunks(events: &[NumberedEvent]) -> Vec<Chunk> {
+    let mut chunks: Vec<Chunk> = Vec::new();
+    let mut body = Vec::new();
+    let mut first_seq = 0;
+    let mut count = 0;
+    let mut close = |body: &mut Vec<u8>, first_seq, count: &mut u32| {
+        if *count > 0 {
+            body.push(b']');
+            let text = String::from_utf8(std::mem::take(body)).expect("JSON is UTF-8");
+            chunks.push(Chunk { first_seq, count: std::mem::take(count), body: text });
+        }
+    };
+    for numbered in events {
+        if count == 0 {
+            first_seq = numbered.seq;
+            body.push(b'[');
+        } else {
+            body.push(b',');
+        }
+        serde_json::to_writer(&mut body, &numbered.event).expect("events have only text keys");
+        count += 1;
+        if body.len() >= CHUNK_BYTES_MAX {
+            close(&mut body, first_seq, &mut count);
+        }
+    }
+    close(&mut body, first_seq, &mut count);
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn long_texts_are_cut_into_chunks_without_gaps() {
+        let output = Arc::new(json!("x".repeat(CHUNK_BYTES_MAX / 3)));
+        let event = |seq| NumberedEvent {
+            seq,
+            event: Event {
+                at: Time::from_micros(0),
+                fact: Fact::RunSucceeded { output: output.clone() },
+            },
+        };
+        let events: Vec<NumberedEvent> = (5..12).map(event).collect();
+        let chunks = chunks(&events);
+        let places: Vec<(u64, u32)> =
+            chunks.iter().map(|chunk| (chunk.first_seq, chunk.count)).collect();
+        assert_eq!(places, [(5, 3), (8, 3), (11, 1)]);
+        let read: Vec<Event> = chunks
+            .iter()
+            .flat_map(|chunk| serde_json::from_str::<Vec<Event>>(&chunk.body).unwrap())
+            .collect();
+        assert!(read.iter().eq(events.iter().map(|numbered| &numbered.event)));
+        assert_eq!(super::chunks(&[]), []);
+    }
+}

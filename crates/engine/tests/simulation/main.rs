@@ -1,0 +1,63 @@
+//! The whole engine on one thread, with chance for a scheduler and a virtual clock.
+//!
+//! The machines are the real ones; threads, disk, clock and the world outside are played. A seed
+//! decides everything, so a failure repeats: `WINDLASS_SIM_SEED=17 cargo test -p windlass-engine
+//! --test simulation`. `WINDLASS_SIM_SEEDS=20000` asks for more than the usual number.
+
+#![expect(clippy::unwrap_used, reason = "a simulation that cannot go on has failed")]
+
+mod chance;
+mod oracle;
+mod plans;
+mod world;
+
+use std::collections::BTreeMap;
+
+use world::World;
+
+const SEEDS: u64 = 500;
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::vars().find(|(key, _)| key == name).and_then(|(_, value)| value.parse().ok())
+}
+
+fn play(seed: u64) -> World {
+    let mut world = World::new(seed);
+    world.play_with_faults();
+    world.play_to_the_end();
+    world.check_the_end();
+    world
+}
+
+#[test]
+fn whatever_happens_nothing_is_lost_or_done_twice() {
+    let seeds = match setting("WINDLASS_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..setting("WINDLASS_SIM_SEEDS").unwrap_or(SEEDS),
+    };
+    let is_whole = seeds.end - seeds.start >= SEEDS;
+    let mut sometimes: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for seed in seeds {
+        let world = std::panic::catch_unwind(|| play(seed)).unwrap_or_else(|cause| {
+            eprintln!("seed {seed} failed: WINDLASS_SIM_SEED={seed} repeats it");
+            std::panic::resume_unwind(cause);
+        });
+        for (marker, count) in world.seen() {
+            *sometimes.entry(marker).or_default() += count;
+        }
+    }
+    eprintln!("seen: {sometimes:?}");
+    if is_whole {
+        for marker in world::MARKERS {
+            assert!(sometimes.contains_key(marker), "`{marker}` never happened: {sometimes:?}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_is_the_same_story() {
+    for seed in [1, 2, 3, 5, 8, 13, 21, 34] {
+        assert_eq!(play(seed).trace_hash(), play(seed).trace_hash(), "seed {seed}");
+    }
+    assert_ne!(play(1).trace_hash(), play(2).trace_hash());
+}

@@ -1,0 +1,84 @@
+//! Random definitions: all the ways a run can go, on few nodes.
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use windlass_core::definition::{Plan, check};
+use windlass_core::kinds::NodeConfig;
+use windlass_core::run::AttemptError;
+use windlass_nodes::{Node, NodeContext, Registry};
+
+use crate::chance::Chance;
+
+/// Work outside, whose end the simulation decides.
+#[derive(Deserialize, JsonSchema)]
+struct Work {}
+
+impl NodeConfig for Work {
+    const KIND: &'static str = "work";
+    const SUMMARY: &'static str = "Stands for work outside";
+    const EXAMPLE: &'static str = "";
+}
+
+#[async_trait]
+impl Node for Work {
+    async fn run(self, _: NodeContext) -> Result<Value, AttemptError> {
+        unreachable!("the simulation decides how work ends")
+    }
+}
+
+pub(crate) fn registry() -> Arc<Registry> {
+    static REGISTRY: OnceLock<Arc<Registry>> = OnceLock::new();
+    REGISTRY
+        .get_or_init(|| {
+            let mut registry = Registry::builtin();
+            registry.add::<Work>();
+            Arc::new(registry)
+        })
+        .clone()
+}
+
+pub(crate) fn random_plan(chance: &mut Chance) -> Arc<Plan> {
+    let mut text = String::from("name: random\nnodes:\n");
+    let mut edges = String::new();
+    let count = 1 + chance.below(6);
+    for at in 0..count {
+        text.push_str(&format!("  - id: n{at}\n    type: "));
+        text.push_str(*chance.of(&[
+            "work\n    effect: never\n",
+            "work\n    retry: { max_attempts: 3, delay: 1s }\n",
+            "work\n    effect: keyed\n",
+            "work\n",
+            "noop\n    config: { output: 1 }\n",
+            "noop\n    retry: { max_attempts: 2, delay: 50ms }\n",
+            "transform\n    config: { output: 1 }\n",
+            "delay\n    config: { duration: 500ms }\n",
+            "delay\n    config: { duration: 1h }\n",
+            "conditional\n    config: { condition: \"input\", true_edge: last }\n",
+            "map\n    config: { items: [1, 2, 3], concurrency: 2, body: { nodes: [{id: w, type: work}] } }\n",
+            "map\n    config: { items: [1, 2], body: { nodes: [{id: a, type: noop}, {id: b, type: \
+             work, needs: [a]}] } }\n",
+        ]));
+        match chance.below(8) {
+            0 => text.push_str("    on_failure: continue\n"),
+            1 => text.push_str("    join: any\n"),
+            _ => {}
+        }
+        for _ in 0..chance.below(3).min(at) {
+            let source = chance.below(at);
+            let on = *chance.of(&["success", "success", "success", "failure", "always"]);
+            edges.push_str(&format!("  - {{ source: n{source}, target: n{at}, on: {on} }}\n"));
+        }
+    }
+    text.push_str("  - { id: last, type: noop }\n");
+    if !edges.is_empty() {
+        text.push_str(&format!("edges:\n{edges}"));
+    }
+    let policy = *chance.of(&["fail_fast", "continue_independent", "aggregate"]);
+    text.push_str(&format!("on_failure: {policy}\n"));
+    let checked = check(&text, registry().kinds());
+    Arc::new(checked.plan.unwrap_or_else(|| panic!("{text}\n{:#?}", checked.findings)))
+}

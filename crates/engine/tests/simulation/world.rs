@@ -1,0 +1,550 @@
+//! The world around the machines: queues, a disk, people, a clock, and misfortune.
+
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use uuid::Uuid;
+use windlass_core::definition::Plan;
+use windlass_core::run::{AttemptError, CreateRun, Fact, RunState, RunStatus, STATE_VERSION};
+use windlass_core::{Failure, Time};
+use windlass_engine::committer::Committer;
+use windlass_engine::ids::shard_of;
+use windlass_engine::shard::*;
+use windlass_engine::sweeper::Sweeper;
+use windlass_engine::timers::{Timers, Wanted};
+use windlass_store::{IdempotencyKey, LogStream, MemoryStore, RunWrite, Store, StoreError};
+
+use crate::chance::Chance;
+use crate::oracle::Oracle;
+use crate::plans::{random_plan, registry};
+
+pub(crate) const PROJECT: &str = "default";
+const SHARDS: usize = 2;
+
+/// What must happen at least once over all seeds, or the simulation proves less than it seems to.
+pub(crate) const MARKERS: &[&str] = &[
+    "created",
+    "finished",
+    "cancelled",
+    "key repeated",
+    "key joined",
+    "crash",
+    "crash with work",
+    "crash after a commit nobody heard of",
+    "commit refused",
+    "commit written but reported lost",
+    "result twice",
+    "result late",
+    "work failed",
+    "work lost",
+    "evicted",
+    "woken by timer",
+    "adopted",
+    "outcome unknown",
+    "two shards in a group",
+    "start taken back",
+];
+
+/// The machines of one server process. A crash drops them all.
+struct Process {
+    epoch: i64,
+    shards: Vec<Shard<u64>>,
+    committer: Committer,
+    timers: Timers,
+    sweeper: Sweeper,
+    inboxes: Vec<VecDeque<Input<u64>>>,
+    loads: Vec<(usize, Uuid)>,
+    /// The group that is on its way to the disk.
+    group: Option<Vec<RunWrite>>,
+    timer_load: Option<(Time, usize)>,
+    work: Vec<Work>,
+}
+
+/// An attempt that is being made.
+struct Work {
+    order: AttemptOrder,
+    started_at: Option<Time>,
+}
+
+pub(crate) struct World {
+    chance: Chance,
+    now: Time,
+    store: Arc<MemoryStore>,
+    plans: BTreeMap<Uuid, Arc<Plan>>,
+    process: Process,
+    oracle: Oracle,
+    next_ticket: u64,
+    next_run: u128,
+    seen: BTreeMap<&'static str, u64>,
+    hasher: DefaultHasher,
+    faults: bool,
+    is_traced: bool,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> World {
+        let mut chance = Chance::new(seed);
+        let store = Arc::new(MemoryStore::new());
+        let now = Time::from_micros(1_000_000);
+        let plans = (1..=3).map(|id| (Uuid::from_u128(id), random_plan(&mut chance))).collect();
+        let process = Process::start(&store, now, &mut chance);
+        World {
+            chance,
+            now,
+            oracle: Oracle::default(),
+            store,
+            plans,
+            process,
+            next_ticket: 0,
+            next_run: 0,
+            seen: BTreeMap::new(),
+            hasher: DefaultHasher::new(),
+            faults: true,
+            is_traced: crate::setting("WINDLASS_SIM_TRACE").is_some(),
+        }
+    }
+
+    pub(crate) fn seen(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.seen.iter().map(|(marker, count)| (*marker, *count))
+    }
+
+    pub(crate) fn trace_hash(&self) -> u64 {
+        self.hasher.finish()
+    }
+
+    /// `WINDLASS_SIM_TRACE=1` tells the whole story.
+    fn trace(&self, line: impl FnOnce() -> String) {
+        if self.is_traced {
+            eprintln!("{} {}", self.now.micros(), line());
+        }
+    }
+
+    fn mark(&mut self, marker: &'static str) {
+        *self.seen.entry(marker).or_default() += 1;
+        marker.hash(&mut self.hasher);
+    }
+
+    pub(crate) fn play_with_faults(&mut self) {
+        let turns = 200 + self.chance.below(600);
+        for _ in 0..turns {
+            self.play_one();
+        }
+    }
+
+    /// No more faults, no more clients: everything that can end must end.
+    pub(crate) fn play_to_the_end(&mut self) {
+        self.faults = false;
+        for _ in 0..60_000 {
+            if self.is_at_rest() {
+                return;
+            }
+            self.play_one();
+        }
+        self.oracle.complain_of_stuck_runs(&*self.store);
+    }
+
+    fn is_at_rest(&self) -> bool {
+        let process = &self.process;
+        process.inboxes.iter().all(VecDeque::is_empty)
+            && process.loads.is_empty()
+            && process.group.is_none()
+            && process.work.is_empty()
+            && process.committer.is_idle()
+            && process.shards.iter().all(|shard| !shard.has_work())
+            && self.oracle.unfinished(&*self.store).is_empty()
+    }
+
+    pub(crate) fn check_the_end(&mut self) {
+        self.oracle.check_journals(&*self.store, &self.plans);
+    }
+
+    fn play_one(&mut self) {
+        let shard = self.chance.below(SHARDS);
+        let choice = self.chance.below(if self.faults { 100 } else { 80 });
+        (choice, shard, self.now).hash(&mut self.hasher);
+        match choice {
+            0..20 => self.deliver(shard),
+            20..40 => self.turn(shard),
+            40..50 => self.commit(),
+            50..56 => self.load(),
+            56..68 => self.work(),
+            68..72 => self.tick_timers(),
+            72..74 => self.sweep(),
+            74..80 => self.pass_time(),
+            80..90 => self.create(),
+            90..93 => self.cancel(),
+            93..95 => self.talk(),
+            95..97 => self.repeat_a_result(),
+            97 => self.crash(),
+            _ => self.pass_time(),
+        }
+        for marker in self.oracle.take_seen() {
+            self.mark(marker);
+        }
+    }
+
+    fn deliver(&mut self, shard: usize) {
+        for _ in 0..=self.chance.below(8) {
+            let Some(input) = self.process.inboxes[shard].pop_front() else { return };
+            self.trace(|| format!("shard {shard} hears {input:?}"));
+            let mut out = Vec::new();
+            self.process.shards[shard].step(self.now, input, &mut out);
+            self.perform(shard, out);
+        }
+    }
+
+    fn turn(&mut self, shard: usize) {
+        let mut out = Vec::new();
+        self.process.shards[shard].turn(self.now, &mut out);
+        self.perform(shard, out);
+    }
+
+    fn perform(&mut self, shard: usize, out: Vec<Output<u64>>) {
+        for output in out {
+            self.trace(|| format!("shard {shard} says {output:?}"));
+            match output {
+                Output::Load { run_id } => self.process.loads.push((shard, run_id)),
+                Output::Commit(batch) => {
+                    if batch.iter().any(|write| write.snapshot.is_some()) {
+                        self.mark("evicted");
+                    }
+                    self.process.committer.take(shard, batch);
+                }
+                Output::Start(order) => {
+                    self.oracle.started(&*self.store, &order);
+                    self.process.work.push(Work { order, started_at: None });
+                }
+                Output::Stop { run_id, path } => {
+                    self.process
+                        .work
+                        .retain(|work| work.order.run_id != run_id || work.order.path != path);
+                }
+                Output::Timer(timer) => self.process.timers.set(timer),
+                Output::Publish(published) => {
+                    self.check_lost_attempts(&published);
+                    self.oracle.published(&*self.store, &published);
+                }
+                Output::Answer(ticket, answer) => self.answered(ticket, answer),
+                Output::Fenced => panic!("nobody else is there"),
+            }
+        }
+    }
+
+    /// Only what nobody makes any more is given up as lost.
+    fn check_lost_attempts(&self, published: &Published) {
+        for numbered in &published.events {
+            if let Fact::AttemptInterrupted { path, attempt, .. } = &numbered.event.fact {
+                let is_made = self.process.work.iter().any(|work| {
+                    let order = &work.order;
+                    order.run_id == published.run_id
+                        && order.path == *path
+                        && order.attempt == *attempt
+                });
+                assert!(!is_made, "attempt {attempt} of `{path}` is given up while it is made");
+            }
+        }
+    }
+
+    fn answered(&mut self, ticket: u64, answer: Answer) {
+        ticket.hash(&mut self.hasher);
+        if let Answer::Existing { .. } = &answer {
+            self.mark("key repeated");
+        }
+        if let Answer::Run(view) = &answer {
+            match view.status {
+                RunStatus::Cancelled => self.mark("cancelled"),
+                status if status.is_terminal() => self.mark("finished"),
+                _ => {}
+            }
+        }
+        self.oracle.answered(&*self.store, ticket, &answer);
+    }
+
+    /// Begins a transaction, or ends the one under way, for better or worse.
+    fn commit(&mut self) {
+        let Some(group) = self.process.group.take() else {
+            self.process.group = self.process.committer.next_group();
+            return;
+        };
+        let outcome = if self.faults { self.chance.below(20) } else { 9 };
+        let epoch = self.process.epoch;
+        let result = match outcome {
+            0 => {
+                self.mark("commit refused");
+                Err(StoreError::Unavailable("full".into()))
+            }
+            1 => {
+                self.mark("commit written but reported lost");
+                self.store.commit(epoch, &group).unwrap();
+                Err(StoreError::OutcomeUnknown("sync".into()))
+            }
+            2 => Err(StoreError::OutcomeUnknown("sync".into())),
+            3 => {
+                self.mark("crash after a commit nobody heard of");
+                self.store.commit(epoch, &group).unwrap();
+                return self.crash();
+            }
+            _ => self.store.commit(epoch, &group),
+        };
+        let outcomes = self.process.committer.done(result);
+        if outcomes.len() > 1 {
+            self.mark("two shards in a group");
+        }
+        for (shard, outcome) in outcomes {
+            self.process.inboxes[shard].push_back(Input::Committed(outcome));
+        }
+    }
+
+    fn load(&mut self) {
+        if self.process.loads.is_empty() {
+            return;
+        }
+        let place = self.chance.below(self.process.loads.len());
+        let (shard, run_id) = self.process.loads.swap_remove(place);
+        let found = if self.faults && self.chance.one_in(20) {
+            Err(StoreError::Unavailable("busy".into()))
+        } else {
+            Ok(self.find(run_id))
+        };
+        self.process.inboxes[shard].push_back(Input::Loaded { run_id, found });
+    }
+
+    fn find(&mut self, run_id: Uuid) -> Found {
+        let Some(stored) = self.store.load_run(run_id, STATE_VERSION).unwrap() else {
+            return Found::Nothing;
+        };
+        let has_snapshot = stored.snapshot.is_some();
+        let events: Vec<_> = stored.events.iter().map(|numbered| &numbered.event).collect();
+        let state = match &stored.snapshot {
+            Some(snapshot) => {
+                let mut state: RunState = serde_json::from_str(&snapshot.state).unwrap();
+                events.into_iter().for_each(|event| state.evolve(event));
+                state
+            }
+            None => RunState::replay(events).unwrap(),
+        };
+        if stored.row.owner < self.process.epoch {
+            self.mark("adopted");
+        }
+        Found::Run(Box::new(LoadedRun {
+            project: Arc::from(stored.row.project.as_str()),
+            plan: self.plans[&stored.row.definition_id].clone(),
+            state,
+            last_seq: stored.row.last_seq,
+            last_log_seq: stored.row.last_log_seq,
+            has_snapshot,
+            is_orphan: stored.row.owner < self.process.epoch,
+        }))
+    }
+
+    /// An attempt somewhere makes progress: it begins, writes a line, or ends.
+    fn work(&mut self) {
+        if self.process.work.is_empty() {
+            return;
+        }
+        let place = self.chance.below(self.process.work.len());
+        let now = self.now;
+        let work = &mut self.process.work[place];
+        let (run_id, path) = (work.order.run_id, work.order.path.clone());
+        let attempt = work.order.attempt;
+        let report = match work.started_at {
+            None => {
+                work.started_at = Some(now);
+                self.oracle.worked(&work.order);
+                Report::Started { at: now }
+            }
+            Some(_) if self.chance.one_in(4) => {
+                Report::Logs { lines: vec![(now, LogStream::Stdout, "line".into())] }
+            }
+            Some(started_at) => {
+                let fails = self.chance.one_in(5);
+                self.process.work.swap_remove(place);
+                if fails {
+                    self.mark("work failed");
+                }
+                let error = || AttemptError {
+                    failure: Failure::new("boom", "no"),
+                    is_final: attempt % 2 == 0,
+                };
+                let result =
+                    if fails { Err(error()) } else { Ok(Arc::new(json!({ "by": attempt }))) };
+                let ended = Report::Ended { started_at, result };
+                if self.faults && self.chance.one_in(10) {
+                    self.mark("result twice");
+                    self.send(
+                        run_id,
+                        Input::Report {
+                            run_id,
+                            path: path.clone(),
+                            attempt,
+                            report: ended.clone(),
+                        },
+                    );
+                }
+                self.oracle.remember_result(run_id, &path, attempt);
+                ended
+            }
+        };
+        self.send(run_id, Input::Report { run_id, path, attempt, report });
+    }
+
+    /// A result of long ago comes once more.
+    fn repeat_a_result(&mut self) {
+        let Some((run_id, path, attempt)) = self.oracle.old_result(self.chance.below(1_000)) else {
+            return;
+        };
+        self.mark("result late");
+        let result = Ok(Arc::new(json!("late")));
+        let report = Report::Ended { started_at: self.now, result };
+        self.send(run_id, Input::Report { run_id, path, attempt, report });
+    }
+
+    fn send(&mut self, run_id: Uuid, input: Input<u64>) {
+        self.process.inboxes[shard_of(run_id, SHARDS)].push_back(input);
+    }
+
+    fn tick_timers(&mut self) {
+        if let Some((until, limit)) = self.process.timer_load.take() {
+            let found = self.store.due_timers(until, limit).unwrap();
+            let found = (!self.faults || !self.chance.one_in(10)).then_some(found);
+            self.process.timers.loaded(self.now, until, found);
+            return;
+        }
+        for wanted in self.process.timers.tick(self.now) {
+            match wanted {
+                Wanted::Load { until, limit } => self.process.timer_load = Some((until, limit)),
+                Wanted::Fire(timer) => {
+                    self.mark("woken by timer");
+                    let (run_id, path) = (timer.run_id, timer.path);
+                    self.send(run_id, Input::Timer { run_id, path });
+                }
+            }
+        }
+    }
+
+    fn sweep(&mut self) {
+        if let Some(look) = self.process.sweeper.tick(self.now) {
+            let epoch = self.process.epoch;
+            let page = self.store.orphans(epoch, look.after, look.limit).unwrap();
+            self.process.sweeper.found(self.now, Some(&page));
+            for run_id in page {
+                self.send(run_id, Input::Adopt { run_id });
+            }
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let millis = if self.chance.one_in(30) {
+            *self.chance.of(&[30_000, 3_600_000])
+        } else {
+            *self.chance.of(&[0, 1, 20, 200, 1_000])
+        };
+        self.now = self.now.plus(Duration::from_millis(millis));
+    }
+
+    fn create(&mut self) {
+        let count = if self.chance.one_in(6) { 3 } else { 1 };
+        let shard = self.chance.below(SHARDS);
+        let mut creates = Vec::new();
+        for _ in 0..count {
+            let definition_id = Uuid::from_u128(1 + self.chance.below(3) as u128);
+            let run_id = loop {
+                self.next_run += 1;
+                let run_id = Uuid::from_u128(1_000 + self.next_run);
+                if shard_of(run_id, SHARDS) == shard {
+                    break run_id;
+                }
+            };
+            let key = self.chance.one_in(3).then(|| {
+                let name = self.chance.below(4);
+                IdempotencyKey {
+                    route: "execute".into(),
+                    // A key belongs to the shard of its hash.
+                    key: format!("{shard}-{name}"),
+                    request_hash: format!("h{name}"),
+                }
+            });
+            self.next_ticket += 1;
+            self.oracle.asked_to_create(self.next_ticket, run_id, key.as_ref());
+            self.mark("created");
+            creates.push(Create {
+                project: Arc::from(PROJECT),
+                plan: self.plans[&definition_id].clone(),
+                request: CreateRun {
+                    run_id,
+                    workflow_id: Uuid::from_u128(1),
+                    version: 1,
+                    definition_id,
+                    input: json!(self.chance.one_in(2)),
+                    labels: BTreeMap::new(),
+                    rerun_of: None,
+                    external_id: None,
+                },
+                key,
+                until_over: self.chance.one_in(3),
+                ticket: self.next_ticket,
+            });
+        }
+        self.process.inboxes[shard].push_back(Input::Create(creates));
+    }
+
+    fn cancel(&mut self) {
+        let Some(run_id) = self.oracle.some_run(self.chance.below(1_000)) else { return };
+        self.next_ticket += 1;
+        let ticket = self.next_ticket;
+        self.oracle.asked_to_cancel(ticket, run_id);
+        let command = Command::Cancel { reason: None };
+        self.send(run_id, Input::Command { run_id, command, ticket });
+    }
+
+    /// Somebody asks for a run that may not be in memory.
+    fn talk(&mut self) {
+        let Some(run_id) = self.oracle.some_run(self.chance.below(1_000)) else { return };
+        self.next_ticket += 1;
+        let ticket = self.next_ticket;
+        self.send(run_id, Input::Command { run_id, command: Command::Resume, ticket });
+    }
+
+    /// The process is gone, with everything that was only in its memory and every child of it.
+    fn crash(&mut self) {
+        self.trace(|| "crash".to_owned());
+        self.mark("crash");
+        if !self.process.work.is_empty() {
+            self.mark("crash with work");
+            if self.process.work.iter().any(|work| work.started_at.is_some()) {
+                self.mark("work lost");
+            }
+        }
+        self.oracle.crashed();
+        self.process = Process::start(&self.store, self.now, &mut self.chance);
+    }
+}
+
+impl Process {
+    fn start(store: &MemoryStore, now: Time, chance: &mut Chance) -> Process {
+        let epoch = store.take_over("boot", now).unwrap();
+        let shard = |_| {
+            let seed = u64::try_from(chance.below(1_000_000)).unwrap();
+            let mut config = ShardConfig::new(registry(), seed);
+            config.batch_run_count_max = 1 + chance.below(4);
+            config.inline_per_turn = 1 + chance.below(4);
+            Shard::new(config)
+        };
+        Process {
+            epoch,
+            shards: (0..SHARDS).map(shard).collect(),
+            committer: Committer::default(),
+            timers: Timers::default(),
+            sweeper: Sweeper::default(),
+            inboxes: (0..SHARDS).map(|_| VecDeque::new()).collect(),
+            loads: Vec::new(),
+            group: None,
+            timer_load: None,
+            work: Vec::new(),
+        }
+    }
+}
