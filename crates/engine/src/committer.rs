@@ -57,29 +57,18 @@ impl Committer {
 #[cfg(test)]
 mod tests {
     use uuid::Uuid;
-    use windlass_core::run::{Counts, RunStatus};
-    use windlass_store::Standing;
 
     use super::*;
 
     fn write(number: u128) -> RunWrite {
-        let standing = Standing {
-            status: RunStatus::Running,
-            reason: None,
-            error: None,
-            started_at: None,
-            finished_at: None,
-            last_seq: 1,
-            last_log_seq: 0,
-            counts: Counts::default(),
-        };
         RunWrite {
             run_id: Uuid::from_u128(number),
             after_seq: 0,
             create: None,
-            standing,
+            standing: None,
             chunks: vec![],
-            steps: vec![],
+            new_steps: vec![],
+            changed_steps: vec![],
             timers_set: vec![],
             timers_cleared: vec![],
             snapshot: None,

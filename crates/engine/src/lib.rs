@@ -22,10 +22,20 @@
 
 pub mod clock;
 pub mod committer;
+mod definitions;
+mod dispatch;
+mod engine;
+mod feed;
 pub mod ids;
+mod load;
 pub mod shard;
 pub mod sweeper;
+mod threads;
 pub mod timers;
 mod view;
 
+pub use definitions::{DefinitionError, Definitions, Workflow};
+pub use dispatch::{DispatchConfig, SecretSource};
+pub use engine::{Engine, EngineConfig, Health, NewRun};
+pub use feed::{Feed, News, Subscription};
 pub use view::RunView;

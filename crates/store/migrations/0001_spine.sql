@@ -57,9 +57,8 @@ CREATE TABLE run (
     created_at    BIGINT NOT NULL,
     started_at    BIGINT,
     finished_at   BIGINT,
-    last_seq      BIGINT NOT NULL, -- The optimistic lock on the run.
-    last_log_seq  BIGINT NOT NULL,
-    counts        TEXT   NOT NULL,
+    last_seq      BIGINT NOT NULL, -- As of the row's last change. The journal knows better.
+    counts        TEXT   NOT NULL, -- Likewise, but for the total.
     owner         BIGINT NOT NULL  -- The epoch of the server that wrote it last.
 ) WITHOUT ROWID;
 
@@ -83,13 +82,14 @@ CREATE TABLE run_label (
 ) WITHOUT ROWID;
 
 -- The truth about a run. A row holds the events of one commit, as a JSON list. Rows of many runs
--- are written side by side, so the table is kept in the order of writing, and not by run.
+-- are written side by side, so the table is kept in the order of writing, and not by run. The
+-- largest last_seq of a run is the optimistic lock on it.
 CREATE TABLE journal (
     run_id    TEXT   NOT NULL,
+    last_seq  BIGINT NOT NULL,
     first_seq BIGINT NOT NULL,
-    count     BIGINT NOT NULL,
     body      TEXT   NOT NULL,
-    PRIMARY KEY (run_id, first_seq)
+    PRIMARY KEY (run_id, last_seq)
 );
 
 -- What lists show of a step. Input, output and error are in the journal, at the numbers named.

@@ -1,6 +1,7 @@
 //! What can be read back.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use uuid::Uuid;
 use windlass_core::run::{Counts, Event, RunStatus, StepStatus};
@@ -88,11 +89,9 @@ pub struct RunRow {
     pub started_at: Option<Time>,
     /// When it ended.
     pub finished_at: Option<Time>,
-    /// The number of its last event.
+    /// The number of its last event. In a list of runs that are going on, of an event of late.
     pub last_seq: u64,
-    /// The number of its last log line; 0 if it has none.
-    pub last_log_seq: u64,
-    /// How many of its steps stand where.
+    /// How many of its steps stand where. In a list of runs that are going on, of late.
     pub counts: Counts,
     /// The epoch of the server that wrote it last.
     pub owner: i64,
@@ -202,6 +201,8 @@ pub struct StoredRun {
     pub snapshot: Option<Snapshot>,
     /// The events after that state, or all events.
     pub events: Vec<NumberedEvent>,
+    /// The number of its last log line; 0 if it has none.
+    pub last_log_seq: u64,
 }
 
 /// A run's folded state.
@@ -230,6 +231,21 @@ pub struct RunFilter {
     pub created_before: Option<Time>,
     /// Only runs whose id, external id, workflow or error has this text in it, whatever its case.
     pub text: Option<String>,
+}
+
+/// Where the time of writing has gone, since the store was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Transactions.
+    pub transaction_count: u64,
+    /// Runs written by them.
+    pub run_count: u64,
+    /// Writing rows.
+    pub rows: Duration,
+    /// Making them durable.
+    pub sync: Duration,
+    /// Giving back space and the like.
+    pub tidy: Duration,
 }
 
 /// What an idempotency key stands for.

@@ -3,8 +3,8 @@ use windlass_core::Time;
 
 use crate::error::StoreError;
 use crate::rows::{
-    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, StepRow, StoredRun,
-    TimerRow, WorkflowRow,
+    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, Spent, StepRow,
+    StoredRun, TimerRow, WorkflowRow,
 };
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
 
@@ -124,6 +124,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Gives back what the store holds beyond what it needs: log files, caches. For quiet moments.
     fn tidy(&self) -> Result<(), StoreError>;
+
+    /// Where the time of writing has gone so far.
+    fn spent(&self) -> Spent;
 
     /// Whether the store can be read now.
     fn check(&self) -> Result<(), StoreError>;

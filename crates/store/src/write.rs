@@ -18,12 +18,15 @@ pub struct RunWrite {
     pub after_seq: u64,
     /// What creates the run, if it does not exist yet.
     pub create: Option<NewRun>,
-    /// Where the run stands now.
-    pub standing: Standing,
+    /// Where the run stands now. `None` leaves its row as it is: a row that only counts steps need
+    /// not be written with every step.
+    pub standing: Option<Standing>,
     /// The new events.
     pub chunks: Vec<Chunk>,
-    /// The steps that have changed.
-    pub steps: Vec<StepRow>,
+    /// The steps that have come up.
+    pub new_steps: Vec<StepRow>,
+    /// The steps that have changed. Their path, kind and `queued_at` stay as they are.
+    pub changed_steps: Vec<StepRow>,
     /// Timers that have been set, by step. A step has at most one.
     pub timers_set: Vec<(String, Time)>,
     /// Timers that are no longer needed, by step.
@@ -87,8 +90,6 @@ pub struct Standing {
     pub finished_at: Option<Time>,
     /// The number of its last event.
     pub last_seq: u64,
-    /// The number of its last log line.
-    pub last_log_seq: u64,
     /// How many of its steps stand where.
     pub counts: Counts,
 }
@@ -99,8 +100,8 @@ pub struct Standing {
 pub struct Chunk {
     /// The number of the first event.
     pub first_seq: u64,
-    /// How many events there are.
-    pub count: u32,
+    /// The number of the last event.
+    pub last_seq: u64,
     /// The events, as a JSON list.
     pub body: String,
 }

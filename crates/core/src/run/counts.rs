@@ -23,7 +23,8 @@ impl Counts {
         StepStatus::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
     }
 
-    pub(super) fn add(&mut self, status: StepStatus, count: u32) {
+    /// Adds steps that have this status.
+    pub fn add(&mut self, status: StepStatus, count: u32) {
         self.0[status as usize] += count;
     }
 

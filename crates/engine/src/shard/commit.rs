@@ -1,6 +1,7 @@
 //! Batches: sealing them, and releasing what waited for them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use uuid::Uuid;
 use windlass_core::Time;
@@ -8,10 +9,14 @@ use windlass_core::run::Effect;
 use windlass_store::{Conflict, IdempotencyKey, RunWrite, StoreError, TimerRow};
 
 use super::Shard;
+use super::live::RowSays;
 use super::load::Trouble;
 use super::messages::{Answer, Output, Published};
 use super::pending::Sealing;
 use crate::view::RunView;
+
+/// How long the row of a run may lag behind in how many steps stand where.
+pub(super) const ROW_LAG_MAX: Duration = Duration::from_millis(500);
 
 /// The batch under way: for each of its runs, what is released when it is durable.
 #[derive(Debug)]
@@ -75,12 +80,15 @@ impl<T> Shard<T> {
     fn seal(&mut self, now: Time, run_id: Uuid) -> Option<(RunWrite, Entry<T>)> {
         let leaves_memory = self.may_leave(now, self.live.get(&run_id)?);
         let run = self.live.get_mut(&run_id)?;
+        let row = Some(RowSays::of(&run.state));
+        let lags_too_long = run.row_lags_since.is_some_and(|since| now.since(since) >= ROW_LAG_MAX);
+        let writes_row = run.row != row || lags_too_long || leaves_memory;
         let sealing = Sealing {
             state: &run.state,
             last_seq: run.last_seq,
-            last_log_seq: run.last_log_seq,
             has_snapshot: run.has_snapshot,
             leaves_memory,
+            writes_row,
         };
         let sealed = std::mem::take(&mut run.pending).seal(&sealing);
         let replies = sealed.replies;
@@ -95,11 +103,33 @@ impl<T> Shard<T> {
             project: run.project.clone(),
             leaves_memory,
         };
-        run.last_seq = sealed.write.standing.last_seq;
+        run.last_seq = sealed.last_seq;
+        run.row = row;
+        if writes_row {
+            run.row_lags_since = None;
+        } else if run.row_lags_since.is_none() {
+            run.row_lags_since = Some(now);
+            self.lagging.push_back((now, run_id));
+        }
         run.has_snapshot |= sealed.write.snapshot.is_some();
         run.is_dirty = false;
         run.sealed_in = self.batch_number + 1;
         Some((sealed.write, entry))
+    }
+
+    /// Rows that have lagged long enough are written, even if nothing else is.
+    pub(super) fn mind_lagging_rows(&mut self, now: Time) {
+        while let Some((since, run_id)) = self.lagging.front().copied() {
+            if now.since(since) < ROW_LAG_MAX {
+                return;
+            }
+            self.lagging.pop_front();
+            let still_lags =
+                self.live.get(&run_id).is_some_and(|run| run.row_lags_since == Some(since));
+            if still_lags {
+                self.touch(now, run_id, true);
+            }
+        }
     }
 
     pub(super) fn committed(

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use windlass_core::definition::Plan;
 use windlass_core::limits::EVENTS_PER_TURN;
-use windlass_core::run::{Input, Refused, RunState, What};
+use windlass_core::run::{Input, Refused, RunState, RunStatus, What};
 use windlass_core::{Failure, Time};
 
 use super::pending::Pending;
@@ -20,6 +20,10 @@ pub(super) struct LiveRun<T> {
     /// The number of its last log line.
     pub(super) last_log_seq: u64,
     pub(super) has_snapshot: bool,
+    /// What its row says; `None` if the row has to be written in any case.
+    pub(super) row: Option<RowSays>,
+    /// Since when the row lags behind in what it may.
+    pub(super) row_lags_since: Option<Time>,
     pub(super) pending: Pending<T>,
     /// Whether there are changes to seal; then the run is in the shard's list of such runs.
     pub(super) is_dirty: bool,
@@ -29,6 +33,21 @@ pub(super) struct LiveRun<T> {
     pub(super) until_over: Vec<T>,
     /// Requests with the key of its creation, which is not sealed yet.
     pub(super) joined: Vec<T>,
+}
+
+/// What a run's row says that may never lag behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RowSays {
+    status: RunStatus,
+    reason: Option<String>,
+    /// How many steps there are. Those without a row of their own are counted by it.
+    total: u32,
+}
+
+impl RowSays {
+    pub(super) fn of(state: &RunState) -> RowSays {
+        RowSays { status: state.status, reason: state.reason.clone(), total: state.counts.total() }
+    }
 }
 
 /// The time and the chance of one decision.
@@ -52,6 +71,8 @@ impl<T> LiveRun<T> {
             last_seq,
             last_log_seq,
             has_snapshot: false,
+            row: None,
+            row_lags_since: None,
             pending: Pending::default(),
             is_dirty: false,
             sealed_in: 0,

@@ -9,7 +9,7 @@ use windlass_core::run::{Effect, What};
 use windlass_store::StoreError;
 
 use super::Shard;
-use super::live::LiveRun;
+use super::live::{LiveRun, RowSays};
 use super::messages::{Answer, Command, Found, LoadedRun, Output, Report};
 
 /// The first wait after a failed commit; it doubles with each further one.
@@ -123,6 +123,9 @@ impl<T> Shard<T> {
         let seqs = (loaded.last_seq, loaded.last_log_seq);
         let mut run = LiveRun::new(loaded.state, loaded.plan, loaded.project, seqs);
         run.has_snapshot = loaded.has_snapshot;
+        if !loaded.is_orphan {
+            run.row = Some(RowSays::of(&run.state));
+        }
         let is_open = !run.state.status.is_terminal() && !run.state.is_parked();
         self.live.insert(run_id, run);
         if loaded.is_orphan && is_open {

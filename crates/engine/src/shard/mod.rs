@@ -91,6 +91,8 @@ pub struct Shard<T> {
     flying: HashSet<(Uuid, String, u32)>,
     /// Keys of runs whose creation is not durable yet.
     keys: HashMap<(Arc<str>, String, String), Uuid>,
+    /// Runs whose row lags behind, and since when.
+    lagging: VecDeque<(Time, Uuid)>,
     batch: Option<Batch<T>>,
     /// The number of the last batch that was handed over, and of the last that was durable or failed.
     batch_number: u64,
@@ -100,6 +102,7 @@ pub struct Shard<T> {
     lingering_since: Option<Time>,
     is_urgent: bool,
     is_fenced: bool,
+    is_winding_up: bool,
     chance: u64,
 }
 
@@ -117,6 +120,7 @@ impl<T> Shard<T> {
             inline: VecDeque::new(),
             flying: HashSet::new(),
             keys: HashMap::new(),
+            lagging: VecDeque::new(),
             batch: None,
             batch_number: 0,
             durable_number: 0,
@@ -124,6 +128,7 @@ impl<T> Shard<T> {
             lingering_since: None,
             is_urgent: false,
             is_fenced: false,
+            is_winding_up: false,
             chance,
         }
     }
@@ -138,6 +143,24 @@ impl<T> Shard<T> {
         self.trouble.until.is_some() || self.is_fenced
     }
 
+    /// Begins nothing more, and commits what has gathered. What is left is for the next server.
+    pub fn wind_up(&mut self) {
+        self.is_winding_up = true;
+        self.is_urgent = true;
+        self.inline.clear();
+        self.unfinished.clear();
+    }
+
+    /// Whether [`Shard::wind_up`] was called.
+    pub fn is_winding_up(&self) -> bool {
+        self.is_winding_up
+    }
+
+    /// Whether nothing is left to commit.
+    pub fn is_settled(&self) -> bool {
+        self.batch.is_none() && (self.dirty.is_empty() || self.is_in_trouble())
+    }
+
     /// Whether the next [`Shard::turn`] has something to do at once.
     pub fn has_work(&self) -> bool {
         !self.inline.is_empty() || !self.unfinished.is_empty()
@@ -147,7 +170,8 @@ impl<T> Shard<T> {
     pub fn next_deadline(&self) -> Option<Time> {
         let linger = self.lingering_since.map(|since| since.plus(self.config.linger));
         let linger = linger.filter(|_| self.batch.is_none());
-        linger.into_iter().chain(self.trouble.until).min()
+        let lagging = self.lagging.front().map(|(since, _)| since.plus(commit::ROW_LAG_MAX));
+        linger.into_iter().chain(lagging).chain(self.trouble.until).min()
     }
 
     /// Takes one input.
@@ -179,6 +203,9 @@ impl<T> Shard<T> {
         if self.is_fenced {
             return;
         }
+        if self.is_winding_up {
+            self.wind_up();
+        }
         for _ in 0..self.unfinished.len() {
             let Some(run_id) = self.unfinished.pop_front() else { break };
             self.go_on(now, run_id);
@@ -187,6 +214,7 @@ impl<T> Shard<T> {
             let Some(order) = self.inline.pop_front() else { break };
             self.make_inline(now, order);
         }
+        self.mind_lagging_rows(now);
         self.mind_trouble(now, out);
         self.flush(now, out);
     }

@@ -35,6 +35,7 @@ pub(super) struct Pending<T> {
 #[derive(Debug)]
 struct PendingStep {
     row: StepRow,
+    is_new: bool,
     input_at: Option<usize>,
     end_at: Option<usize>,
 }
@@ -58,6 +59,7 @@ impl<T> Default for Pending<T> {
 /// A sealed write, and what else is known of it.
 #[derive(Debug)]
 pub(super) struct Sealed<T> {
+    pub(super) last_seq: u64,
     pub(super) write: RunWrite,
     pub(super) published: Published,
     pub(super) effects: Vec<Effect>,
@@ -72,8 +74,10 @@ impl<T> Pending<T> {
     /// Folds an event into the state and notes the rows that follow from it.
     pub(super) fn record(&mut self, state: &mut RunState, event: Event) {
         let step_path = event.fact.step();
-        let had_timer =
-            step_path.and_then(|path| state.step(path)).is_some_and(|step| step.until.is_some());
+        let before = step_path.and_then(|path| state.step(path));
+        let had_timer = before.is_some_and(|step| step.until.is_some());
+        // A step has a kind from its first event on, and a row from then on too.
+        let is_new = before.is_none_or(|step| step.kind.is_empty());
         state.evolve(&event);
         let place = self.events.len();
         if let Some(path) = step_path {
@@ -83,7 +87,7 @@ impl<T> Pending<T> {
             }
             self.take_back_start(&event.fact, path);
             if let Some(step) = state.step(path) {
-                self.note_step(path, step, &event.fact, place);
+                self.note_step(path, step, &event.fact, (place, is_new));
             }
         }
         if let Some(effect) = Effect::of(&event.fact) {
@@ -111,10 +115,11 @@ impl<T> Pending<T> {
         }
     }
 
-    fn note_step(&mut self, path: &str, step: &Step, fact: &Fact, place: usize) {
+    fn note_step(&mut self, path: &str, step: &Step, fact: &Fact, (place, is_new): (usize, bool)) {
         let row = step_row(path, step);
         let noted = self.steps.entry(step.ordinal).or_insert_with(|| PendingStep {
             row: row.clone(),
+            is_new,
             input_at: None,
             end_at: None,
         });
@@ -139,22 +144,24 @@ impl<T> Pending<T> {
             seqs.push(seq);
         }
         let state = run.state;
-        let standing = Standing {
+        let standing = run.writes_row.then(|| Standing {
             status: state.status,
             reason: state.reason.clone(),
             error: state.error.clone(),
             started_at: state.started_at,
             finished_at: state.finished_at,
             last_seq: seq,
-            last_log_seq: run.last_log_seq,
             counts: state.counts.clone(),
-        };
-        let steps = self.steps.into_values().map(|step| StepRow {
-            input_seq: step.input_at.map(|place| seqs[place]),
-            end_seq: step.end_at.map(|place| seqs[place]),
-            ..step.row
         });
-        let steps = steps.collect();
+        let (mut new_steps, mut changed_steps) = (Vec::new(), Vec::new());
+        for step in self.steps.into_values() {
+            let row = StepRow {
+                input_seq: step.input_at.map(|place| seqs[place]),
+                end_seq: step.end_at.map(|place| seqs[place]),
+                ..step.row
+            };
+            if step.is_new { new_steps.push(row) } else { changed_steps.push(row) }
+        }
         let events: Vec<NumberedEvent> = self
             .events
             .into_iter()
@@ -172,7 +179,8 @@ impl<T> Pending<T> {
             create: self.create,
             standing,
             chunks: chunks(&events),
-            steps,
+            new_steps,
+            changed_steps,
             timers_set: self.timers_set.into_iter().collect(),
             timers_cleared: self.timers_cleared.into_iter().collect(),
             snapshot,
@@ -187,7 +195,7 @@ impl<T> Pending<T> {
             started_at: state.started_at,
             is_over: state.status.is_terminal(),
         };
-        Sealed { write, published, effects: self.effects, replies: self.replies }
+        Sealed { last_seq: seq, write, published, effects: self.effects, replies: self.replies }
     }
 }
 
@@ -195,9 +203,9 @@ impl<T> Pending<T> {
 pub(super) struct Sealing<'a> {
     pub(super) state: &'a RunState,
     pub(super) last_seq: u64,
-    pub(super) last_log_seq: u64,
     pub(super) has_snapshot: bool,
     pub(super) leaves_memory: bool,
+    pub(super) writes_row: bool,
 }
 
 fn step_row(path: &str, step: &Step) -> StepRow {
@@ -220,30 +228,24 @@ fn step_row(path: &str, step: &Step) -> StepRow {
 /// Events as texts, several to a row.
 fn chunks(events: &[NumberedEvent]) -> Vec<Chunk> {
     let mut chunks: Vec<Chunk> = Vec::new();
-    let mut body = Vec::new();
-    let mut first_seq = 0;
-    let mut count = 0;
-    let mut close = |body: &mut Vec<u8>, first_seq, count: &mut u32| {
-        if *count > 0 {
-            body.push(b']');
-            let text = String::from_utf8(std::mem::take(body)).expect("JSON is UTF-8");
-            chunks.push(Chunk { first_seq, count: std::mem::take(count), body: text });
-        }
-    };
-    for numbered in events {
-        if count == 0 {
-            first_seq = numbered.seq;
-            body.push(b'[');
-        } else {
-            body.push(b',');
-        }
+    let mut open: Option<(u64, Vec<u8>)> = None;
+    for (place, numbered) in events.iter().enumerate() {
+        let (first_seq, mut body) = match open.take() {
+            Some((first_seq, mut body)) => {
+                body.push(b',');
+                (first_seq, body)
+            }
+            None => (numbered.seq, vec![b'[']),
+        };
         serde_json::to_writer(&mut body, &numbered.event).expect("events have only text keys");
-        count += 1;
-        if body.len() >= CHUNK_BYTES_MAX {
-            close(&mut body, first_seq, &mut count);
+        if body.len() < CHUNK_BYTES_MAX && place + 1 < events.len() {
+            open = Some((first_seq, body));
+            continue;
         }
+        body.push(b']');
+        let body = String::from_utf8(body).expect("JSON is UTF-8");
+        chunks.push(Chunk { first_seq, last_seq: numbered.seq, body });
     }
-    close(&mut body, first_seq, &mut count);
     chunks
 }
 
@@ -265,9 +267,9 @@ mod tests {
         };
         let events: Vec<NumberedEvent> = (5..12).map(event).collect();
         let chunks = chunks(&events);
-        let places: Vec<(u64, u32)> =
-            chunks.iter().map(|chunk| (chunk.first_seq, chunk.count)).collect();
-        assert_eq!(places, [(5, 3), (8, 3), (11, 1)]);
+        let places: Vec<(u64, u64)> =
+            chunks.iter().map(|chunk| (chunk.first_seq, chunk.last_seq)).collect();
+        assert_eq!(places, [(5, 7), (8, 10), (11, 11)]);
         let read: Vec<Event> = chunks
             .iter()
             .flat_map(|chunk| serde_json::from_str::<Vec<Event>>(&chunk.body).unwrap())

@@ -335,7 +335,7 @@ impl World {
             plan: self.plans[&stored.row.definition_id].clone(),
             state,
             last_seq: stored.row.last_seq,
-            last_log_seq: stored.row.last_log_seq,
+            last_log_seq: stored.last_log_seq,
             has_snapshot,
             is_orphan: stored.row.owner < self.process.epoch,
         }))

@@ -2,7 +2,7 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::RunStatus;
 
-use super::Data;
+use super::{Data, Run};
 use crate::rows::{
     DefinitionRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, StepRow, TimerRow, WorkflowRow,
 };
@@ -62,18 +62,16 @@ impl Data {
         page(found, limit)
     }
 
-    pub(super) fn by_external_id(&self, project: &str, external_id: &str) -> Option<&RunRow> {
-        self.runs
-            .values()
-            .map(|run| &run.row)
-            .find(|row| row.project == project && row.external_id.as_deref() == Some(external_id))
+    pub(super) fn by_external_id(&self, project: &str, external_id: &str) -> Option<&Run> {
+        self.runs.values().find(|run| {
+            run.row.project == project && run.row.external_id.as_deref() == Some(external_id)
+        })
     }
 
-    pub(super) fn find_run(&self, project: &str, word: &str) -> Option<&RunRow> {
+    pub(super) fn find_run(&self, project: &str, word: &str) -> Option<&Run> {
         let by_id = Uuid::parse_str(word).ok().and_then(|id| self.runs.get(&id));
         by_id
-            .map(|run| &run.row)
-            .filter(|row| row.project == project)
+            .filter(|run| run.row.project == project)
             .or_else(|| self.by_external_id(project, word))
     }
 

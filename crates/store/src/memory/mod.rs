@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use uuid::Uuid;
 use windlass_core::Time;
+use windlass_core::run::{Counts, StepStatus};
 
 use crate::error::StoreError;
 use crate::rows::{
-    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, Snapshot, StepRow,
-    StoredRun, TimerRow, WorkflowRow,
+    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, Snapshot, Spent,
+    StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -45,6 +46,24 @@ struct Run {
     timers: BTreeMap<String, Time>,
     snapshot: Option<Snapshot>,
     logs: Vec<LogRow>,
+}
+
+impl Run {
+    fn last_seq(&self) -> u64 {
+        self.events.last().map_or(0, |event| event.seq)
+    }
+
+    /// The row, with what it says of late as it is now.
+    fn row_up_to_date(&self) -> RunRow {
+        if self.row.status.is_terminal() {
+            return self.row.clone();
+        }
+        let mut counts = Counts::default();
+        self.steps.values().for_each(|step| counts.add(step.status, 1));
+        let pending = self.row.counts.total().saturating_sub(counts.total());
+        counts.add(StepStatus::Pending, pending);
+        RunRow { last_seq: self.last_seq(), counts, ..self.row.clone() }
+    }
 }
 
 impl MemoryStore {
@@ -82,7 +101,8 @@ impl Store for MemoryStore {
                 run.snapshot.clone().filter(|snapshot| snapshot.version == state_version);
             let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
             let events = run.events.iter().filter(|event| event.seq > after).cloned().collect();
-            StoredRun { row: run.row.clone(), snapshot, events }
+            let last_log_seq = run.logs.last().map_or(0, |log| log.log_seq);
+            StoredRun { row: run.row_up_to_date(), snapshot, events, last_log_seq }
         }))
     }
 
@@ -149,7 +169,7 @@ impl Store for MemoryStore {
     }
 
     fn run(&self, project: &str, word: &str) -> Result<Option<RunRow>, StoreError> {
-        Ok(self.data.lock().find_run(project, word).cloned())
+        Ok(self.data.lock().find_run(project, word).map(Run::row_up_to_date))
     }
 
     fn runs(
@@ -209,6 +229,10 @@ impl Store for MemoryStore {
 
     fn tidy(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn spent(&self) -> Spent {
+        Spent::default()
     }
 
     fn check(&self) -> Result<(), StoreError> {

@@ -3,9 +3,9 @@ use windlass_core::run::Event;
 
 use super::{Data, Run};
 use crate::error::StoreError;
-use crate::rows::{DefinitionRow, KeyRow, LogRow, NumberedEvent, RunRow, WorkflowRow};
+use crate::rows::{DefinitionRow, KeyRow, LogRow, NumberedEvent, RunRow, StepRow, WorkflowRow};
 use crate::text::nul_safe;
-use crate::write::{Chunk, Conflict, Deploy, Deployed, NewRun, RunWrite};
+use crate::write::{Chunk, Conflict, Deploy, Deployed, NewRun, RunWrite, Standing};
 
 impl Data {
     pub(super) fn write_run(
@@ -17,35 +17,40 @@ impl Data {
         if let Some(conflict) = self.conflict(write) {
             return Ok(Some(conflict));
         }
-        if let Some(new) = &write.create {
-            self.create_run(epoch, write, new);
+        if let (Some(new), Some(standing)) = (&write.create, &write.standing) {
+            self.create_run(epoch, write, new, standing);
         }
         let Some(run) = self.runs.get_mut(&write.run_id) else {
             return Ok(Some(Conflict::Changed));
         };
-        let standing = write.standing.clone();
-        run.row = RunRow {
-            status: standing.status,
-            reason: standing.reason,
-            error: standing.error,
-            started_at: standing.started_at,
-            finished_at: standing.finished_at,
-            last_seq: standing.last_seq,
-            last_log_seq: standing.last_log_seq,
-            counts: standing.counts,
-            owner: epoch,
-            ..run.row.clone()
-        };
+        if let Some(standing) = write.standing.clone() {
+            run.row = RunRow {
+                status: standing.status,
+                reason: standing.reason,
+                error: standing.error,
+                started_at: standing.started_at,
+                finished_at: standing.finished_at,
+                last_seq: standing.last_seq,
+                counts: standing.counts,
+                owner: epoch,
+                ..run.row.clone()
+            };
+        }
         run.events.extend(events);
-        for step in &write.steps {
-            let earlier = run.steps.get(&step.ordinal);
-            let mut step = step.clone();
-            if let Some(earlier) = earlier {
-                step.path.clone_from(&earlier.path);
-                step.input_seq = step.input_seq.or(earlier.input_seq);
-                step.end_seq = step.end_seq.or(earlier.end_seq);
-            }
-            run.steps.insert(step.ordinal, step);
+        for step in &write.new_steps {
+            run.steps.insert(step.ordinal, step.clone());
+        }
+        for step in &write.changed_steps {
+            let Some(earlier) = run.steps.get(&step.ordinal).cloned() else { continue };
+            let changed = StepRow {
+                path: earlier.path,
+                kind: earlier.kind,
+                queued_at: earlier.queued_at,
+                input_seq: step.input_seq.or(earlier.input_seq),
+                end_seq: step.end_seq.or(earlier.end_seq),
+                ..step.clone()
+            };
+            run.steps.insert(step.ordinal, changed);
         }
         run.timers.extend(write.timers_set.iter().cloned());
         for path in &write.timers_cleared {
@@ -61,8 +66,8 @@ impl Data {
 
     fn conflict(&self, write: &RunWrite) -> Option<Conflict> {
         let Some(new) = &write.create else {
-            let standing_at = self.runs.get(&write.run_id).map(|run| run.row.last_seq);
-            return (standing_at != Some(write.after_seq)).then_some(Conflict::Changed);
+            let ends_at = self.runs.get(&write.run_id).map_or(0, Run::last_seq);
+            return (ends_at != write.after_seq).then_some(Conflict::Changed);
         };
         if let Some(key) = &new.key {
             let place = (new.project.clone(), key.route.clone(), key.key.clone());
@@ -74,12 +79,12 @@ impl Data {
         if let Some(external_id) = &new.external_id
             && let Some(run) = self.by_external_id(&new.project, external_id)
         {
-            return Some(Conflict::ExternalIdTaken { run_id: run.run_id });
+            return Some(Conflict::ExternalIdTaken { run_id: run.row.run_id });
         }
         self.runs.contains_key(&write.run_id).then_some(Conflict::Changed)
     }
 
-    fn create_run(&mut self, epoch: i64, write: &RunWrite, new: &NewRun) {
+    fn create_run(&mut self, epoch: i64, write: &RunWrite, new: &NewRun, standing: &Standing) {
         let row = RunRow {
             run_id: write.run_id,
             project: new.project.clone(),
@@ -87,7 +92,7 @@ impl Data {
             workflow: new.workflow.clone(),
             version: new.version,
             definition_id: new.definition_id,
-            status: write.standing.status,
+            status: standing.status,
             reason: None,
             error: None,
             labels: new.labels.clone(),
@@ -97,8 +102,7 @@ impl Data {
             started_at: None,
             finished_at: None,
             last_seq: 0,
-            last_log_seq: 0,
-            counts: write.standing.counts.clone(),
+            counts: standing.counts.clone(),
             owner: epoch,
         };
         let run = Run {

@@ -31,8 +31,8 @@ static FIND_EXTERNAL_ID: Statement =
 static INSERT_RUN: Statement = Statement::new(
     "INSERT INTO run (run_id, project, workflow_id, workflow, version, definition_id, status,
                       reason, error, labels, external_id, rerun_of, created_at, started_at,
-                      finished_at, last_seq, last_log_seq, counts, owner)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+                      finished_at, last_seq, counts, owner)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
      ON CONFLICT (run_id) DO NOTHING",
 );
 
@@ -41,8 +41,8 @@ static INSERT_LABEL: Statement =
 
 static UPDATE_RUN: Statement = Statement::new(
     "UPDATE run SET status = $1, reason = $2, error = $3, started_at = $4, finished_at = $5,
-                    last_seq = $6, last_log_seq = $7, counts = $8, owner = $9
-      WHERE run_id = $10 AND last_seq = $11",
+                    last_seq = $6, counts = $7, owner = $8
+      WHERE run_id = $9",
 );
 
 impl<D: Driver> SqlStore<D> {
@@ -114,13 +114,13 @@ fn write_run(
     let id = IdText::of(run.run_id);
     let conflict = match &run.create {
         Some(new) => create_run(connection, epoch, run, new, &id)?,
-        None => update_run(connection, epoch, run, &id)?,
+        None => continue_run(connection, epoch, run, &id)?,
     };
     if conflict.is_some() {
         return Ok(conflict);
     }
-    journal::insert_chunks(connection, &id, &run.chunks)?;
-    steps::upsert(connection, &id, &run.steps)?;
+    steps::insert(connection, &id, &run.new_steps)?;
+    steps::update(connection, &id, &run.changed_steps)?;
     timers::set(connection, &id, &run.timers_set)?;
     timers::clear(connection, &id, &run.timers_cleared)?;
     journal::replace_snapshot(connection, &id, run)?;
@@ -147,7 +147,10 @@ fn create_run(
     }
     let (workflow_id, definition_id) = (IdText::of(new.workflow_id), IdText::of(new.definition_id));
     let rerun_of = new.rerun_of.map(IdText::of);
-    let standing = &run.standing;
+    let Some(standing) = &run.standing else {
+        let message = "a run is created with where it stands".to_owned();
+        return Err(SqlError::Constraint(message));
+    };
     let error = standing.error.as_ref().map(to_json);
     let labels = (!new.labels.is_empty()).then(|| to_json(&new.labels));
     let counts = to_json(&standing.counts);
@@ -170,7 +173,6 @@ fn create_run(
             standing.started_at.into(),
             standing.finished_at.into(),
             standing.last_seq.into(),
-            standing.last_log_seq.into(),
             (&counts).into(),
             epoch.into(),
         ],
@@ -195,19 +197,25 @@ fn create_run(
             ],
         )?;
     }
+    journal::insert_chunks(connection, id, &run.chunks)?;
     Ok(None)
 }
 
-fn update_run(
+fn continue_run(
     connection: &mut impl Connection,
     epoch: i64,
     run: &RunWrite,
     id: &IdText,
 ) -> Result<Option<Conflict>, SqlError> {
-    let standing = &run.standing;
+    // The optimistic lock: nothing is written unless the run ends where the writer thinks it does.
+    if journal::last_seq(connection, id)? != run.after_seq {
+        return Ok(Some(Conflict::Changed));
+    }
+    journal::insert_chunks(connection, id, &run.chunks)?;
+    let Some(standing) = &run.standing else { return Ok(None) };
     let error = standing.error.as_ref().map(to_json);
     let counts = to_json(&standing.counts);
-    let updated = connection.execute(
+    connection.execute(
         &UPDATE_RUN,
         &[
             standing.status.as_str().into(),
@@ -216,14 +224,12 @@ fn update_run(
             standing.started_at.into(),
             standing.finished_at.into(),
             standing.last_seq.into(),
-            standing.last_log_seq.into(),
             (&counts).into(),
             epoch.into(),
             id.value(),
-            run.after_seq.into(),
         ],
     )?;
-    Ok((updated == 0).then_some(Conflict::Changed))
+    Ok(None)
 }
 
 fn taken_key(

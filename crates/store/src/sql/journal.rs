@@ -10,20 +10,22 @@ use crate::rows::{LogRow, LogStream, NumberedEvent, Page, Snapshot};
 use crate::text::nul_safe;
 use crate::write::{Chunk, RunWrite};
 
-static INSERT_CHUNK: Statement =
-    Statement::new("INSERT INTO journal (run_id, first_seq, count, body) VALUES ($1, $2, $3, $4)");
+static INSERT_CHUNK: Statement = Statement::new(
+    "INSERT INTO journal (run_id, last_seq, first_seq, body) VALUES ($1, $2, $3, $4)",
+);
 
-/// From the chunk that holds event `$2` on.
-static CHUNKS_FROM: Statement = Statement::new(
+static LAST_SEQ: Statement = Statement::new("SELECT MAX(last_seq) FROM journal WHERE run_id = $1");
+
+static LAST_LOG_SEQ: Statement = Statement::new("SELECT MAX(log_seq) FROM log WHERE run_id = $1");
+
+static CHUNKS_BEHIND: Statement = Statement::new(
     "SELECT first_seq, body FROM journal
-      WHERE run_id = $1 AND first_seq >= COALESCE(
-            (SELECT MAX(first_seq) FROM journal WHERE run_id = $1 AND first_seq <= $2), 0)
-      ORDER BY first_seq",
+      WHERE run_id = $1 AND last_seq > $2 ORDER BY last_seq",
 );
 
 static CHUNK_AROUND: Statement = Statement::new(
     "SELECT first_seq, body FROM journal
-      WHERE run_id = $1 AND first_seq <= $2 ORDER BY first_seq DESC LIMIT 1",
+      WHERE run_id = $1 AND last_seq >= $2 ORDER BY last_seq LIMIT 1",
 );
 
 static REPLACE_SNAPSHOT: Statement = Statement::new(
@@ -58,10 +60,33 @@ pub(super) fn insert_chunks(
     chunks: &[Chunk],
 ) -> Result<(), SqlError> {
     for chunk in chunks {
-        let values = [id.value(), chunk.first_seq.into(), chunk.count.into(), (&chunk.body).into()];
-        connection.execute(&INSERT_CHUNK, &values)?;
+        let (last, first) = (chunk.last_seq.into(), chunk.first_seq.into());
+        connection.execute(&INSERT_CHUNK, &[id.value(), last, first, (&chunk.body).into()])?;
     }
     Ok(())
+}
+
+/// The number of the last event; 0 if there is no such run.
+pub(super) fn last_seq(connection: &mut impl Connection, id: &IdText) -> Result<u64, SqlError> {
+    largest(connection, &LAST_SEQ, id)
+}
+
+/// The number of the last log line; 0 if there is none.
+pub(super) fn last_log_seq(connection: &mut impl Connection, id: &IdText) -> Result<u64, SqlError> {
+    largest(connection, &LAST_LOG_SEQ, id)
+}
+
+fn largest(
+    connection: &mut impl Connection,
+    statement: &Statement,
+    id: &IdText,
+) -> Result<u64, SqlError> {
+    let mut largest = 0;
+    connection.query(statement, &[id.value()], &mut |row| {
+        largest = Columns::of(row).opt_int()?.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0);
+        Ok(())
+    })?;
+    Ok(largest)
 }
 
 /// Writes the snapshot of a run that leaves memory, and deletes that of one that is over.
@@ -129,7 +154,7 @@ pub(super) fn events_behind(
     let mut page = Page { items: Vec::new(), has_more: false };
     let mut bytes = 0;
     let stop = || StoreError::Unavailable(String::new());
-    let result = connection.query(&CHUNKS_FROM, &[id.value(), (after + 1).into()], &mut |row| {
+    let result = connection.query(&CHUNKS_BEHIND, &[id.value(), after.into()], &mut |row| {
         if page.items.len() >= limit || bytes >= bytes_max {
             page.has_more = true;
             return Err(stop());

@@ -22,32 +22,36 @@ use uuid::Uuid;
 use windlass_core::Time;
 
 use crate::error::StoreError;
+use crate::rows::Spent;
 
 /// A store over some SQL database.
 pub(crate) struct SqlStore<D>(pub(crate) D);
 
 /// A database.
 pub(crate) trait Driver: Send + Sync + 'static {
-    type Connection: Connection;
+    type Connection<'a>: Connection;
 
     /// Runs `work` on a connection that only reads, and sees one state of the database.
     fn read<T>(
         &self,
-        work: impl FnOnce(&mut Self::Connection) -> Result<T, StoreError>,
+        work: impl FnOnce(&mut Self::Connection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError>;
 
     /// Runs `work` in a transaction that no other writer can come between, and returns when it is
     /// durable. Nothing is written if `work` fails.
     fn write<T>(
         &self,
-        work: impl FnOnce(&mut Self::Connection) -> Result<T, SqlError>,
+        work: impl FnOnce(&mut Self::Connection<'_>) -> Result<T, SqlError>,
     ) -> Result<T, SqlError>;
 
     /// See [`crate::Store::tidy`].
     fn tidy(&self) -> Result<(), StoreError>;
+
+    /// See [`crate::Store::spent`].
+    fn spent(&self) -> Spent;
 }
 
-/// A connection to a database.
+/// A connection to a database, for one transaction.
 pub(crate) trait Connection {
     /// Runs a statement, and answers how many rows it touched.
     fn execute(&mut self, statement: &Statement, values: &[Value<'_>]) -> Result<usize, SqlError>;
@@ -113,6 +117,15 @@ impl Statement {
     /// A statement put together at run time, out of fixed parts only.
     pub(crate) fn assembled(text: String) -> Statement {
         Statement { text: Cow::Owned(text), numbered: OnceLock::new() }
+    }
+
+    /// A number that this statement has for as long as the process lives; `None` if it was put
+    /// together at run time.
+    pub(crate) fn number(&self) -> Option<usize> {
+        match &self.text {
+            Cow::Borrowed(text) => Some(text.as_ptr().addr()),
+            Cow::Owned(_) => None,
+        }
     }
 
     /// The text with `?1` for `$1`. No text of ours has a `$` elsewhere.

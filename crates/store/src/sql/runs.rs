@@ -6,14 +6,16 @@ use uuid::Uuid;
 use windlass_core::run::RunStatus;
 
 use super::read::{Columns, page};
-use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value, journal};
+use super::{
+    Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value, journal, steps,
+};
 use crate::error::StoreError;
 use crate::rows::{KeyRow, Page, RunFilter, RunRow, StoredRun};
 
 const COLUMNS: &str = "run.run_id, run.project, run.workflow_id, run.workflow, run.version,
     run.definition_id, run.status, run.reason, run.error, run.labels, run.external_id,
-    run.rerun_of, run.created_at, run.started_at, run.finished_at, run.last_seq,
-    run.last_log_seq, run.counts, run.owner";
+    run.rerun_of, run.created_at, run.started_at, run.finished_at, run.last_seq, run.counts,
+    run.owner";
 
 static ORPHANS: Statement = Statement::new(
     "SELECT run_id FROM run
@@ -51,7 +53,6 @@ fn run_row(row: &dyn Row) -> Result<RunRow, StoreError> {
         started_at: columns.opt_time()?,
         finished_at: columns.opt_time()?,
         last_seq: columns.int()?,
-        last_log_seq: columns.int()?,
         counts: columns.json()?,
         owner: columns.int()?,
     })
@@ -60,6 +61,17 @@ fn run_row(row: &dyn Row) -> Result<RunRow, StoreError> {
 fn by_id(connection: &mut impl Connection, id: &IdText) -> Result<Option<RunRow>, SqlError> {
     let statement = Statement::assembled(format!("SELECT {COLUMNS} FROM run WHERE run_id = $1"));
     one(connection, &statement, &[id.value()])
+}
+
+/// What the row of a run that goes on says of late, as it is now.
+fn up_to_date(connection: &mut impl Connection, row: RunRow) -> Result<RunRow, SqlError> {
+    if row.status.is_terminal() {
+        return Ok(row);
+    }
+    let id = IdText::of(row.run_id);
+    let last_seq = journal::last_seq(connection, &id)?;
+    let counts = steps::count(connection, &id, row.counts.total())?;
+    Ok(RunRow { last_seq, counts, ..row })
 }
 
 fn one(
@@ -84,11 +96,13 @@ impl<D: Driver> SqlStore<D> {
         let id = IdText::of(run_id);
         self.0.read(|connection| {
             let Some(row) = by_id(connection, &id)? else { return Ok(None) };
+            let row = up_to_date(connection, row)?;
             let snapshot = journal::find_snapshot(connection, &id, state_version)?;
             let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
             let events =
                 journal::events_behind(connection, &id, after, usize::MAX, usize::MAX)?.items;
-            Ok(Some(StoredRun { row, snapshot, events }))
+            let last_log_seq = journal::last_log_seq(connection, &id)?;
+            Ok(Some(StoredRun { row, snapshot, events, last_log_seq }))
         })
     }
 
@@ -115,13 +129,16 @@ impl<D: Driver> SqlStore<D> {
             if let Ok(run_id) = Uuid::parse_str(word) {
                 let run = by_id(connection, &IdText::of(run_id))?;
                 if let Some(run) = run.filter(|run| run.project == project) {
-                    return Ok(Some(run));
+                    return Ok(Some(up_to_date(connection, run)?));
                 }
             }
             let statement = Statement::assembled(format!(
                 "SELECT {COLUMNS} FROM run WHERE project = $1 AND external_id = $2"
             ));
-            Ok(one(connection, &statement, &[project.into(), word.into()])?)
+            match one(connection, &statement, &[project.into(), word.into()])? {
+                Some(run) => Ok(Some(up_to_date(connection, run)?)),
+                None => Ok(None),
+            }
         })
     }
 
@@ -176,7 +193,7 @@ impl<D: Driver> SqlStore<D> {
         before: windlass_core::Time,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let delete = |connection: &mut D::Connection| {
+        let delete = |connection: &mut D::Connection<'_>| {
             connection.execute(&PRUNE_KEYS, &[before.into(), limit.into()])
         };
         self.0.write(delete).map_err(StoreError::from)

@@ -1,24 +1,27 @@
 use uuid::Uuid;
-use windlass_core::run::StepStatus;
+use windlass_core::run::{Counts, StepStatus};
 
 use super::read::{Columns, page};
 use super::{Connection, Driver, IdText, SqlError, SqlStore, Statement};
 use crate::error::StoreError;
 use crate::rows::{Page, StepRow};
 
-/// A later write may know nothing of the events of an earlier one: what it does not name stays.
-static UPSERT_STEP: Statement = Statement::new(
+static INSERT_STEP: Statement = Statement::new(
     "INSERT INTO step (run_id, ordinal, path, kind, status, reason, attempt, queued_at, started_at,
                        finished_at, due_at, input_seq, end_seq)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-     ON CONFLICT (run_id, ordinal) DO UPDATE
-        SET kind = excluded.kind, status = excluded.status, reason = excluded.reason,
-            attempt = excluded.attempt, queued_at = excluded.queued_at,
-            started_at = excluded.started_at, finished_at = excluded.finished_at,
-            due_at = excluded.due_at,
-            input_seq = COALESCE(excluded.input_seq, step.input_seq),
-            end_seq = COALESCE(excluded.end_seq, step.end_seq)",
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
 );
+
+/// A later write may know nothing of the events of an earlier one: what it does not name stays.
+static UPDATE_STEP: Statement = Statement::new(
+    "UPDATE step SET status = $1, reason = $2, attempt = $3, started_at = $4, finished_at = $5,
+                     due_at = $6, input_seq = COALESCE($7, input_seq),
+                     end_seq = COALESCE($8, end_seq)
+      WHERE run_id = $9 AND ordinal = $10",
+);
+
+static COUNT_STEPS: Statement =
+    Statement::new("SELECT status, COUNT(*) FROM step WHERE run_id = $1 GROUP BY status");
 
 static STEPS: Statement = Statement::new(
     "SELECT ordinal, path, kind, status, reason, attempt, queued_at, started_at, finished_at,
@@ -26,14 +29,14 @@ static STEPS: Statement = Statement::new(
        FROM step WHERE run_id = $1 AND ordinal > $2 ORDER BY ordinal LIMIT $3",
 );
 
-pub(super) fn upsert(
+pub(super) fn insert(
     connection: &mut impl Connection,
     id: &IdText,
     steps: &[StepRow],
 ) -> Result<(), SqlError> {
     for step in steps {
         connection.execute(
-            &UPSERT_STEP,
+            &INSERT_STEP,
             &[
                 id.value(),
                 step.ordinal.into(),
@@ -52,6 +55,48 @@ pub(super) fn upsert(
         )?;
     }
     Ok(())
+}
+
+pub(super) fn update(
+    connection: &mut impl Connection,
+    id: &IdText,
+    steps: &[StepRow],
+) -> Result<(), SqlError> {
+    for step in steps {
+        connection.execute(
+            &UPDATE_STEP,
+            &[
+                step.status.as_str().into(),
+                step.reason.as_deref().into(),
+                step.attempt.into(),
+                step.started_at.into(),
+                step.finished_at.into(),
+                step.due_at.into(),
+                step.input_seq.into(),
+                step.end_seq.into(),
+                id.value(),
+                step.ordinal.into(),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// How many steps of a run stand where, given how many there are in all: a step whose turn has not
+/// come has no row.
+pub(super) fn count(
+    connection: &mut impl Connection,
+    id: &IdText,
+    total: u32,
+) -> Result<Counts, SqlError> {
+    let mut counts = Counts::default();
+    connection.query(&COUNT_STEPS, &[id.value()], &mut |row| {
+        let mut columns = Columns::of(row);
+        counts.add(columns.word(StepStatus::parse)?, columns.int()?);
+        Ok(())
+    })?;
+    counts.add(StepStatus::Pending, total.saturating_sub(counts.total()));
+    Ok(counts)
 }
 
 impl<D: Driver> SqlStore<D> {

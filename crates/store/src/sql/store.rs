@@ -7,8 +7,8 @@ use super::read::Columns;
 use super::{Connection, Driver, SqlStore, Statement};
 use crate::error::StoreError;
 use crate::rows::{
-    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, StepRow, StoredRun,
-    TimerRow, WorkflowRow,
+    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, Spent, StepRow,
+    StoredRun, TimerRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -152,6 +152,10 @@ impl<D: Driver> Store for SqlStore<D> {
 
     fn tidy(&self) -> Result<(), StoreError> {
         self.0.tidy()
+    }
+
+    fn spent(&self) -> Spent {
+        self.0.spent()
     }
 
     fn check(&self) -> Result<(), StoreError> {

@@ -1,5 +1,5 @@
-use rusqlite::TransactionBehavior;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, TransactionBehavior};
 
 use super::errors::on_statement;
 use crate::error::StoreError;
@@ -15,26 +15,31 @@ impl SqliteConnection {
         SqliteConnection { inner }
     }
 
-    pub(super) fn begin(&mut self, behavior: TransactionBehavior) -> rusqlite::Result<()> {
+    /// The connection for one transaction.
+    pub(super) fn session(&self) -> Session<'_> {
+        Session { inner: &self.inner, at_hand: Vec::new() }
+    }
+
+    pub(super) fn begin(&self, behavior: TransactionBehavior) -> rusqlite::Result<()> {
         self.run(match behavior {
             TransactionBehavior::Immediate => "BEGIN IMMEDIATE",
             _ => "BEGIN",
         })
     }
 
-    pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn commit(&self) -> rusqlite::Result<()> {
         self.run("COMMIT")
     }
 
     /// Ends the transaction, if SQLite has not already done so because of the error that led here.
-    pub(super) fn roll_back(&mut self) {
+    pub(super) fn roll_back(&self) {
         if !self.inner.is_autocommit() {
             let _ = self.run("ROLLBACK");
         }
     }
 
     /// How many pages of the WAL are not folded back.
-    pub(super) fn wal_pages(&mut self) -> rusqlite::Result<i64> {
+    pub(super) fn wal_pages(&self) -> rusqlite::Result<i64> {
         let mut statement = self.inner.prepare_cached("PRAGMA wal_checkpoint(NOOP)")?;
         statement.query_row([], |row| {
             let (all, folded): (i64, i64) = (row.get(1)?, row.get(2)?);
@@ -43,20 +48,61 @@ impl SqliteConnection {
     }
 
     /// Folds the WAL back as far as no reader needs it.
-    pub(super) fn fold_wal(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn fold_wal(&self) -> rusqlite::Result<()> {
         let mut statement = self.inner.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
         statement.query_row([], |_| Ok(()))
     }
 
-    pub(super) fn limit_size(&mut self, bytes: u64) -> rusqlite::Result<()> {
+    pub(super) fn limit_size(&self, bytes: u64) -> rusqlite::Result<()> {
         let page_size: i64 = self.inner.query_row("PRAGMA page_size", [], |row| row.get(0))?;
         let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page_size.max(1);
         self.inner.pragma_update(None, "max_page_count", pages)
     }
 
-    fn run(&mut self, text: &str) -> rusqlite::Result<()> {
+    fn run(&self, text: &str) -> rusqlite::Result<()> {
         self.inner.prepare_cached(text)?.raw_execute().map(|_| ())
     }
+}
+
+/// A transaction. Its statements stay at hand, since a large group runs the same few thousands of
+/// times, and even a look into a cache would then be felt.
+pub(crate) struct Session<'a> {
+    inner: &'a rusqlite::Connection,
+    at_hand: Vec<(usize, CachedStatement<'a>)>,
+}
+
+impl Session<'_> {
+    fn with<T>(
+        &mut self,
+        statement: &Statement,
+        values: &[Value<'_>],
+        run: impl FnOnce(&mut rusqlite::Statement<'_>) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
+        let prepare = || self.inner.prepare_cached(statement.numbered()).map_err(on_statement);
+        let Some(number) = statement.number() else {
+            let mut prepared = prepare()?;
+            return run_bound(&mut prepared, values, run);
+        };
+        let place = match self.at_hand.iter().position(|(at_hand, _)| *at_hand == number) {
+            Some(place) => place,
+            None => {
+                self.at_hand.push((number, prepare()?));
+                self.at_hand.len() - 1
+            }
+        };
+        run_bound(&mut self.at_hand[place].1, values, run)
+    }
+}
+
+fn run_bound<T>(
+    prepared: &mut rusqlite::Statement<'_>,
+    values: &[Value<'_>],
+    run: impl FnOnce(&mut rusqlite::Statement<'_>) -> Result<T, SqlError>,
+) -> Result<T, SqlError> {
+    for (index, value) in values.iter().enumerate() {
+        prepared.raw_bind_parameter(index + 1, value).map_err(on_statement)?;
+    }
+    run(prepared)
 }
 
 impl ToSql for Value<'_> {
@@ -69,13 +115,9 @@ impl ToSql for Value<'_> {
     }
 }
 
-impl Connection for SqliteConnection {
+impl Connection for Session<'_> {
     fn execute(&mut self, statement: &Statement, values: &[Value<'_>]) -> Result<usize, SqlError> {
-        let mut prepared = self.inner.prepare_cached(statement.numbered()).map_err(on_statement)?;
-        for (index, value) in values.iter().enumerate() {
-            prepared.raw_bind_parameter(index + 1, value).map_err(on_statement)?;
-        }
-        prepared.raw_execute().map_err(on_statement)
+        self.with(statement, values, |prepared| prepared.raw_execute().map_err(on_statement))
     }
 
     fn query(
@@ -84,15 +126,13 @@ impl Connection for SqliteConnection {
         values: &[Value<'_>],
         each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
     ) -> Result<(), SqlError> {
-        let mut prepared = self.inner.prepare_cached(statement.numbered()).map_err(on_statement)?;
-        for (index, value) in values.iter().enumerate() {
-            prepared.raw_bind_parameter(index + 1, value).map_err(on_statement)?;
-        }
-        let mut rows = prepared.raw_query();
-        while let Some(row) = rows.next().map_err(on_statement)? {
-            each(&SqliteRow(row))?;
-        }
-        Ok(())
+        self.with(statement, values, |prepared| {
+            let mut rows = prepared.raw_query();
+            while let Some(row) = rows.next().map_err(on_statement)? {
+                each(&SqliteRow(row))?;
+            }
+            Ok(())
+        })
     }
 }
 

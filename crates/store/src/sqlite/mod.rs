@@ -12,16 +12,17 @@ mod readers;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use rusqlite::{OpenFlags, TransactionBehavior};
 use windlass_core::Time;
 
 use crate::error::StoreError;
+use crate::rows::Spent;
 use crate::sql::{Driver, SqlError, SqlStore, migrate};
 use crate::store::Store;
-use connection::SqliteConnection;
+use connection::{Session, SqliteConnection};
 use errors::{on_commit, on_open, on_statement};
 use lock::DirectoryLock;
 use readers::Readers;
@@ -64,6 +65,7 @@ impl SqliteOptions {
 /// The driver for SQLite.
 pub(crate) struct Sqlite {
     writer: Mutex<SqliteConnection>,
+    spent: Mutex<Spent>,
     readers: Readers,
     _lock: DirectoryLock,
 }
@@ -87,13 +89,21 @@ impl SqliteOptions {
         std::fs::create_dir_all(&self.directory).map_err(cannot_create)?;
         let lock = DirectoryLock::take(&self.directory)?;
         let file = self.directory.join("windlass.db");
-        let mut writer = open_writer(&file)?;
-        in_transaction(&mut writer, |connection| migrate::migrate(connection, now.micros()))?;
+        let writer = open_writer(&file)?;
+        let migrated = in_transaction(&writer, &mut Spent::default(), |connection| {
+            migrate::migrate(connection, now.micros())
+        });
+        migrated?;
         if let Some(size_max) = self.size_max {
             writer.limit_size(size_max).map_err(on_open)?;
         }
         let readers = Readers::open(&file, self)?;
-        Ok(Arc::new(SqlStore(Sqlite { writer: Mutex::new(writer), readers, _lock: lock })))
+        Ok(Arc::new(SqlStore(Sqlite {
+            writer: Mutex::new(writer),
+            spent: Mutex::default(),
+            readers,
+            _lock: lock,
+        })))
     }
 }
 
@@ -123,13 +133,22 @@ fn open_writer(file: &Path) -> Result<SqliteConnection, StoreError> {
 }
 
 fn in_transaction<T>(
-    connection: &mut SqliteConnection,
-    work: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError>,
+    connection: &SqliteConnection,
+    spent: &mut Spent,
+    work: impl FnOnce(&mut Session<'_>) -> Result<T, SqlError>,
 ) -> Result<T, SqlError> {
+    let begin = Instant::now();
     connection.begin(TransactionBehavior::Immediate).map_err(on_statement)?;
-    match work(connection) {
+    let result = work(&mut connection.session());
+    let written = Instant::now();
+    spent.transaction_count += 1;
+    spent.rows += written - begin;
+    match result {
         Ok(value) => match connection.commit() {
-            Ok(()) => Ok(value),
+            Ok(()) => {
+                spent.sync += written.elapsed();
+                Ok(value)
+            }
             Err(error) => {
                 connection.roll_back();
                 Err(on_commit(error).into())
@@ -143,28 +162,37 @@ fn in_transaction<T>(
 }
 
 impl Driver for Sqlite {
-    type Connection = SqliteConnection;
+    type Connection<'a> = Session<'a>;
 
     fn read<T>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+        work: impl FnOnce(&mut Session<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.readers.with(work)
     }
 
     fn write<T>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Result<T, SqlError>,
+        work: impl FnOnce(&mut Session<'_>) -> Result<T, SqlError>,
     ) -> Result<T, SqlError> {
-        let mut writer = self.writer.lock();
+        let writer = self.writer.lock();
+        let mut spent = self.spent();
         if writer.wal_pages().map_err(on_statement)? > WAL_PAGES_MAX {
+            let begin = Instant::now();
             writer.fold_wal().map_err(on_statement)?;
+            spent.tidy += begin.elapsed();
         }
-        in_transaction(&mut writer, work)
+        let result = in_transaction(&writer, &mut spent, work);
+        *self.spent.lock() = spent;
+        result
+    }
+
+    fn spent(&self) -> Spent {
+        *self.spent.lock()
     }
 
     fn tidy(&self) -> Result<(), StoreError> {
-        let mut writer = self.writer.lock();
+        let writer = self.writer.lock();
         let result = writer
             .wal_pages()
             .and_then(|pages| if pages > WAL_PAGES_QUIET { writer.fold_wal() } else { Ok(()) });

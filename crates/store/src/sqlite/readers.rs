@@ -10,7 +10,7 @@ use parking_lot::{Condvar, Mutex};
 use rusqlite::{OpenFlags, TransactionBehavior};
 
 use super::SqliteOptions;
-use super::connection::SqliteConnection;
+use super::connection::{Session, SqliteConnection};
 use super::errors::{on_open, on_statement};
 use crate::error::StoreError;
 
@@ -44,15 +44,15 @@ impl Readers {
 
     pub(super) fn with<T>(
         &self,
-        work: impl FnOnce(&mut SqliteConnection) -> Result<T, StoreError>,
+        work: impl FnOnce(&mut Session<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut reader = self.take()?;
+        let reader = self.take()?;
         let deadline = self.start.elapsed() + self.time_max;
         let deadline_ms = u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX);
         reader.deadline_ms.store(deadline_ms, Ordering::Relaxed);
-        let connection = &mut reader.connection;
+        let connection = &reader.connection;
         let result = match connection.begin(TransactionBehavior::Deferred) {
-            Ok(()) => work(connection),
+            Ok(()) => work(&mut connection.session()),
             Err(error) => Err(on_statement(error).into()),
         };
         connection.roll_back();

@@ -1,5 +1,5 @@
 use serde_json::json;
-use windlass_core::run::{RunStatus, StepStatus};
+use windlass_core::run::{Counts, RunStatus, StepStatus};
 use windlass_store::*;
 
 use crate::fixture::*;
@@ -8,10 +8,9 @@ pub(crate) fn a_run_is_read_as_it_was_written(store: &dyn Store) {
     let write = with(new_run(7), |write| {
         new_of(write).labels.insert("team".into(), "blue".into());
         new_of(write).rerun_of = Some(id(3));
-        write.standing.reason = Some("retry".into());
-        write.standing.started_at = Some(at(8));
-        write.standing.last_log_seq = 1;
-        write.steps = vec![step(0, StepStatus::Queued)];
+        standing_of(write).reason = Some("retry".into());
+        standing_of(write).started_at = Some(at(8));
+        write.new_steps = vec![step(0, StepStatus::Queued)];
         write.timers_set = vec![("step0".into(), at(9))];
         write.snapshot = Some(Snapshot { seq: 1, version: 1, state: "{}".into() });
         write.logs = vec![log(1, "step0", "hello")];
@@ -35,8 +34,7 @@ pub(crate) fn a_run_is_read_as_it_was_written(store: &dyn Store) {
         started_at: Some(at(8)),
         finished_at: None,
         last_seq: 1,
-        last_log_seq: 1,
-        counts: Default::default(),
+        counts: counted(StepStatus::Queued, 1),
         owner: 1,
     };
     assert_eq!(row, expected);
@@ -45,7 +43,8 @@ pub(crate) fn a_run_is_read_as_it_was_written(store: &dyn Store) {
     assert_eq!(stored.events, [], "nothing follows the snapshot");
     let stored = store.load_run(id(7), 2).unwrap().unwrap();
     assert_eq!(stored.events[0].event, created(id(7), json!({ "n": 1 })));
-    assert_eq!(store.steps(id(7), None, 9).unwrap().items, write.steps);
+    assert_eq!(store.steps(id(7), None, 9).unwrap().items, write.new_steps);
+    assert_eq!(stored.last_log_seq, 1);
     assert_eq!(store.logs(id(7), 0, None, 9).unwrap().items, write.logs);
     assert_eq!(store.due_timers(at(99), 9).unwrap()[0].path, "step0");
     assert_eq!(store.run("other", &id(7).to_string()).unwrap(), None, "projects are apart");
@@ -126,8 +125,9 @@ pub(crate) fn snapshots_of_other_versions_are_passed_over(store: &dyn Store) {
     assert_eq!((stored.snapshot.unwrap().seq, stored.events.len()), (1, 1));
     let over = with(end_run(7, RunStatus::Succeeded), |write| {
         write.after_seq = 2;
-        write.standing.last_seq = 3;
+        standing_of(write).last_seq = 3;
         write.chunks[0].first_seq = 3;
+        write.chunks[0].last_seq = 3;
         write.drop_snapshot = true;
     });
     commit(store, &[over]);
@@ -136,7 +136,7 @@ pub(crate) fn snapshots_of_other_versions_are_passed_over(store: &dyn Store) {
 
 pub(crate) fn what_a_later_write_does_not_name_stays(store: &dyn Store) {
     let first = with(new_run(7), |write| {
-        write.steps = vec![step(0, StepStatus::Queued), step(1, StepStatus::Queued)];
+        write.new_steps = vec![step(0, StepStatus::Queued), step(1, StepStatus::Queued)];
         write.timers_set = vec![("a".into(), at(5)), ("b".into(), at(6))];
     });
     let second = with(end_run(7, RunStatus::Running), |write| {
@@ -145,7 +145,7 @@ pub(crate) fn what_a_later_write_does_not_name_stays(store: &dyn Store) {
             step.end_seq = Some(2);
             step.finished_at = Some(at(2));
         });
-        write.steps = vec![ended];
+        write.changed_steps = vec![ended];
         write.timers_set = vec![("b".into(), at(9))];
         write.timers_cleared = vec!["a".into()];
     });
@@ -181,4 +181,30 @@ pub(crate) fn strange_texts_survive(store: &dyn Store) {
     assert_eq!(count(filter(&[], Some("GRE"))), 1);
     assert_eq!(count(filter(&[], Some("g%t"))), 0, "a wildcard stands for itself");
     assert_eq!(count(filter(&[], Some("' OR 1=1 --"))), 0);
+}
+
+fn counted(status: StepStatus, count: u32) -> Counts {
+    let mut counts = Counts::default();
+    counts.add(status, count);
+    counts
+}
+
+pub(crate) fn a_run_that_goes_on_is_counted_by_its_steps(store: &dyn Store) {
+    let first = with(new_run(7), |write| {
+        standing_of(write).counts = counted(StepStatus::Pending, 4);
+        write.new_steps = vec![step(0, StepStatus::Queued), step(1, StepStatus::Queued)];
+    });
+    let second = with(end_run(7, RunStatus::Running), |write| {
+        write.standing = None;
+        write.changed_steps = vec![step(0, StepStatus::Succeeded)];
+    });
+    commit(store, &[first]);
+    commit(store, &[second]);
+    let row = store.run(PROJECT, &id(7).to_string()).unwrap().unwrap();
+    let mut counts = counted(StepStatus::Pending, 2);
+    counts.add(StepStatus::Queued, 1);
+    counts.add(StepStatus::Succeeded, 1);
+    assert_eq!((row.last_seq, row.counts), (2, counts));
+    let listed = store.runs(PROJECT, &RunFilter::default(), None, 9).unwrap().items;
+    assert_eq!(listed[0].last_seq, 1, "a list shows what the row says");
 }

@@ -61,17 +61,31 @@ fn random_write(dice: &mut Dice, pair: &Pair) -> RunWrite {
         let after = standing_at.map_or(1, |row| row.last_seq) + u64::from(dice.below(10) == 0);
         with(end_run(number, RunStatus::ALL[dice.below(7) as usize]), |write| {
             write.after_seq = after;
-            write.standing.last_seq = after + 1;
+            standing_of(write).last_seq = after + 1;
             write.chunks[0].first_seq = after + 1;
+            write.chunks[0].last_seq = after + 1;
+            if dice.below(3) == 0 {
+                write.standing = None;
+            }
+            if dice.below(6) == 0 {
+                write.chunks.clear();
+            }
         })
     };
-    for _ in 0..dice.below(3) {
+    let known = pair.both(|store| store.steps(id(number), None, 99).unwrap()).items;
+    for ordinal in 0..4 {
         let status = StepStatus::ALL[dice.below(10) as usize];
-        let ordinal = u32::try_from(dice.below(4)).unwrap();
-        write.steps.push(with(step(ordinal, status), |step| {
-            step.end_seq = (dice.below(2) == 0).then_some(write.standing.last_seq);
+        let changed = with(step(ordinal, status), |step| {
+            step.end_seq = (dice.below(2) == 0).then_some(write.after_seq + 1);
             step.input_seq = (dice.below(2) == 0).then_some(1);
-        }));
+        });
+        match dice.below(3) {
+            0 if known.iter().any(|step| step.ordinal == ordinal) => {
+                write.changed_steps.push(changed);
+            }
+            0 => write.new_steps.push(changed),
+            _ => {}
+        }
     }
     if dice.below(3) == 0 {
         let due = i64::try_from(dice.below(20)).unwrap();
@@ -82,7 +96,7 @@ fn random_write(dice: &mut Dice, pair: &Pair) -> RunWrite {
     }
     match dice.below(5) {
         0 => {
-            let (seq, version) = (write.standing.last_seq, u32::try_from(dice.below(2)).unwrap());
+            let (seq, version) = (write.after_seq, u32::try_from(dice.below(2)).unwrap());
             write.snapshot = Some(Snapshot { seq, version, state: "{}".into() });
         }
         1 => write.drop_snapshot = true,
@@ -132,8 +146,15 @@ fn turn(dice: &mut Dice, pair: &Pair, epoch: &mut i64) -> &'static str {
         }
         _ => {
             // One group may say several things about one run; the first fits, the next may not.
-            let group: Vec<RunWrite> =
+            let mut group: Vec<RunWrite> =
                 (0..=dice.below(3)).map(|_| random_write(dice, pair)).collect();
+            // A step is new once. The store trusts its writer in this and answers `Refused`.
+            let mut creators = std::collections::BTreeSet::new();
+            for write in &mut group {
+                if !creators.insert(write.run_id) {
+                    write.new_steps.clear();
+                }
+            }
             pair.both(|store| store.commit(*epoch, &group).unwrap());
             "commit"
         }

@@ -41,7 +41,7 @@ pub(crate) fn finished(output: Value) -> Event {
 
 pub(crate) fn chunk(first_seq: u64, events: &[Event]) -> Chunk {
     let body = serde_json::to_string(events).unwrap();
-    Chunk { first_seq, count: u32::try_from(events.len()).unwrap(), body }
+    Chunk { first_seq, last_seq: first_seq + u64::try_from(events.len()).unwrap() - 1, body }
 }
 
 pub(crate) fn standing(status: RunStatus, last_seq: u64) -> Standing {
@@ -52,7 +52,6 @@ pub(crate) fn standing(status: RunStatus, last_seq: u64) -> Standing {
         started_at: None,
         finished_at: None,
         last_seq,
-        last_log_seq: 0,
         counts: Counts::default(),
     }
 }
@@ -75,9 +74,10 @@ pub(crate) fn new_run(number: u128) -> RunWrite {
             created_at: at(i64::try_from(number).unwrap()),
             key: None,
         }),
-        standing: standing(RunStatus::Running, 1),
+        standing: Some(standing(RunStatus::Running, 1)),
         chunks: vec![chunk(1, &[created(run_id, json!({ "n": 1 }))])],
-        steps: vec![],
+        new_steps: vec![],
+        changed_steps: vec![],
         timers_set: vec![],
         timers_cleared: vec![],
         snapshot: None,
@@ -92,7 +92,7 @@ pub(crate) fn end_run(number: u128, status: RunStatus) -> RunWrite {
     RunWrite {
         after_seq: 1,
         create: None,
-        standing: Standing { error, finished_at: Some(at(2)), ..standing(status, 2) },
+        standing: Some(Standing { error, finished_at: Some(at(2)), ..standing(status, 2) }),
         chunks: vec![chunk(2, &[finished(json!("done"))])],
         ..new_run(number)
     }
@@ -101,6 +101,10 @@ pub(crate) fn end_run(number: u128, status: RunStatus) -> RunWrite {
 pub(crate) fn with<T>(mut value: T, change: impl FnOnce(&mut T)) -> T {
     change(&mut value);
     value
+}
+
+pub(crate) fn standing_of(write: &mut RunWrite) -> &mut Standing {
+    write.standing.as_mut().unwrap()
 }
 
 pub(crate) fn new_of(write: &mut RunWrite) -> &mut NewRun {

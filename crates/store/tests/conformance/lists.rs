@@ -82,7 +82,7 @@ pub(crate) fn runs_come_in_pages_newest_first(store: &dyn Store) {
 
 pub(crate) fn steps_and_logs_come_in_pages(store: &dyn Store) {
     let write = with(new_run(7), |write| {
-        write.steps = (0..5).map(|ordinal| step(ordinal, StepStatus::Queued)).collect();
+        write.new_steps = (0..5).map(|ordinal| step(ordinal, StepStatus::Queued)).collect();
         write.logs = (1..=6).map(|seq| log(seq, ["a", "b"][(seq % 2) as usize], "x")).collect();
     });
     commit(store, &[write]);
@@ -106,12 +106,12 @@ pub(crate) fn events_come_in_pages_by_count_and_size(store: &dyn Store) {
     let first = with(new_run(7), |write| {
         let events = [created(id(7), json!(1)), finished(json!(long)), finished(json!(3))];
         write.chunks = vec![chunk(1, &events)];
-        write.standing.last_seq = 3;
+        standing_of(write).last_seq = 3;
     });
     let second = with(end_run(7, RunStatus::Succeeded), |write| {
         write.after_seq = 3;
         write.chunks = vec![chunk(4, &[finished(json!(long))]), chunk(5, &[finished(json!(5))])];
-        write.standing.last_seq = 5;
+        standing_of(write).last_seq = 5;
     });
     assert_eq!(store.commit(epoch, &[first]).unwrap(), []);
     assert_eq!(store.commit(epoch, &[second]).unwrap(), []);

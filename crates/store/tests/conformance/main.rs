@@ -39,6 +39,7 @@ promises! {
         an_older_epoch_writes_nothing,
         snapshots_of_other_versions_are_passed_over,
         what_a_later_write_does_not_name_stays,
+        a_run_that_goes_on_is_counted_by_its_steps,
         strange_texts_survive;
     definitions:
         a_new_name_is_version_one_and_a_change_the_next,

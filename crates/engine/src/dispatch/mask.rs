@@ -1,0 +1,71 @@
+use serde_json::{Map, Value};
+use windlass_core::run::AttemptError;
+
+/// Shorter secrets are not looked for: they would hide half of every text.
+const SECRET_BYTES_MIN: usize = 4;
+const HIDDEN: &str = "***";
+
+/// Hides the secrets of an attempt in whatever comes out of it.
+#[derive(Debug, Default)]
+pub(super) struct Mask {
+    /// The longest first, so that a secret that holds another is hidden whole.
+    secrets: Vec<String>,
+}
+
+impl Mask {
+    pub(super) fn new(mut secrets: Vec<String>) -> Mask {
+        secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        secrets.dedup();
+        Mask { secrets }
+    }
+
+    pub(super) fn text(&self, mut text: String) -> String {
+        for secret in &self.secrets {
+            if text.contains(secret.as_str()) {
+                text = text.replace(secret.as_str(), HIDDEN);
+            }
+        }
+        text
+    }
+
+    pub(super) fn value(&self, value: Value) -> Value {
+        if self.secrets.is_empty() {
+            return value;
+        }
+        match value {
+            Value::String(text) => Value::String(self.text(text)),
+            Value::Array(items) => items.into_iter().map(|item| self.value(item)).collect(),
+            Value::Object(fields) => Value::Object(
+                fields
+                    .into_iter()
+                    .map(|(name, value)| (self.text(name), self.value(value)))
+                    .collect::<Map<String, Value>>(),
+            ),
+            other => other,
+        }
+    }
+
+    pub(super) fn error(&self, mut error: AttemptError) -> AttemptError {
+        error.failure.message = self.text(error.failure.message);
+        error.failure.details = error.failure.details.map(|details| self.value(details));
+        error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn secrets_are_hidden_everywhere() {
+        let mask = Mask::new(vec!["abcd".into(), "abcdef".into(), "x".into()]);
+        assert_eq!(mask.text("abcdef abcd x".into()), "*** *** x");
+        let value = json!({ "abcd": ["-abcdef-", 1, null] });
+        assert_eq!(mask.value(value), json!({ "***": ["-***-", 1, null] }));
+        let error = windlass_nodes::fail("a", "no abcd");
+        assert_eq!(mask.error(error).failure.message, "no ***");
+    }
+}

@@ -1,0 +1,367 @@
+//! The engine as everybody else sees it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde_json::Value;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+use windlass_core::definition::{Checked, Plan, check};
+use windlass_core::run::CreateRun;
+use windlass_store::{Deploy, Deployed, IdempotencyKey, Store, StoreError};
+
+use crate::clock::Clock;
+use crate::definitions::{Definitions, content_hash};
+use crate::dispatch::{DispatchConfig, Dispatcher, Reporter};
+use crate::feed::Feed;
+use crate::ids::{new_id, new_id_for_shard};
+use crate::shard::{Answer, Command, Create, Input, Published, ShardConfig};
+use crate::threads::{self, Shared, Threads, ToCommitter, ToKeeper, ToReader, ToShard};
+
+/// Inputs that may wait in front of a shard before new runs are refused.
+const BACKLOG_MAX: usize = 50_000;
+
+/// How an engine is to run.
+pub struct EngineConfig {
+    /// Where everything is kept. The engine takes it over.
+    pub store: Arc<dyn Store>,
+    /// What attempts need.
+    pub dispatch: DispatchConfig,
+    /// How many shards there are: one for each core is usual.
+    pub shard_count: usize,
+    /// Whether runs that a former server left behind are taken up. Off for tools that only look.
+    pub is_active: bool,
+    /// Told of everything that becomes durable. It must be quick.
+    pub observer: Arc<dyn Fn(&Published) + Send + Sync>,
+}
+
+/// A run to be created.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// The definition.
+    pub plan: Arc<Plan>,
+    /// The workflow's id.
+    pub workflow_id: Uuid,
+    /// The definition's version.
+    pub version: u32,
+    /// The definition's id.
+    pub definition_id: Uuid,
+    /// The input.
+    pub input: Value,
+    /// Labels, besides those of the definition.
+    pub labels: BTreeMap<String, String>,
+    /// What the caller calls the run.
+    pub external_id: Option<String>,
+    /// The run it repeats.
+    pub rerun_of: Option<Uuid>,
+    /// The key it is created under.
+    pub key: Option<IdempotencyKey>,
+}
+
+/// How the engine feels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether commits succeed at present.
+    pub can_write: bool,
+    /// Whether another server has taken the store over.
+    pub is_fenced: bool,
+    /// Runs in memory.
+    pub live_run_count: usize,
+    /// Attempts being made, or waiting for their turn.
+    pub attempt_count: usize,
+}
+
+/// Runs workflows. Cheap to clone through its `Arc`.
+pub struct Engine {
+    shared: Arc<Shared>,
+    dispatcher: Arc<Dispatcher>,
+    threads: Mutex<Option<Threads>>,
+    /// Runs without a key go to the shards in turn.
+    next_shard: AtomicUsize,
+    is_stopped: AtomicBool,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("health", &self.health()).finish_non_exhaustive()
+    }
+}
+
+impl Engine {
+    /// Takes a store over and begins to run what is in it. Attempts are made on `runtime`.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be taken over.
+    pub fn start(config: EngineConfig, runtime: Handle) -> Result<Arc<Engine>, StoreError> {
+        let clock = Arc::new(Clock::new());
+        let boot_id = new_id(clock.now()).to_string();
+        let epoch = config.store.take_over(&boot_id, clock.now())?;
+        let kinds = config.dispatch.registry.kinds().clone();
+        let definitions = Arc::new(Definitions::new(config.store.clone(), kinds));
+        let (mouths, ears) = threads::channels(config.shard_count.max(1));
+        let shared = Arc::new(Shared {
+            clock: clock.clone(),
+            store: config.store,
+            definitions,
+            feed: Feed::new(),
+            epoch,
+            gauges: mouths.shards.iter().map(|_| Default::default()).collect(),
+            shards: mouths.shards,
+            committer: mouths.committer,
+            keeper: mouths.keeper,
+            readers: mouths.readers,
+            observer: config.observer,
+            is_fenced: AtomicBool::new(false),
+        });
+        let for_reports = shared.clone();
+        let reporter: Reporter = Arc::new(move |run_id, path, attempt, report| {
+            for_reports.send(run_id, Input::Report { run_id, path, attempt, report });
+        });
+        let shard_config = ShardConfig::new(config.dispatch.registry.clone(), fastrand::u64(..));
+        let dispatcher = Dispatcher::new(config.dispatch, runtime, clock, reporter);
+        let threads = threads::start(&shared, &dispatcher, ears, &shard_config, config.is_active);
+        Ok(Arc::new(Engine {
+            shared,
+            dispatcher,
+            threads: Mutex::new(Some(threads)),
+            next_shard: AtomicUsize::new(0),
+            is_stopped: AtomicBool::new(false),
+        }))
+    }
+
+    /// Where everything is kept. Reading is free; writing is the engine's.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.shared.store
+    }
+
+    /// Definitions in memory.
+    pub fn definitions(&self) -> &Arc<Definitions> {
+        &self.shared.definitions
+    }
+
+    /// The live feed.
+    pub fn feed(&self) -> &Arc<Feed> {
+        &self.shared.feed
+    }
+
+    /// The clock everything goes by.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// How the engine feels.
+    pub fn health(&self) -> Health {
+        let gauges = &self.shared.gauges;
+        let is_fenced = self.shared.is_fenced.load(Ordering::Relaxed);
+        let in_trouble = gauges.iter().any(|one| one.is_in_trouble.load(Ordering::Relaxed));
+        Health {
+            can_write: !is_fenced && !in_trouble && !self.is_stopped.load(Ordering::Relaxed),
+            is_fenced,
+            live_run_count: gauges.iter().map(|one| one.live_count.load(Ordering::Relaxed)).sum(),
+            attempt_count: self.dispatcher.running_count(),
+        }
+    }
+
+    /// Reads from the store without holding up the caller's thread.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let store = self.shared.store.clone();
+        tokio::task::spawn_blocking(move || work(&*store))
+            .await
+            .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+    }
+
+    /// Creates a run. The answer comes when it is durable or, with `until_over`, when it is over or
+    /// leaves memory to wait.
+    pub async fn create(&self, project: &str, run: NewRun, until_over: bool) -> Answer {
+        let answers = self.create_all(project, vec![run], until_over).await;
+        answers.into_iter().next().unwrap_or_else(gone)
+    }
+
+    /// Creates runs in one commit, and answers for each, in order.
+    pub async fn create_all(
+        &self,
+        project: &str,
+        runs: Vec<NewRun>,
+        until_over: bool,
+    ) -> Vec<Answer> {
+        let shard_count = self.shared.shards.len();
+        // A key belongs to the shard of its hash: the second request with it finds the first there.
+        let shard = match runs.first().and_then(|run| run.key.as_ref()) {
+            Some(key) => hash_of(&key.key) % shard_count,
+            None => self.next_shard.fetch_add(1, Ordering::Relaxed) % shard_count,
+        };
+        let sender = &self.shared.shards[shard];
+        if sender.len() > BACKLOG_MAX || self.is_stopped.load(Ordering::Relaxed) {
+            let message = "the server has more to do than it can take";
+            return runs.iter().map(|_| Answer::Unavailable(message.to_owned())).collect();
+        }
+        let now = self.shared.clock.now();
+        let project: Arc<str> = Arc::from(project);
+        let mut waiting = Vec::with_capacity(runs.len());
+        let mut creates = Vec::with_capacity(runs.len());
+        for run in runs {
+            let (ticket, answer) = oneshot::channel();
+            waiting.push(answer);
+            creates.push(Create {
+                project: project.clone(),
+                plan: run.plan,
+                request: CreateRun {
+                    run_id: new_id_for_shard(now, shard, shard_count),
+                    workflow_id: run.workflow_id,
+                    version: run.version,
+                    definition_id: run.definition_id,
+                    input: run.input,
+                    labels: run.labels,
+                    rerun_of: run.rerun_of,
+                    external_id: run.external_id,
+                },
+                key: run.key,
+                until_over,
+                ticket,
+            });
+        }
+        let _ = sender.send(ToShard::Input(Input::Create(creates)));
+        let mut answers = Vec::with_capacity(waiting.len());
+        for answer in waiting {
+            answers.push(answer.await.unwrap_or_else(|_| gone()));
+        }
+        answers
+    }
+
+    /// Does something with a run. The answer comes when it is durable.
+    pub async fn command(&self, run_id: Uuid, command: Command) -> Answer {
+        let (ticket, answer) = oneshot::channel();
+        self.shared.send(run_id, Input::Command { run_id, command, ticket });
+        answer.await.unwrap_or_else(|_| gone())
+    }
+
+    /// Checks a definition and, if nothing is wrong with it, deploys it. Given `expected_version`,
+    /// only over that version; 0 means that there must be none.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written. What is wrong with the definition is in the first half of
+    /// the answer; the second is then `None`.
+    pub async fn deploy(
+        &self,
+        project: &str,
+        text: String,
+        expected_version: Option<u32>,
+    ) -> Result<(Checked, Option<Deployed>), StoreError> {
+        let definitions = self.shared.definitions.clone();
+        let joined = tokio::task::spawn_blocking(move || {
+            let checked = check(&text, definitions.kinds());
+            (text, checked)
+        });
+        let (text, checked) =
+            joined.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let (Some(plan), Some(document), Some(format)) =
+            (&checked.plan, &checked.document, checked.format)
+        else {
+            return Ok((checked, None));
+        };
+        let now = self.shared.clock.now();
+        let deploy = Deploy {
+            project: project.to_owned(),
+            name: plan.name.clone(),
+            description: plan.description.clone(),
+            format: format.as_str().to_owned(),
+            source: text,
+            content_hash: content_hash(document),
+            new_workflow_id: new_id(now),
+            new_definition_id: new_id(now),
+            now,
+            expected_version,
+        };
+        let deployed = self.call(move |store| store.deploy(&deploy)).await?;
+        self.shared.definitions.names_changed();
+        Ok((checked, Some(deployed)))
+    }
+
+    /// Deletes a workflow. Given `expected_version`, only if that is its newest. Answers its newest
+    /// version, or `None` if there is no such workflow.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub async fn delete_workflow(
+        &self,
+        workflow_id: Uuid,
+        expected_version: Option<u32>,
+    ) -> Result<Option<u32>, StoreError> {
+        let now = self.shared.clock.now();
+        let call =
+            move |store: &dyn Store| store.delete_workflow(workflow_id, expected_version, now);
+        let version = self.call(call).await?;
+        self.shared.definitions.names_changed();
+        Ok(version)
+    }
+
+    /// Does something on the thread that writes.
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (ticket, answer) = oneshot::channel();
+        let call: threads::Call = Box::new(move |store| drop(ticket.send(work(store))));
+        let _ = self.shared.committer.send(ToCommitter::Call(call));
+        let gone = |_| Err(StoreError::Unavailable("the server is going down".to_owned()));
+        answer.await.unwrap_or_else(gone)
+    }
+
+    /// Takes nothing new, lets attempts end for `grace`, ends the rest, and stops. What was under
+    /// way is taken up by the next engine on the same store. Harmless when called twice.
+    pub async fn shut_down(&self, grace: Duration) {
+        if self.is_stopped.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.dispatcher.shut_down(grace).await;
+        let threads = self.threads.lock().take();
+        let shared = self.shared.clone();
+        let stopped = tokio::task::spawn_blocking(move || stop(&shared, threads));
+        let _ = stopped.await;
+    }
+}
+
+/// The shards first, because what they have left to say goes through the committer.
+fn stop(shared: &Shared, threads: Option<Threads>) {
+    let Some(threads) = threads else { return };
+    for shard in &shared.shards {
+        let _ = shard.send(ToShard::Stop);
+    }
+    for thread in threads.shards {
+        let _ = thread.join();
+    }
+    let _ = shared.keeper.send(ToKeeper::Stop);
+    let _ = shared.readers.send(ToReader::Stop);
+    let _ = shared.readers.send(ToReader::Stop);
+    let _ = shared.committer.send(ToCommitter::Stop);
+    for thread in threads.others {
+        let _ = thread.join();
+    }
+}
+
+fn gone() -> Answer {
+    Answer::OutcomeUnknown("the server is going down".to_owned())
+}
+
+fn hash_of(text: &str) -> usize {
+    // FNV-1a: only for spreading, and the same in every process.
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
+    });
+    usize::try_from(hash >> 16).unwrap_or(0)
+}
