@@ -1,0 +1,81 @@
+"""The server under test: a real process on a free port of the loopback, with a directory of its own."""
+
+import json
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+READY_WITHIN_S = 30
+TERMINAL = {"succeeded", "failed", "cancelled"}
+
+
+class Server:
+    def __init__(self, data):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = open(data.parent / "server.log", "wb")
+        binary = os.environ.get("WINDLASS_BIN", ROOT / "target" / "debug" / "windlass")
+        self.process = subprocess.Popen(
+            [Path(binary).resolve(), "serve", "--listen", f"127.0.0.1:{port}", "--data", data],
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def wait_until_ready(self):
+        end = time.monotonic() + READY_WITHIN_S
+        while time.monotonic() < end:
+            assert self.process.poll() is None, f"the server ended; see {self.log.name}"
+            try:
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
+                    return
+            except OSError:
+                time.sleep(0.02)
+        raise TimeoutError("the server is not ready")
+
+    def stop(self):
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.log.close()
+
+    # The API, as far as a test needs it to prepare or to check.
+
+    def request(self, method, path, body=None, content_type="application/json"):
+        data = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        request = urllib.request.Request(
+            self.url + path,
+            data=None if body is None else data,
+            method=method,
+            headers={"Content-Type": content_type},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
+
+    def deploy(self, yaml):
+        return self.request("POST", "/api/v1/workflows", yaml, "application/yaml")
+
+    def execute(self, name, **input):
+        return self.request("POST", f"/api/v1/workflows/{name}/execute", {"input": input})["id"]
+
+    def run(self, run):
+        return self.request("GET", f"/api/v1/runs/{run}")
+
+    def wait_until_over(self, run, within_s=30):
+        end = time.monotonic() + within_s
+        while (found := self.run(run))["status"] not in TERMINAL:
+            assert time.monotonic() < end, f"the run is still {found['status']}"
+            time.sleep(0.05)
+        return found
