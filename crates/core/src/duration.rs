@@ -14,6 +14,13 @@ use crate::limits::WAIT_MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct HumanDuration(pub Duration);
 
+impl HumanDuration {
+    /// As many seconds.
+    pub const fn from_secs(seconds: u64) -> HumanDuration {
+        HumanDuration(Duration::from_secs(seconds))
+    }
+}
+
 impl FromStr for HumanDuration {
     type Err = String;
 

@@ -125,7 +125,7 @@ impl Definitions {
 }
 
 /// A hash of what a document says, whatever the order of its keys and however it is laid out.
-pub(crate) fn content_hash(document: &serde_json::Value) -> String {
+pub fn content_hash(document: &serde_json::Value) -> String {
     let mut hasher = Sha256::new();
     feed_sorted(document, &mut hasher);
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()

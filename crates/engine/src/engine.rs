@@ -63,6 +63,21 @@ pub struct NewRun {
     pub key: Option<IdempotencyKey>,
 }
 
+/// A run that was handed over to be created.
+#[derive(Debug)]
+pub struct Submitted {
+    /// The id it will have, unless its key has created another run before.
+    pub run_id: Uuid,
+    answer: oneshot::Receiver<Answer>,
+}
+
+impl Submitted {
+    /// What has become of it.
+    pub async fn answer(self) -> Answer {
+        self.answer.await.unwrap_or_else(|_| gone())
+    }
+}
+
 /// How the engine feels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Health {
@@ -183,20 +198,17 @@ impl Engine {
             .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
     }
 
-    /// Creates a run. The answer comes when it is durable or, with `until_over`, when it is over or
-    /// leaves memory to wait.
-    pub async fn create(&self, project: &str, run: NewRun, until_over: bool) -> Answer {
-        let answers = self.create_all(project, vec![run], until_over).await;
-        answers.into_iter().next().unwrap_or_else(gone)
+    /// Creates a run. The answer comes when it is durable.
+    pub async fn create(&self, project: &str, run: NewRun) -> Answer {
+        match self.submit(project, vec![run], false).pop() {
+            Some(submitted) => submitted.answer().await,
+            None => gone(),
+        }
     }
 
-    /// Creates runs in one commit, and answers for each, in order.
-    pub async fn create_all(
-        &self,
-        project: &str,
-        runs: Vec<NewRun>,
-        until_over: bool,
-    ) -> Vec<Answer> {
+    /// Hands runs over to be created in one commit. Each answer comes when the run is durable or,
+    /// with `until_over`, when it is over or leaves memory to wait.
+    pub fn submit(&self, project: &str, runs: Vec<NewRun>, until_over: bool) -> Vec<Submitted> {
         let shard_count = self.shared.shards.len();
         // A key belongs to the shard of its hash: the second request with it finds the first there.
         let shard = match runs.first().and_then(|run| run.key.as_ref()) {
@@ -204,22 +216,19 @@ impl Engine {
             None => self.next_shard.fetch_add(1, Ordering::Relaxed) % shard_count,
         };
         let sender = &self.shared.shards[shard];
-        if sender.len() > BACKLOG_MAX || self.is_stopped.load(Ordering::Relaxed) {
-            let message = "the server has more to do than it can take";
-            return runs.iter().map(|_| Answer::Unavailable(message.to_owned())).collect();
-        }
         let now = self.shared.clock.now();
         let project: Arc<str> = Arc::from(project);
-        let mut waiting = Vec::with_capacity(runs.len());
+        let mut submitted = Vec::with_capacity(runs.len());
         let mut creates = Vec::with_capacity(runs.len());
         for run in runs {
             let (ticket, answer) = oneshot::channel();
-            waiting.push(answer);
+            let run_id = new_id_for_shard(now, shard, shard_count);
+            submitted.push(Submitted { run_id, answer });
             creates.push(Create {
                 project: project.clone(),
                 plan: run.plan,
                 request: CreateRun {
-                    run_id: new_id_for_shard(now, shard, shard_count),
+                    run_id,
                     workflow_id: run.workflow_id,
                     version: run.version,
                     definition_id: run.definition_id,
@@ -233,12 +242,15 @@ impl Engine {
                 ticket,
             });
         }
-        let _ = sender.send(ToShard::Input(Input::Create(creates)));
-        let mut answers = Vec::with_capacity(waiting.len());
-        for answer in waiting {
-            answers.push(answer.await.unwrap_or_else(|_| gone()));
+        if sender.len() > BACKLOG_MAX || self.is_stopped.load(Ordering::Relaxed) {
+            let message = "the server has more to do than it can take";
+            for create in creates {
+                let _ = create.ticket.send(Answer::Unavailable(message.to_owned()));
+            }
+        } else {
+            let _ = sender.send(ToShard::Input(Input::Create(creates)));
         }
-        answers
+        submitted
     }
 
     /// Does something with a run. The answer comes when it is durable.
@@ -327,6 +339,11 @@ impl Engine {
     pub async fn shut_down(&self, grace: Duration) {
         if self.is_stopped.swap(true, Ordering::Relaxed) {
             return;
+        }
+        // An attempt that ends during the grace must not lead to another one: a long run would use
+        // up all of it, and the attempt then under way would be lost.
+        for shard in &self.shared.shards {
+            let _ = shard.send(ToShard::WindUp);
         }
         self.dispatcher.shut_down(grace).await;
         let threads = self.threads.lock().take();

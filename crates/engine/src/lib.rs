@@ -34,8 +34,8 @@ mod threads;
 pub mod timers;
 mod view;
 
-pub use definitions::{DefinitionError, Definitions, Workflow};
+pub use definitions::{DefinitionError, Definitions, Workflow, content_hash};
 pub use dispatch::{DispatchConfig, SecretSource};
-pub use engine::{Engine, EngineConfig, Health, NewRun};
+pub use engine::{Engine, EngineConfig, Health, NewRun, Submitted};
 pub use feed::{Feed, News, Subscription};
 pub use view::RunView;

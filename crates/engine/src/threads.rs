@@ -44,6 +44,8 @@ const PRUNE_AT_ONCE: usize = 1_000;
 
 pub(crate) enum ToShard {
     Input(Input<Ticket>),
+    /// Begin nothing more. Attempts that are being made may still end.
+    WindUp,
     Stop,
 }
 
@@ -189,6 +191,7 @@ impl ShardThread {
             for message in first.into_iter().chain(ear.try_iter().take(INPUTS_PER_TURN)) {
                 match message {
                     ToShard::Input(input) => self.shard.step(now, input, &mut out),
+                    ToShard::WindUp => self.shard.wind_up(),
                     ToShard::Stop => {
                         self.shard.wind_up();
                         give_up_at.get_or_insert(now.plus(WIND_UP_TIME_MAX));
@@ -196,12 +199,13 @@ impl ShardThread {
                 }
             }
             self.shard.turn(now, &mut out);
-            for output in out.drain(..) {
-                self.perform(output);
-            }
+            // Before anybody is answered, so that who then asks for the health finds it as it is.
             let gauges = &self.shared.gauges[self.index];
             gauges.is_in_trouble.store(self.shard.is_in_trouble(), Ordering::Relaxed);
             gauges.live_count.store(self.shard.live_count(), Ordering::Relaxed);
+            for output in out.drain(..) {
+                self.perform(output);
+            }
             if give_up_at.is_some() && self.shard.is_settled() {
                 return;
             }

@@ -1,6 +1,7 @@
 //! Who does what: every kind with its description, and an executor for those that act outside.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -32,6 +33,12 @@ pub enum Executor {
 pub struct Registry {
     kinds: Kinds,
     executors: HashMap<&'static str, Executor>,
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.kinds.names()).finish()
+    }
 }
 
 impl Registry {

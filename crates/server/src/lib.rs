@@ -1,1 +1,24 @@
+//! The roof: HTTP API, pages, command line, settings.
+//!
+//! ```text
+//!   cli ─┬─► boot ──► App { engine, config, metrics }
+//!        │                     ▲
+//!        └─► client ──► http::router ─┬─► api/   one file per endpoint
+//!            (remote, or in process)  └─► pages/ one file per page
+//! ```
+//!
+//! [`api`] and [`pages`] show what the engine and its store know, and pass on what people want.
+//! Both are one router, which the command line also asks when no server is running.
+//!
+//! Not here: what a run does (`windlass-core`), when (`windlass-engine`), SQL (`windlass-store`).
 
+pub mod api;
+pub mod app;
+pub mod boot;
+pub mod cli;
+pub mod client;
+pub mod config;
+pub mod follow;
+pub mod http;
+pub mod metrics;
+pub mod pages;

@@ -205,6 +205,17 @@ pub struct StoredRun {
     pub last_log_seq: u64,
 }
 
+/// A run as it is at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Overview {
+    /// Its row, up to date.
+    pub row: RunRow,
+    /// Its first steps.
+    pub steps: Page<StepRow>,
+    /// The number of its last log line; 0 if it has none.
+    pub last_log_seq: u64,
+}
+
 /// A run's folded state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -238,8 +249,6 @@ pub struct RunFilter {
 pub struct Spent {
     /// Transactions.
     pub transaction_count: u64,
-    /// Runs written by them.
-    pub run_count: u64,
     /// Writing rows.
     pub rows: Duration,
     /// Making them durable.

@@ -3,8 +3,8 @@ use windlass_core::Time;
 
 use crate::error::StoreError;
 use crate::rows::{
-    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, Spent, StepRow,
-    StoredRun, TimerRow, WorkflowRow,
+    DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, RunFilter, RunRow, Spent,
+    StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
 
@@ -77,6 +77,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// The run of this id or, within the project, of this external id.
     fn run(&self, project: &str, word: &str) -> Result<Option<RunRow>, StoreError>;
+
+    /// A run, its first steps and how far its log has come, all of one moment.
+    fn overview(&self, run_id: Uuid, step_limit: usize) -> Result<Option<Overview>, StoreError>;
 
     /// Runs, the newest first, older than `before`.
     fn runs(

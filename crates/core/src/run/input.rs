@@ -116,4 +116,10 @@ pub enum Refused {
         /// The limit.
         max: usize,
     },
+    /// The input nests too deep.
+    #[error("the input nests deeper than {max}")]
+    InputTooDeep {
+        /// The limit.
+        max: usize,
+    },
 }

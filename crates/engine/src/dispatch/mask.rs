@@ -13,7 +13,12 @@ pub(super) struct Mask {
 }
 
 impl Mask {
-    pub(super) fn new(mut secrets: Vec<String>) -> Mask {
+    pub(super) fn new(whole: Vec<String>) -> Mask {
+        // Logs come line by line, so each line of a key or of a file's text is a secret too.
+        let lines =
+            whole.iter().flat_map(|secret| secret.lines().map(|line| line.trim().to_owned()));
+        let mut secrets: Vec<String> = lines.collect();
+        secrets.extend(whole);
         secrets.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
         secrets.dedup();
@@ -42,6 +47,10 @@ impl Mask {
                     .map(|(name, value)| (self.text(name), self.value(value)))
                     .collect::<Map<String, Value>>(),
             ),
+            // A secret of digits comes back as a number if it was written without quotes.
+            Value::Number(number) if self.text(number.to_string()) != number.to_string() => {
+                Value::String(HIDDEN.to_owned())
+            }
             other => other,
         }
     }
@@ -67,5 +76,14 @@ mod tests {
         assert_eq!(mask.value(value), json!({ "***": ["-***-", 1, null] }));
         let error = windlass_nodes::fail("a", "no abcd");
         assert_eq!(mask.error(error).failure.message, "no ***");
+    }
+
+    #[test]
+    fn every_line_of_a_secret_is_one_and_so_is_a_number() {
+        let mask = Mask::new(vec!["first line\n  second line\r\n}\n".into(), "12345".into()]);
+        assert_eq!(mask.text("first line".into()), "***");
+        assert_eq!(mask.text("> second line <".into()), "> *** <");
+        assert_eq!(mask.text("}".into()), "}", "what is short would hide half of every text");
+        assert_eq!(mask.value(json!([12345, 7, 1.5])), json!(["***", 7, 1.5]));
     }
 }

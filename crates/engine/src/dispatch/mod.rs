@@ -53,9 +53,17 @@ pub(crate) struct Dispatcher {
     clock: Arc<Clock>,
     reporter: Reporter,
     limits: HashMap<String, Arc<Semaphore>>,
-    running: Mutex<HashMap<(Uuid, String), Running>>,
-    /// Grows by one when an attempt ends, for whoever waits for all of them.
-    ended: watch::Sender<u64>,
+    running: Mutex<Attempts>,
+    /// How many tasks there are, for whoever waits for all of them. A task is counted until it has
+    /// let go of everything, the dispatcher and with it the store included.
+    task_count: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct Attempts {
+    by_step: HashMap<(Uuid, String), Running>,
+    /// Set once all attempts have been asked to end. None begins after that.
+    is_closed: bool,
 }
 
 struct Running {
@@ -81,8 +89,8 @@ impl Dispatcher {
             clock,
             reporter,
             limits,
-            running: Mutex::new(HashMap::new()),
-            ended: watch::channel(0).0,
+            running: Mutex::default(),
+            task_count: watch::channel(0).0,
         })
     }
 
@@ -91,53 +99,83 @@ impl Dispatcher {
         let (ask, stop) = windlass_nodes::Stop::channel();
         let place = (order.run_id, order.path.clone());
         let running = Running { attempt: order.attempt, ask: ask.clone() };
-        self.running.lock().insert(place, running);
-        self.runtime.spawn(attempt::make(self.clone(), order, ask, stop));
+        let mut attempts = self.running.lock();
+        if attempts.is_closed {
+            drop(attempts);
+            return self.report(&order, Report::Abandoned);
+        }
+        attempts.by_step.insert(place, running);
+        drop(attempts);
+        let counted = Counted::new(&self.task_count);
+        let attempt = attempt::make(self.clone(), order, ask, stop);
+        self.runtime.spawn(async move {
+            attempt.await;
+            drop(counted);
+        });
     }
 
     /// Asks whatever is being done for a step to stop.
     pub(crate) fn stop(&self, run_id: Uuid, path: &str) {
-        if let Some(running) = self.running.lock().get(&(run_id, path.to_owned())) {
+        if let Some(running) = self.running.lock().by_step.get(&(run_id, path.to_owned())) {
             running.ask.send_replace(Some(StopReason::Cancelled));
         }
     }
 
     /// How many attempts are being made or wait for their turn.
     pub(crate) fn running_count(&self) -> usize {
-        self.running.lock().len()
+        self.running.lock().by_step.len()
     }
 
     /// Waits for the attempts to end by themselves, and ends the rest after `grace`.
     pub(crate) async fn shut_down(&self, grace: Duration) {
-        if tokio::time::timeout(grace, self.all_ended()).await.is_err() {
-            for running in self.running.lock().values() {
-                running.ask.send_replace(Some(StopReason::ShuttingDown));
-            }
+        let is_quiet = tokio::time::timeout(grace, self.all_ended()).await.is_ok();
+        self.close();
+        if !is_quiet {
             // A child has its own grace; what is not gone then goes with the process.
             let _ = tokio::time::timeout(Duration::from_secs(5), self.all_ended()).await;
         }
     }
 
-    async fn all_ended(&self) {
-        let mut ended = self.ended.subscribe();
-        while self.running_count() > 0 {
-            if ended.changed().await.is_err() {
-                return;
-            }
+    /// Asks every attempt to end, and begins none from now on.
+    fn close(&self) {
+        let mut attempts = self.running.lock();
+        attempts.is_closed = true;
+        for running in attempts.by_step.values() {
+            running.ask.send_replace(Some(StopReason::ShuttingDown));
         }
+    }
+
+    async fn all_ended(&self) {
+        let mut count = self.task_count.subscribe();
+        let _ = count.wait_for(|count| *count == 0).await;
     }
 
     fn forget(&self, order: &AttemptOrder) {
         let place = (order.run_id, order.path.clone());
-        let mut running = self.running.lock();
-        if running.get(&place).is_some_and(|running| running.attempt == order.attempt) {
-            running.remove(&place);
+        let mut attempts = self.running.lock();
+        let latest = attempts.by_step.get(&place);
+        if latest.is_some_and(|running| running.attempt == order.attempt) {
+            attempts.by_step.remove(&place);
         }
-        drop(running);
-        self.ended.send_modify(|count| *count += 1);
     }
 
     fn report(&self, order: &AttemptOrder, report: Report) {
         (self.reporter)(order.run_id, order.path.clone(), order.attempt, report);
+    }
+}
+
+/// A task that is counted for as long as this lives, however it ends.
+struct Counted(watch::Sender<usize>);
+
+impl Counted {
+    fn new(count: &watch::Sender<usize>) -> Counted {
+        count.send_modify(|count| *count += 1);
+        Counted(count.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
     }
 }

@@ -24,6 +24,11 @@ impl<T> Shard<T> {
         attempt: u32,
         out: &mut Vec<Output<T>>,
     ) {
+        if self.is_winding_up {
+            // The next server finds it queued. Not even the start of one that may not be repeated
+            // is written, so it will not wait for a decision.
+            return;
+        }
         let moment = self.moment(now);
         let Some(run) = self.live.get_mut(&run_id) else { return };
         let Some(step) = run.state.step(&path).filter(|step| step.attempt == attempt) else {

@@ -15,8 +15,8 @@ use windlass_core::run::{Counts, StepStatus};
 
 use crate::error::StoreError;
 use crate::rows::{
-    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, Snapshot, Spent,
-    StepRow, StoredRun, TimerRow, WorkflowRow,
+    DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, RunFilter, RunRow, Snapshot,
+    Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -170,6 +170,15 @@ impl Store for MemoryStore {
 
     fn run(&self, project: &str, word: &str) -> Result<Option<RunRow>, StoreError> {
         Ok(self.data.lock().find_run(project, word).map(Run::row_up_to_date))
+    }
+
+    fn overview(&self, run_id: Uuid, step_limit: usize) -> Result<Option<Overview>, StoreError> {
+        let data = self.data.lock();
+        Ok(data.runs.get(&run_id).map(|run| Overview {
+            row: run.row_up_to_date(),
+            steps: data.list_steps(run_id, None, step_limit),
+            last_log_seq: run.logs.last().map_or(0, |log| log.log_seq),
+        }))
     }
 
     fn runs(

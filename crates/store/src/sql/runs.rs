@@ -10,7 +10,7 @@ use super::{
     Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value, journal, steps,
 };
 use crate::error::StoreError;
-use crate::rows::{KeyRow, Page, RunFilter, RunRow, StoredRun};
+use crate::rows::{KeyRow, Overview, Page, RunFilter, RunRow, StoredRun};
 
 const COLUMNS: &str = "run.run_id, run.project, run.workflow_id, run.workflow, run.version,
     run.definition_id, run.status, run.reason, run.error, run.labels, run.external_id,
@@ -139,6 +139,22 @@ impl<D: Driver> SqlStore<D> {
                 Some(run) => Ok(Some(up_to_date(connection, run)?)),
                 None => Ok(None),
             }
+        })
+    }
+
+    pub(super) fn read_overview(
+        &self,
+        run_id: Uuid,
+        step_limit: usize,
+    ) -> Result<Option<Overview>, StoreError> {
+        let id = IdText::of(run_id);
+        // One read is one transaction: what it finds is of one moment.
+        self.0.read(|connection| {
+            let Some(row) = by_id(connection, &id)? else { return Ok(None) };
+            let row = up_to_date(connection, row)?;
+            let steps = steps::behind(connection, &id, None, step_limit)?;
+            let last_log_seq = journal::last_log_seq(connection, &id)?;
+            Ok(Some(Overview { row, steps, last_log_seq }))
         })
     }
 

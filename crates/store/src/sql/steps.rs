@@ -99,6 +99,37 @@ pub(super) fn count(
     Ok(counts)
 }
 
+/// Steps behind an ordinal.
+pub(super) fn behind(
+    connection: &mut impl Connection,
+    id: &IdText,
+    after: Option<u32>,
+    limit: usize,
+) -> Result<Page<StepRow>, SqlError> {
+    let mut steps = Vec::new();
+    let after = after.map_or(-1, i64::from);
+    let values = [id.value(), after.into(), (limit + 1).into()];
+    connection.query(&STEPS, &values, &mut |row| {
+        let mut columns = Columns::of(row);
+        steps.push(StepRow {
+            ordinal: columns.int()?,
+            path: columns.text()?,
+            kind: columns.text()?,
+            status: columns.word(StepStatus::parse)?,
+            reason: columns.opt_text()?,
+            attempt: columns.int()?,
+            queued_at: columns.opt_time()?,
+            started_at: columns.opt_time()?,
+            finished_at: columns.opt_time()?,
+            due_at: columns.opt_time()?,
+            input_seq: seq(columns.opt_int()?),
+            end_seq: seq(columns.opt_int()?),
+        });
+        Ok(())
+    })?;
+    Ok(page(steps, limit))
+}
+
 impl<D: Driver> SqlStore<D> {
     pub(super) fn read_steps(
         &self,
@@ -107,30 +138,7 @@ impl<D: Driver> SqlStore<D> {
         limit: usize,
     ) -> Result<Page<StepRow>, StoreError> {
         let id = IdText::of(run_id);
-        let after = after.map_or(-1, i64::from);
-        self.0.read(|connection| {
-            let mut steps = Vec::new();
-            let values = [id.value(), after.into(), (limit + 1).into()];
-            connection.query(&STEPS, &values, &mut |row| {
-                let mut columns = Columns::of(row);
-                steps.push(StepRow {
-                    ordinal: columns.int()?,
-                    path: columns.text()?,
-                    kind: columns.text()?,
-                    status: columns.word(StepStatus::parse)?,
-                    reason: columns.opt_text()?,
-                    attempt: columns.int()?,
-                    queued_at: columns.opt_time()?,
-                    started_at: columns.opt_time()?,
-                    finished_at: columns.opt_time()?,
-                    due_at: columns.opt_time()?,
-                    input_seq: seq(columns.opt_int()?),
-                    end_seq: seq(columns.opt_int()?),
-                });
-                Ok(())
-            })?;
-            Ok(page(steps, limit))
-        })
+        self.0.read(|connection| Ok(behind(connection, &id, after, limit)?))
     }
 }
 

@@ -7,8 +7,8 @@ use super::read::Columns;
 use super::{Connection, Driver, SqlStore, Statement};
 use crate::error::StoreError;
 use crate::rows::{
-    DefinitionRow, KeyRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, Spent, StepRow,
-    StoredRun, TimerRow, WorkflowRow,
+    DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, RunFilter, RunRow, Spent,
+    StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -97,6 +97,10 @@ impl<D: Driver> Store for SqlStore<D> {
 
     fn run(&self, project: &str, word: &str) -> Result<Option<RunRow>, StoreError> {
         self.read_run(project, word)
+    }
+
+    fn overview(&self, run_id: Uuid, step_limit: usize) -> Result<Option<Overview>, StoreError> {
+        self.read_overview(run_id, step_limit)
     }
 
     fn runs(

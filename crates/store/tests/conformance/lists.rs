@@ -98,6 +98,10 @@ pub(crate) fn steps_and_logs_come_in_pages(store: &dyn Store) {
     assert_eq!((seqs(&page), page.has_more), (vec![1, 2, 3, 4], true));
     let page = store.logs(id(7), 2, Some("a"), 4).unwrap();
     assert_eq!((seqs(&page), page.has_more), (vec![4, 6], false));
+    let overview = store.overview(id(7), 3).unwrap().unwrap();
+    assert_eq!((ordinals(&overview.steps), overview.steps.has_more), (vec![0, 1, 2], true));
+    assert_eq!((overview.row.run_id, overview.last_log_seq), (id(7), 6));
+    assert_eq!(store.overview(id(8), 3).unwrap(), None);
 }
 
 pub(crate) fn events_come_in_pages_by_count_and_size(store: &dyn Store) {

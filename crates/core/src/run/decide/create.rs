@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::definition::Plan;
 use crate::json;
-use crate::limits::PAYLOAD_BYTES_MAX;
+use crate::limits::{JSON_DEPTH_MAX, PAYLOAD_BYTES_MAX};
 use crate::run::event::{Event, Fact, RunCreated};
 use crate::run::input::Refused;
 use crate::time::Time;
@@ -37,11 +37,14 @@ pub struct CreateRun {
 /// # Errors
 ///
 /// [`Refused::BadInput`] if the input does not fit the definition's schema,
-/// [`Refused::InputTooLarge`] if it is too large for a journal.
+/// [`Refused::InputTooLarge`] and [`Refused::InputTooDeep`] if a journal could not hold it.
 pub fn create(plan: &Plan, request: CreateRun, now: Time) -> Result<Event, Refused> {
     let size = json::size(&request.input);
     if size > PAYLOAD_BYTES_MAX {
         return Err(Refused::InputTooLarge { size, max: PAYLOAD_BYTES_MAX });
+    }
+    if json::depth(&request.input) > JSON_DEPTH_MAX {
+        return Err(Refused::InputTooDeep { max: JSON_DEPTH_MAX });
     }
     if let Some(schema) = &plan.input {
         let violations = schema.violations(&request.input);

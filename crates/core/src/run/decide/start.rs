@@ -11,7 +11,7 @@ use crate::expr::{Environment, Rendered};
 use crate::failure::Failure;
 use crate::json;
 use crate::kinds::{Done, Pure, Work};
-use crate::limits::PAYLOAD_BYTES_MAX;
+use crate::limits::{JSON_DEPTH_MAX, PAYLOAD_BYTES_MAX};
 use crate::run::event::Fact;
 use crate::run::names::RunNames;
 use crate::run::path;
@@ -98,12 +98,17 @@ pub(super) fn expression_failure(place: &str, error: &crate::expr::ExprError) ->
         .with(serde_json::json!({ "path": place, "column": column, "code": error.code }))
 }
 
-/// Refuses what is too large for a journal.
+/// Refuses what is too large for a journal, or nests too deep to be read back from one.
 pub(super) fn check_size(value: &Value, what: &str) -> Result<(), Failure> {
     let size = json::size(value);
-    if size <= PAYLOAD_BYTES_MAX {
-        return Ok(());
+    if size > PAYLOAD_BYTES_MAX {
+        let message =
+            format!("the {what} has {size} bytes, but may have at most {PAYLOAD_BYTES_MAX}");
+        return Err(Failure::new("payload_too_large", message));
     }
-    let message = format!("the {what} has {size} bytes, but may have at most {PAYLOAD_BYTES_MAX}");
-    Err(Failure::new("payload_too_large", message))
+    if json::depth(value) > JSON_DEPTH_MAX {
+        let message = format!("the {what} nests deeper than {JSON_DEPTH_MAX}");
+        return Err(Failure::new("payload_too_deep", message));
+    }
+    Ok(())
 }

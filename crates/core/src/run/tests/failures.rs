@@ -263,6 +263,15 @@ fn what_is_too_large_fails_the_step() {
 }
 
 #[test]
+fn what_nests_too_deep_fails_the_step() {
+    // Journals are read by a parser that stops at a depth. What it could not read is never written.
+    let nested = |depth| (0..depth).fold(json!(null), |inside, _| json!([inside]));
+    let text = "name: x\nnodes: [{id: a, type: transform, config: {output: ['{{ input }}']}}]\n";
+    assert_eq!(Run::start(text, nested(99)).state.status, RunStatus::Succeeded);
+    assert!(Run::start(text, nested(100)).error().contains("payload_too_deep"));
+}
+
+#[test]
 fn fail_fails() {
     let text =
         "name: x\nnodes: [{id: a, type: fail, config: {code: no_way, message: 'not {{input}}'}}]\n";

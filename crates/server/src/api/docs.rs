@@ -1,0 +1,24 @@
+//! `/openapi.json`, `/docs` (Swagger UI, from this binary) and the pages about problems.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::get;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::app::App;
+use crate::http::observe::with_type;
+
+static DOCUMENT: LazyLock<String> =
+    LazyLock::new(|| super::openapi().to_json().unwrap_or_default());
+
+/// The routes that describe the others.
+pub(super) fn router() -> Router<Arc<App>> {
+    let ui = SwaggerUi::new("/docs").config(Config::new(["/openapi.json"]));
+    Router::new().route("/openapi.json", get(openapi_json)).merge(ui)
+}
+
+async fn openapi_json() -> Response {
+    with_type("application/json", DOCUMENT.as_str())
+}

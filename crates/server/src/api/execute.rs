@@ -1,0 +1,203 @@
+//! Creating runs and waiting for them, for every endpoint that does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use uuid::Uuid;
+use windlass_core::limits::{LABEL_BYTES_MAX, LABEL_COUNT_MAX};
+use windlass_engine::shard::Answer;
+use windlass_engine::{NewRun, Workflow};
+use windlass_store::RunRow;
+
+use super::run::RunBody;
+use crate::app::{App, PROJECT};
+use crate::http::prefer::PREFERENCE_APPLIED;
+use crate::http::problem::{self, Problem};
+
+/// A run of the newest version of a workflow.
+pub fn new_run(workflow: &Workflow, input: Value, labels: BTreeMap<String, String>) -> NewRun {
+    NewRun {
+        plan: workflow.plan.clone(),
+        workflow_id: workflow.row.workflow_id,
+        version: workflow.row.version,
+        definition_id: workflow.row.definition_id,
+        input,
+        labels,
+        external_id: None,
+        rerun_of: None,
+        key: None,
+    }
+}
+
+/// Refuses labels that cannot be kept.
+///
+/// # Errors
+///
+/// `bad-parameter`.
+pub fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Problem> {
+    if labels.len() > LABEL_COUNT_MAX {
+        let message = format!("a run has at most {LABEL_COUNT_MAX} labels");
+        return Err(Problem::parameter("labels", message));
+    }
+    let is_long = |text: &String| text.len() > LABEL_BYTES_MAX;
+    match labels.iter().find(|(key, value)| key.is_empty() || is_long(key) || is_long(value)) {
+        Some((key, _)) => {
+            let message = format!("`{key:.40}`: keys and values have 1 to {LABEL_BYTES_MAX} bytes");
+            Err(Problem::parameter("labels", message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What has become of a run that was to be created: the run, or why there is none.
+///
+/// # Errors
+///
+/// By the answer. `request_hash` is that of the request; another one under the same key is
+/// `key-reused`.
+pub async fn created(
+    app: &App,
+    answer: Answer,
+    request_hash: Option<&str>,
+) -> Result<RunBody, Problem> {
+    match answer {
+        Answer::Run(view) => Ok(RunBody::of_view(*view)),
+        Answer::Existing { run_id, request_hash: earlier } => {
+            if request_hash != Some(earlier.as_str()) {
+                let message = "the key was used with another request in the last 7 days";
+                return Err(Problem::new(problem::KEY_REUSED, message));
+            }
+            read(app, &run_id.to_string()).await
+        }
+        answer => Err(refusal(answer)),
+    }
+}
+
+/// An answer that is no run, as a problem.
+pub fn refusal(answer: Answer) -> Problem {
+    match answer {
+        Answer::Refused(refused) => refused.into(),
+        Answer::ExternalIdTaken { run_id } => {
+            let message = format!("the run {run_id} has it already");
+            Problem::new(problem::EXTERNAL_ID_TAKEN, message)
+        }
+        Answer::NoSuchRun => Problem::new(problem::RUN_NOT_FOUND, "the run is gone"),
+        Answer::Unavailable(message) => Problem::new(problem::UNAVAILABLE, message),
+        Answer::OutcomeUnknown(message) => Problem::new(problem::OUTCOME_UNKNOWN, message),
+        Answer::Broken(message) => {
+            tracing::error!(%message, "a run cannot be driven");
+            Problem::new(problem::INTERNAL, message)
+        }
+        Answer::Run(_) | Answer::Existing { .. } => {
+            Problem::new(problem::INTERNAL, "an answer in the wrong place")
+        }
+    }
+}
+
+/// The row of the run of this id or external id.
+///
+/// # Errors
+///
+/// `run-not-found`.
+pub async fn find(app: &App, word: &str) -> Result<RunRow, Problem> {
+    let name = word.to_owned();
+    let row = app.engine.read(move |store| store.run(PROJECT, &name)).await?;
+    row.ok_or_else(|| Problem::no_run(word))
+}
+
+/// The run of this id or external id.
+///
+/// # Errors
+///
+/// `run-not-found`.
+pub async fn read(app: &App, word: &str) -> Result<RunBody, Problem> {
+    let name = word.to_owned();
+    let read = move |store: &dyn windlass_store::Store| {
+        let row = store.run(PROJECT, &name)?;
+        row.map(|row| RunBody::read(store, row)).transpose()
+    };
+    app.engine.read(read).await?.ok_or_else(|| Problem::no_run(word))
+}
+
+/// Waits until a run is over, `wait` at most, and answers with it as it then is.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub async fn wait_until_over(app: &App, run_id: Uuid, wait: Duration) -> Result<RunBody, Problem> {
+    let word = run_id.to_string();
+    let mut news = app.engine.feed().subscribe(run_id);
+    let over = async {
+        loop {
+            // The subscription came first, so nothing is missed between a look and the next news.
+            let row = find(app, &word).await?;
+            if row.status.is_terminal() {
+                return Ok::<(), Problem>(());
+            }
+            news.next().await;
+        }
+    };
+    if let Ok(result) = tokio::time::timeout(wait, over).await {
+        result?;
+    }
+    read(app, &word).await
+}
+
+/// The answer with a run: 200 if it is over, 202 if it is not.
+pub fn answer(run: RunBody, wait: Option<Duration>) -> Response {
+    let is_over = matches!(run.status, "succeeded" | "failed" | "cancelled");
+    let status = if is_over && wait.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let location = format!("/api/v1/runs/{}", run.id);
+    let mut response = (status, Json(run)).into_response();
+    let headers = response.headers_mut();
+    headers.extend(HeaderValue::try_from(location).ok().map(|value| (header::LOCATION, value)));
+    if let Some(wait) = wait {
+        let applied = HeaderValue::try_from(format!("wait={}", wait.as_secs())).ok();
+        headers.extend(applied.map(|value| (PREFERENCE_APPLIED, value)));
+    }
+    response
+}
+
+/// Creates a run and, if the client would wait, waits for its end.
+///
+/// # Errors
+///
+/// Those of [`created`].
+pub async fn execute(
+    app: &Arc<App>,
+    run: NewRun,
+    wait: Option<Duration>,
+) -> Result<RunBody, Problem> {
+    let request_hash = run.key.as_ref().map(|key| key.request_hash.clone());
+    let mut submitted = app.engine.submit(PROJECT, vec![run], wait.is_some());
+    let Some(submitted) = submitted.pop() else {
+        return Err(Problem::new(problem::INTERNAL, "no run was handed over"));
+    };
+    let Some(wait) = wait else {
+        return created(app, submitted.answer().await, request_hash.as_deref()).await;
+    };
+    let began = std::time::Instant::now();
+    let run_id = submitted.run_id;
+    // Most runs are over before anybody would look: then one answer says it all.
+    let run = match tokio::time::timeout(wait, submitted.answer()).await {
+        Ok(answer) => created(app, answer, request_hash.as_deref()).await?,
+        Err(_) => match read(app, &run_id.to_string()).await {
+            Ok(run) => run,
+            Err(problem) if problem.code == problem::RUN_NOT_FOUND => {
+                let message = "the run was handed over but is not durable yet";
+                return Err(Problem::new(problem::OUTCOME_UNKNOWN, message));
+            }
+            Err(problem) => return Err(problem),
+        },
+    };
+    let left = wait.saturating_sub(began.elapsed());
+    if matches!(run.status, "succeeded" | "failed" | "cancelled") || left.is_zero() {
+        return Ok(run);
+    }
+    wait_until_over(app, run.id, left).await
+}

@@ -1,0 +1,89 @@
+//! The HTTP API, one file per endpoint. What is written here is also what `/openapi.json` says.
+//!
+//! To add an endpoint: one file with its handler and `#[utoipa::path]`, one line in [`router`], a
+//! test in `tests/api`. Handlers shape what the engine and its store say; SQL and decisions are
+//! theirs.
+
+pub mod docs;
+pub mod event;
+pub mod execute;
+pub mod log_line;
+pub mod nodes;
+pub mod operations;
+pub mod page;
+pub mod query;
+pub mod run;
+pub mod runs;
+pub mod step;
+pub mod workflow;
+pub mod workflows;
+
+use std::sync::Arc;
+
+use axum::Router;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+
+/// What the document says besides its paths.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Windlass",
+        description = "Runs workflows durably and lets people watch them.\n\nLists answer \
+            `{\"items\": […], \"next_cursor\": …}` and take `limit` (1 to 1,000) and `cursor`. \
+            Errors are `application/problem+json` (RFC 9457) with a stable `code`. `2xx` means \
+            durable.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    tags(
+        (name = "workflows", description = "Names with versions"),
+        (name = "runs", description = "Executions of workflows"),
+        (name = "nodes", description = "Kinds of node"),
+        (name = "operations", description = "Health and metrics")
+    ),
+    components(schemas(crate::http::problem::ProblemBody))
+)]
+struct Document;
+
+fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::with_openapi(Document::openapi())
+        .routes(routes!(workflows::list::list_workflows, workflows::deploy::deploy_workflow))
+        .routes(routes!(workflows::check::check_definition))
+        .routes(routes!(
+            workflows::get::get_workflow,
+            workflows::replace::replace_workflow,
+            workflows::delete::delete_workflow
+        ))
+        .routes(routes!(workflows::versions::list_versions))
+        .routes(routes!(workflows::execute::execute_workflow))
+        .routes(routes!(workflows::execute_batch::execute_batch))
+        .routes(routes!(runs::list::list_runs))
+        .routes(routes!(runs::get::get_run))
+        .routes(routes!(runs::steps::list_steps))
+        .routes(routes!(runs::events::list_events))
+        .routes(routes!(runs::logs::list_logs))
+        .routes(routes!(runs::cancel::cancel_run))
+        .routes(routes!(runs::rerun::rerun_run))
+        .routes(routes!(runs::stream::stream_run))
+        .routes(routes!(nodes::list::list_kinds))
+        .routes(routes!(nodes::get::get_kind))
+        .routes(routes!(operations::livez::livez))
+        .routes(routes!(operations::readyz::readyz))
+        .routes(routes!(operations::health::health))
+        .routes(routes!(operations::ping::ping))
+        .routes(routes!(operations::metrics::metrics))
+}
+
+/// All endpoints.
+pub fn router() -> Router<Arc<App>> {
+    let (router, _) = routes().split_for_parts();
+    router.merge(docs::router())
+}
+
+/// The document about them.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    routes().into_openapi()
+}

@@ -1,0 +1,37 @@
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::Shared;
+
+/// A kind of node, in short.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KindSummary {
+    /// The word in definitions.
+    pub kind: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+}
+
+/// All kinds of node, on one page.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct KindList {
+    /// By name.
+    pub items: Vec<KindSummary>,
+    /// Always null.
+    pub next_cursor: Option<String>,
+}
+
+/// The kinds of node that a definition may use.
+#[utoipa::path(
+    get, path = "/api/v1/nodes", tag = "nodes", responses((status = 200, body = KindList))
+)]
+pub async fn list_kinds(State(app): Shared) -> Json<KindList> {
+    let summary = |kind: &std::sync::Arc<windlass_core::kinds::Kind>| KindSummary {
+        kind: kind.name,
+        summary: kind.summary,
+    };
+    let items = app.registry.kinds().iter().map(summary).collect();
+    Json(KindList { items, next_cursor: None })
+}

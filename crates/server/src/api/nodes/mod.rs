@@ -1,0 +1,4 @@
+//! `/api/v1/nodes`.
+
+pub mod get;
+pub mod list;

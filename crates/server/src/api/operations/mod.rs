@@ -1,0 +1,7 @@
+//! Health and metrics.
+
+pub mod health;
+pub mod livez;
+pub mod metrics;
+pub mod ping;
+pub mod readyz;

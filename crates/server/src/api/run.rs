@@ -1,0 +1,153 @@
+//! A run as the API shows it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use windlass_core::Failure;
+use windlass_core::run::{Fact, RunStatus};
+use windlass_engine::RunView;
+use windlass_store::{RunRow, Store, StoreError};
+
+/// A run.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct RunBody {
+    /// Its id, a UUIDv7.
+    pub id: Uuid,
+    /// The workflow's name when the run was created.
+    pub workflow: String,
+    /// The workflow's id.
+    pub workflow_id: Uuid,
+    /// The workflow's version, from 1.
+    pub version: u32,
+    /// `queued`, `running`, `waiting`, `paused`, `succeeded`, `failed` or `cancelled`.
+    pub status: &'static str,
+    /// Why it stands there, in a word.
+    pub reason: Option<String>,
+    /// The input.
+    pub input: Value,
+    /// The output, once it has succeeded.
+    pub output: Option<Value>,
+    /// The error, once it has failed.
+    #[schema(value_type = Option<FailureBody>)]
+    pub error: Option<Failure>,
+    /// Searchable keys and values.
+    pub labels: BTreeMap<String, String>,
+    /// What the caller calls it.
+    pub external_id: Option<String>,
+    /// The run it repeats.
+    pub rerun_of: Option<Uuid>,
+    /// When it was created, RFC 3339.
+    #[schema(format = DateTime)]
+    pub created_at: String,
+    /// When it began.
+    #[schema(format = DateTime)]
+    pub started_at: Option<String>,
+    /// When it ended.
+    #[schema(format = DateTime)]
+    pub finished_at: Option<String>,
+    /// How many steps it has. Steps of a `map` count from when their item is opened.
+    pub steps_total: u32,
+    /// How many of them stand where. Statuses without steps are left out.
+    pub steps_by_status: BTreeMap<&'static str, u32>,
+}
+
+/// Why something failed.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes `Failure`, which is the core's and knows no OpenAPI")]
+pub struct FailureBody {
+    /// A stable word such as `timeout`, `exit_code` or `expression`.
+    code: String,
+    /// One sentence for people.
+    message: String,
+    /// What a program may want to know, by code.
+    details: Option<Value>,
+    /// The step that failed, on failures of a run or a block.
+    step: Option<String>,
+}
+
+impl RunBody {
+    /// From the engine's memory.
+    pub fn of_view(view: RunView) -> RunBody {
+        RunBody {
+            id: view.run_id,
+            workflow: view.workflow,
+            workflow_id: view.workflow_id,
+            version: view.version,
+            status: view.status.as_str(),
+            reason: view.reason,
+            input: std::sync::Arc::unwrap_or_clone(view.input),
+            output: view.output.map(std::sync::Arc::unwrap_or_clone),
+            error: view.error,
+            labels: view.labels,
+            external_id: view.external_id,
+            rerun_of: view.rerun_of,
+            created_at: view.created_at.to_string(),
+            started_at: view.started_at.map(|at| at.to_string()),
+            finished_at: view.finished_at.map(|at| at.to_string()),
+            steps_total: view.counts.total(),
+            steps_by_status: by_status(view.counts.iter()),
+        }
+    }
+
+    /// From its row, with input and output from its journal.
+    ///
+    /// # Errors
+    ///
+    /// If the journal cannot be read.
+    pub fn read(store: &dyn Store, row: RunRow) -> Result<RunBody, StoreError> {
+        let (input, output) = payloads(store, &row)?;
+        Ok(RunBody {
+            id: row.run_id,
+            workflow: row.workflow,
+            workflow_id: row.workflow_id,
+            version: row.version,
+            status: row.status.as_str(),
+            reason: row.reason,
+            input,
+            output,
+            error: row.error,
+            labels: row.labels,
+            external_id: row.external_id,
+            rerun_of: row.rerun_of,
+            created_at: row.created_at.to_string(),
+            started_at: row.started_at.map(|at| at.to_string()),
+            finished_at: row.finished_at.map(|at| at.to_string()),
+            steps_total: row.counts.total(),
+            steps_by_status: by_status(row.counts.iter()),
+        })
+    }
+
+    /// Bytes that its input and output have, about.
+    pub fn weight(&self) -> usize {
+        windlass_core::json::size(&self.input)
+            + self.output.as_ref().map_or(0, windlass_core::json::size)
+    }
+}
+
+fn by_status(
+    counts: impl Iterator<Item = (windlass_core::run::StepStatus, u32)>,
+) -> BTreeMap<&'static str, u32> {
+    counts.map(|(status, count)| (status.as_str(), count)).collect()
+}
+
+/// The input is in a run's first event, the output in its last.
+fn payloads(store: &dyn Store, row: &RunRow) -> Result<(Value, Option<Value>), StoreError> {
+    let has_output = row.status == RunStatus::Succeeded;
+    let seqs: &[u64] = if has_output { &[1, row.last_seq] } else { &[1] };
+    let (mut input, mut output) = (Value::Null, None);
+    for numbered in store.events_at(row.run_id, seqs)? {
+        match numbered.event.fact {
+            Fact::RunCreated(created) => {
+                input = std::sync::Arc::unwrap_or_clone(created.input);
+            }
+            Fact::RunSucceeded { output: it } => {
+                output = Some(std::sync::Arc::unwrap_or_clone(it));
+            }
+            _ => {}
+        }
+    }
+    Ok((input, output))
+}

@@ -1,0 +1,61 @@
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use windlass_engine::shard::{Answer, Command};
+
+use crate::api::execute::{answer, find, refusal, wait_until_over};
+use crate::api::query::Named;
+use crate::api::run::RunBody;
+use crate::app::Shared;
+use crate::http::problem::{Problem, ProblemBody};
+use crate::http::{Body, ProblemResponses, prefer};
+
+/// Why a run is to be stopped.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CancelRequest {
+    /// In the words of who stops it. At most 1,000 characters are kept.
+    pub reason: Option<String>,
+}
+
+/// Cancels a run. Running steps are stopped, clean-up steps still run.
+///
+/// Answers 202 once that is durable. A run that is over already is `wrong-state`.
+#[utoipa::path(
+    post, path = "/api/v1/runs/{run}/cancel", tag = "runs",
+    params(
+        ("run" = String, Path, description = "Id or external id"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
+    ),
+    request_body(content = CancelRequest),
+    responses(
+        (status = 202, description = "It is being cancelled", body = RunBody),
+        (status = 200, description = "It is over", body = RunBody),
+        (status = 409, description = "It is over already: `wrong-state`",
+         body = ProblemBody, content_type = "application/problem+json"),
+        ProblemResponses
+    )
+)]
+pub async fn cancel_run(
+    State(app): Shared,
+    Named(word): Named<String>,
+    headers: HeaderMap,
+    Body(request): Body<CancelRequest>,
+) -> Result<Response, Problem> {
+    let wait = prefer::wait(&headers, app.config.server.wait_time_max.0)?;
+    let run_id = find(&app, &word).await?.run_id;
+    let reason = request.reason.map(|reason| reason.chars().take(1_000).collect());
+    match app.engine.command(run_id, Command::Cancel { reason }).await {
+        Answer::Run(view) => {
+            let run = match wait {
+                Some(wait) => wait_until_over(&app, run_id, wait).await?,
+                None => RunBody::of_view(*view),
+            };
+            Ok(answer(run, wait))
+        }
+        other => Err(refusal(other)),
+    }
+}

@@ -1,0 +1,117 @@
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+use serde::Deserialize;
+use uuid::Uuid;
+use windlass_core::Time;
+use windlass_core::run::RunStatus;
+use windlass_store::{RunFilter, Store};
+
+use crate::api::query::Asked;
+use crate::api::run::RunBody;
+use crate::app::{PROJECT, Shared};
+use crate::http::paging::{List, PAGE_BYTES_MAX, cursor, limit, place};
+use crate::http::{Problem, ProblemResponses};
+
+/// Which runs, and which page of them.
+#[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(default)]
+pub struct RunsQuery {
+    /// Only runs that stand at one of these statuses, with commas between them.
+    pub status: Option<String>,
+    /// Only runs of the workflow of this id or name.
+    pub workflow: Option<String>,
+    /// Only runs with these labels: `key=value`, with commas between them.
+    pub label: Option<String>,
+    /// Only runs created at this time (RFC 3339) or later.
+    pub created_after: Option<String>,
+    /// Only runs created before this time (RFC 3339).
+    pub created_before: Option<String>,
+    /// Only runs with this text in their id, external id, workflow or error, whatever its case.
+    pub text: Option<String>,
+    /// How many items, 1 to 1,000. 50 if left out.
+    pub limit: Option<String>,
+    /// The `next_cursor` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// Runs, the newest first. Of runs that are going on, `steps_by_status` may be half a second old.
+#[utoipa::path(
+    get, path = "/api/v1/runs", tag = "runs", params(RunsQuery),
+    responses((status = 200, body = List<RunBody>), ProblemResponses)
+)]
+pub async fn list_runs(
+    State(app): Shared,
+    uri: Uri,
+    Asked(query): Asked<RunsQuery>,
+) -> Result<Response, Problem> {
+    let limit = limit(query.limit.as_deref())?;
+    let before: Option<Uuid> = place(query.cursor.as_deref())?;
+    let filter = filter_of(&query)?;
+    let workflow = query.workflow.filter(|word| !word.is_empty());
+    let list = move |store: &dyn Store| {
+        let mut filter = filter;
+        if let Some(word) = workflow {
+            match store.workflow(PROJECT, &word)? {
+                Some(row) => filter.workflow_id = Some(row.workflow_id),
+                // The id of a deleted workflow still finds its runs; any other word finds none.
+                None => filter.workflow_id = Some(word.parse().unwrap_or(Uuid::nil())),
+            }
+        }
+        let found = store.runs(PROJECT, &filter, before, limit)?;
+        let (mut items, mut weight, mut has_more) = (Vec::new(), 0, found.has_more);
+        for row in found.items {
+            if weight > PAGE_BYTES_MAX {
+                has_more = true;
+                break;
+            }
+            let body = RunBody::read(store, row)?;
+            weight += body.weight();
+            items.push(body);
+        }
+        let next_cursor = items.last().filter(|_| has_more).map(|last| cursor(&last.id));
+        Ok(List { items, next_cursor })
+    };
+    Ok(app.engine.read(list).await?.answer(&uri))
+}
+
+/// The filter that a query asks for, without its workflow.
+///
+/// # Errors
+///
+/// Names the parameter that cannot be read.
+pub fn filter_of(query: &RunsQuery) -> Result<RunFilter, Problem> {
+    let words = |list: &Option<String>| -> Vec<String> {
+        let words = list.iter().flat_map(|list| list.split(',')).map(str::trim);
+        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    let mut filter = RunFilter::default();
+    for word in words(&query.status) {
+        let status = RunStatus::parse(&word).ok_or_else(|| {
+            let known: Vec<&str> = RunStatus::ALL.iter().map(|one| one.as_str()).collect();
+            let hint = windlass_core::nearest(&word, known.iter().copied());
+            let hint = hint.unwrap_or_else(|| known.join(", "));
+            Problem::parameter("status", format!("`{word:.40}` is none; {hint}"))
+        })?;
+        filter.statuses.push(status);
+    }
+    for pair in words(&query.label) {
+        let (key, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Problem::parameter("label", "`key=value` is expected"))?;
+        filter.labels.push((key.to_owned(), value.to_owned()));
+    }
+    let time = |name: &str, text: &Option<String>| -> Result<Option<Time>, Problem> {
+        let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+        let wanted = "an RFC 3339 time such as `2026-01-31T12:00:00Z` is expected";
+        Time::parse(text).map(Some).ok_or_else(|| Problem::parameter(name, wanted))
+    };
+    filter.created_after = time("created_after", &query.created_after)?;
+    filter.created_before = time("created_before", &query.created_before)?;
+    filter.text = query.text.clone().filter(|text| !text.is_empty());
+    if filter.text.as_ref().is_some_and(|text| text.len() > 200) {
+        return Err(Problem::parameter("text", "at most 200 bytes"));
+    }
+    Ok(filter)
+}

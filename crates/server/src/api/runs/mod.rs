@@ -1,0 +1,10 @@
+//! `/api/v1/runs`.
+
+pub mod cancel;
+pub mod events;
+pub mod get;
+pub mod list;
+pub mod logs;
+pub mod rerun;
+pub mod steps;
+pub mod stream;

@@ -1,0 +1,121 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use windlass_core::run::Fact;
+use windlass_engine::{NewRun, Workflow};
+use windlass_store::RunRow;
+
+use crate::api::execute::{answer, check_labels, execute, find, new_run};
+use crate::api::query::Named;
+use crate::api::run::RunBody;
+use crate::api::workflow;
+use crate::app::{App, Shared};
+use crate::http::problem::{self, Problem, ProblemBody};
+use crate::http::{Body, ProblemResponses, key, prefer};
+
+/// How the new run is to differ.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RerunRequest {
+    /// Another input. Left out: the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Value>,
+    /// Whether to run the workflow's newest version instead of the one that ran.
+    pub newest: bool,
+    /// Further labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Runs a workflow again: a new run with `rerun_of`, of the same version and with the same input
+/// unless the body says otherwise. The run it repeats stays as it is.
+#[utoipa::path(
+    post, path = "/api/v1/runs/{run}/rerun", tag = "runs",
+    params(
+        ("run" = String, Path, description = "Id or external id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 256 bytes"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
+    ),
+    request_body(content = RerunRequest),
+    responses(
+        (status = 202, description = "The new run is durable", body = RunBody),
+        (status = 200, description = "The new run is over", body = RunBody),
+        (status = 422, description = "`invalid-input`, `invalid-request` or `key-reused`",
+         body = ProblemBody, content_type = "application/problem+json"),
+        ProblemResponses
+    )
+)]
+pub async fn rerun_run(
+    State(app): Shared,
+    Named(word): Named<String>,
+    headers: HeaderMap,
+    Body(request): Body<RerunRequest>,
+) -> Result<Response, Problem> {
+    let wait = prefer::wait(&headers, app.config.server.wait_time_max.0)?;
+    let key = key::from_headers(&headers)?;
+    check_labels(&request.labels)?;
+    let row = find(&app, &word).await?;
+    let key = key.map(|key| {
+        let content = serde_json::to_value(&request).unwrap_or_default();
+        key::for_rerun(row.run_id, key, &content)
+    });
+    let mut run = repeat(&app, row, request).await?;
+    run.key = key;
+    Ok(answer(execute(&app, run, wait).await?, wait))
+}
+
+/// A run like another one.
+///
+/// # Errors
+///
+/// If that one's workflow or definition is gone.
+pub async fn repeat(app: &Arc<App>, row: RunRow, request: RerunRequest) -> Result<NewRun, Problem> {
+    let mut labels = row.labels.clone();
+    labels.extend(request.labels);
+    let mut run = if request.newest {
+        let workflow = workflow::find(app, &row.workflow_id.to_string()).await?;
+        new_run(&workflow, Value::Null, labels)
+    } else {
+        new_run(&same(app, &row).await?, Value::Null, labels)
+    };
+    run.input = match request.input {
+        Some(input) => input,
+        None => input_of(app, &row).await?,
+    };
+    run.rerun_of = Some(row.run_id);
+    Ok(run)
+}
+
+/// The workflow in the version that ran.
+async fn same(app: &Arc<App>, row: &RunRow) -> Result<Workflow, Problem> {
+    let (definitions, definition_id) = (app.engine.definitions().clone(), row.definition_id);
+    let plan = tokio::task::spawn_blocking(move || definitions.plan(definition_id))
+        .await
+        .map_err(|error| Problem::new(problem::INTERNAL, error.to_string()))??;
+    let row = windlass_store::WorkflowRow {
+        workflow_id: row.workflow_id,
+        project: row.project.clone(),
+        name: row.workflow.clone(),
+        version: row.version,
+        definition_id,
+        description: None,
+        created_at: row.created_at,
+        updated_at: row.created_at,
+    };
+    Ok(Workflow { row, plan })
+}
+
+async fn input_of(app: &Arc<App>, row: &RunRow) -> Result<Value, Problem> {
+    let run_id = row.run_id;
+    let events = app.engine.read(move |store| store.events_at(run_id, &[1])).await?;
+    match events.into_iter().next().map(|numbered| numbered.event.fact) {
+        Some(Fact::RunCreated(created)) => Ok(Arc::unwrap_or_clone(created.input)),
+        _ => Err(Problem::new(problem::INTERNAL, "the run's first event is gone")),
+    }
+}

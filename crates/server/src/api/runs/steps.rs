@@ -1,0 +1,36 @@
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+
+use crate::api::execute::find;
+use crate::api::page::PageQuery;
+use crate::api::query::{Asked, Named};
+use crate::api::step::{StepBody, StepPlace, read_steps};
+use crate::app::Shared;
+use crate::http::paging::{List, cursor, limit, place};
+use crate::http::{Problem, ProblemResponses};
+
+/// Steps of a run in the order in which they came up; nodes whose turn has not come stand last.
+#[utoipa::path(
+    get, path = "/api/v1/runs/{run}/steps", tag = "runs",
+    params(("run" = String, Path, description = "Id or external id"), PageQuery),
+    responses((status = 200, body = List<StepBody>), ProblemResponses)
+)]
+pub async fn list_steps(
+    State(app): Shared,
+    Named(word): Named<String>,
+    uri: Uri,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Response, Problem> {
+    let limit = limit(page.limit.as_deref())?;
+    let from: Option<StepPlace> = place(page.cursor.as_deref())?;
+    let row = find(&app, &word).await?;
+    let definitions = app.engine.definitions().clone();
+    let list = move |store: &dyn windlass_store::Store| {
+        // Without its definition, a run's steps are still worth showing.
+        let plan = definitions.plan(row.definition_id).ok();
+        let (items, next) = read_steps(store, &row, plan.as_deref(), from, limit)?;
+        Ok(List { items, next_cursor: next.map(|place| cursor(&place)) })
+    };
+    Ok(app.engine.read(list).await?.answer(&uri))
+}

@@ -1,0 +1,31 @@
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::Response;
+
+use crate::api::page::PageQuery;
+use crate::api::query::Asked;
+use crate::api::workflow::WorkflowBody;
+use crate::app::{PROJECT, Shared};
+use crate::http::paging::{List, cursor, limit, place};
+use crate::http::{Problem, ProblemResponses};
+
+/// Workflows, by name.
+#[utoipa::path(
+    get, path = "/api/v1/workflows", tag = "workflows", params(PageQuery),
+    responses((status = 200, body = List<WorkflowBody>), ProblemResponses)
+)]
+pub async fn list_workflows(
+    State(app): Shared,
+    uri: Uri,
+    Asked(page): Asked<PageQuery>,
+) -> Result<Response, Problem> {
+    let limit = limit(page.limit.as_deref())?;
+    let after: Option<String> = place(page.cursor.as_deref())?;
+    let read =
+        move |store: &dyn windlass_store::Store| store.workflows(PROJECT, after.as_deref(), limit);
+    let found = app.engine.read(read).await?;
+    let last = found.items.last().filter(|_| found.has_more);
+    let next_cursor = last.map(|last| cursor(&last.name));
+    let items = found.items.iter().map(WorkflowBody::from).collect();
+    Ok(List { items, next_cursor }.answer(&uri))
+}

@@ -1,0 +1,34 @@
+use std::sync::Arc;
+
+use uuid::Uuid;
+use windlass_core::Time;
+use windlass_engine::Engine;
+use windlass_nodes::Registry;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+
+/// The tenant everything belongs to until there are several.
+pub const PROJECT: &str = "default";
+
+/// What every request has at hand.
+#[derive(Debug)]
+pub struct App {
+    /// Runs the workflows.
+    pub engine: Arc<Engine>,
+    /// The settings.
+    pub config: Config,
+    /// The kinds of node.
+    pub registry: Arc<Registry>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// This process, among all that have owned the data.
+    pub boot_id: Uuid,
+    /// When this process began.
+    pub started_at: Time,
+    /// Ends every stream when the server goes down.
+    pub going_down: tokio::sync::watch::Receiver<bool>,
+}
+
+/// How handlers take it.
+pub type Shared = axum::extract::State<Arc<App>>;

@@ -1,0 +1,144 @@
+//! Putting the house together: store, engine, nodes, settings.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use windlass_engine::clock::Clock;
+use windlass_engine::{DispatchConfig, Engine, EngineConfig, SecretSource};
+use windlass_nodes::kinds::shell::{Reaper, kill_leftovers};
+use windlass_nodes::{AllowList, ChildGuard, HttpClient, Registry, ShellSettings};
+use windlass_store::{MemoryStore, SqliteOptions, Store};
+
+use crate::app::App;
+use crate::config::Config;
+use crate::metrics::Metrics;
+
+/// The argument that makes this program stand by and end what a killed server leaves behind.
+pub const REAP: &str = "__reap";
+
+/// What the house is put together for.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose {
+    /// Whether this machine itself may be asked by `http` nodes, unless the settings say so.
+    pub allows_loopback: bool,
+    /// Whether runs that were left behind go on. Off for commands that only look.
+    pub is_active: bool,
+    /// Whether nothing is kept.
+    pub is_in_memory: bool,
+}
+
+/// A house that stands.
+#[derive(Debug)]
+pub struct House {
+    /// What requests have at hand.
+    pub app: Arc<App>,
+    /// Ends every stream.
+    pub go_down: watch::Sender<bool>,
+}
+
+/// Opens the store and starts the engine.
+///
+/// # Errors
+///
+/// If another process owns the data, or something cannot be opened. The message is for people.
+pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
+    let data = &config.store.data;
+    let clock = Clock::new();
+    let (store, work_dir): (Arc<dyn Store>, _) = if purpose.is_in_memory {
+        let work_dir = std::env::temp_dir().join(format!("windlass-{}", std::process::id()));
+        (Arc::new(MemoryStore::new()), work_dir)
+    } else {
+        let options = SqliteOptions {
+            reader_count: usize::try_from(config.store.reader_count)?,
+            read_time_max: config.store.read_time_max.0,
+            size_max: config.store.size_bytes_max,
+            ..SqliteOptions::at(data)
+        };
+        let store = options
+            .open(clock.now())
+            .with_context(|| format!("cannot open the data directory `{}`", data.display()))?;
+        (store, std::path::absolute(data)?.join("work"))
+    };
+    let owner = work_dir.to_string_lossy().into_owned();
+    if !purpose.is_in_memory && purpose.is_active {
+        let count = kill_leftovers(&owner);
+        if count > 0 {
+            tracing::info!(process.count = count, "ended what an earlier server left behind");
+        }
+    }
+    clear(&work_dir);
+    std::fs::create_dir_all(&work_dir)
+        .with_context(|| format!("cannot make `{}`", work_dir.display()))?;
+    let registry = Arc::new(Registry::builtin());
+    let metrics = Arc::new(Metrics::new());
+    let engine_config = EngineConfig {
+        store,
+        dispatch: DispatchConfig {
+            registry: registry.clone(),
+            http: Arc::new(http_client(&config, purpose)?),
+            shell: Arc::new(ShellSettings { work_dir, guard: reaper()?, owner }),
+            secrets: Arc::new(FromEnvironment),
+            limits: HashMap::from([
+                ("shell".to_owned(), usize::try_from(config.shell.concurrency)?),
+                ("http".to_owned(), usize::try_from(config.http.concurrency)?),
+            ]),
+        },
+        shard_count: shard_count(&config)?,
+        is_active: purpose.is_active,
+        observer: {
+            let metrics = metrics.clone();
+            Arc::new(move |published| metrics.observe(published))
+        },
+    };
+    let engine = Engine::start(engine_config, Handle::current())?;
+    let (go_down, going_down) = watch::channel(false);
+    let started_at = clock.now();
+    let boot_id = windlass_engine::ids::new_id(started_at);
+    let app = App { engine, config, registry, metrics, boot_id, started_at, going_down };
+    Ok(House { app: Arc::new(app), go_down })
+}
+
+fn shard_count(config: &Config) -> anyhow::Result<usize> {
+    match usize::try_from(config.engine.shard_count)? {
+        0 => Ok(std::thread::available_parallelism().map_or(1, usize::from)),
+        count => Ok(count),
+    }
+}
+
+fn http_client(config: &Config, purpose: Purpose) -> anyhow::Result<HttpClient> {
+    let mut allowed = AllowList::parse(&config.http.allow).map_err(|error| anyhow!(error))?;
+    if config.http.allow_loopback.unwrap_or(purpose.allows_loopback) {
+        allowed = allowed.with_loopback();
+    }
+    HttpClient::new(allowed).map_err(|error| anyhow!("cannot set up TLS: {error}"))
+}
+
+fn reaper() -> anyhow::Result<Arc<dyn ChildGuard>> {
+    let program = std::env::current_exe().context("cannot find this program's own file")?;
+    let reaper = Reaper::start(&program, REAP)
+        .with_context(|| format!("cannot start `{}`", program.display()))?;
+    Ok(Arc::new(reaper))
+}
+
+/// Directories of attempts that a killed server could not remove.
+fn clear(work_dir: &Path) {
+    match std::fs::remove_dir_all(work_dir) {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => tracing::warn!(%error, "old work directories could not be removed"),
+    }
+}
+
+/// Until there is a store for them, the secret `x` is the variable `WINDLASS_SECRET_X`.
+struct FromEnvironment;
+
+impl SecretSource for FromEnvironment {
+    #[expect(clippy::disallowed_methods, reason = "a secret is no setting, and never shown")]
+    fn secret(&self, name: &str) -> Option<String> {
+        std::env::var(format!("WINDLASS_SECRET_{}", name.to_uppercase().replace('-', "_"))).ok()
+    }
+}

@@ -1,0 +1,102 @@
+//! Whom a command asks: the server it is told of, the one that lives on the data directory, or the
+//! directory itself.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use serde::{Deserialize, Serialize};
+
+use super::exit::Usage;
+use crate::boot::{Purpose, build};
+use crate::client::{Client, Question};
+use crate::config::{Config, Flags, load};
+use crate::http::router::router;
+
+/// The file in which a live server says where it listens.
+const RECORD: &str = "server.json";
+
+/// Whom to ask.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Connect {
+    /// The server to ask. Left out: the one that runs on the data directory; if none runs, the
+    /// directory itself is opened.
+    #[arg(long, value_name = "URL", env = "WINDLASS_SERVER")]
+    pub server: Option<String>,
+    /// The data directory.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+}
+
+/// Where a live server listens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Record {
+    url: String,
+    pid: u32,
+}
+
+impl Connect {
+    /// Finds somebody to ask.
+    ///
+    /// # Errors
+    ///
+    /// If there is nobody.
+    pub(crate) async fn client(&self) -> anyhow::Result<Client> {
+        if let Some(server) = &self.server {
+            return Client::remote(server);
+        }
+        let flags = Flags { data: self.data.clone(), ..Flags::default() };
+        let config = load(&flags)?.config;
+        if let Some(client) = live(&config.store.data).await? {
+            return Ok(client);
+        }
+        if !config.store.data.join("windlass.db").exists() {
+            let message = format!(
+                "there is no server and no data in `{}`; `windlass dev` starts one, `--server` \
+                 and `--data` name others",
+                config.store.data.display()
+            );
+            return Err(Usage(message).into());
+        }
+        here(config, false)
+    }
+}
+
+/// Opens a data directory in this process.
+///
+/// # Errors
+///
+/// If it cannot be opened.
+pub(crate) fn here(config: Config, is_active: bool) -> anyhow::Result<Client> {
+    let purpose = Purpose { allows_loopback: true, is_active, is_in_memory: false };
+    let house = Arc::new(build(config, purpose)?);
+    Ok(Client::Here { router: router(&house.app), house })
+}
+
+/// The live server on a data directory, if there is one.
+async fn live(data: &Path) -> anyhow::Result<Option<Client>> {
+    let Ok(text) = std::fs::read_to_string(data.join(RECORD)) else { return Ok(None) };
+    let Ok(record) = serde_json::from_str::<Record>(&text) else { return Ok(None) };
+    let client = Client::remote(&record.url)?;
+    // A killed server leaves its record behind.
+    let is_alive = client.ask(Question::get("/livez")).await.is_ok();
+    Ok(is_alive.then_some(client))
+}
+
+/// Says where this server listens, for commands that only know its directory.
+///
+/// # Errors
+///
+/// If it cannot be written.
+pub(crate) fn write_record(data: &Path, url: &str) -> std::io::Result<()> {
+    let record = Record { url: url.to_owned(), pid: std::process::id() };
+    let text = serde_json::to_string(&record).unwrap_or_default();
+    let (place, draft) = (data.join(RECORD), data.join(format!("{RECORD}.new")));
+    std::fs::write(&draft, text)?;
+    std::fs::rename(draft, place)
+}
+
+/// Takes the record away.
+pub(crate) fn remove_record(data: &Path) {
+    let _ = std::fs::remove_file(data.join(RECORD));
+}

@@ -1,0 +1,82 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use clap::Args;
+use rust_embed::RustEmbed;
+use serde_json::{Value, json};
+use windlass_engine::shard::Answer;
+use windlass_store::Deployed;
+
+use super::serve::{Server, start_log};
+use super::{ConfigArgs, Exit, exit};
+use crate::api::execute::{new_run, refusal};
+use crate::api::workflow::find;
+use crate::app::{App, PROJECT};
+use crate::config::load;
+use crate::http::key;
+
+/// Runs a server for trying things out: `http` nodes may ask this machine itself.
+#[derive(Debug, Args)]
+pub(crate) struct Dev {
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// Deploys the workflows of `examples/` and runs each once.
+    #[arg(long)]
+    demo: bool,
+}
+
+#[derive(RustEmbed)]
+#[folder = "../../examples"]
+struct Examples;
+
+impl Dev {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
+        let config = load(&self.config.flags())?.config;
+        start_log(&config);
+        let server = Server::start(config, true).await?;
+        if self.demo {
+            for line in demo(&server.house.app).await? {
+                exit::message(&line);
+            }
+        }
+        exit::message(&format!("windlass is ready at {}", server.url));
+        server.until_told().await;
+        Ok(Exit::Ok)
+    }
+}
+
+/// Deploys the examples and runs each. The key makes it once for each version, so that a restart
+/// adds nothing.
+async fn demo(app: &Arc<App>) -> anyhow::Result<Vec<String>> {
+    let mut lines = Vec::new();
+    let mut names: Vec<_> = Examples::iter().collect();
+    names.sort();
+    for file in names {
+        let Some(content) = Examples::get(&file) else { continue };
+        let text = String::from_utf8(content.data.into_owned())?;
+        let (checked, deployed) = app.engine.deploy(PROJECT, text, None).await?;
+        let row = match deployed {
+            Some(Deployed::New(row) | Deployed::Same(row)) => row,
+            _ => anyhow::bail!("{file}: {:?}", checked.findings),
+        };
+        let workflow = find(app, &row.name).await?;
+        let input = example_input(&workflow.plan.input);
+        let request = json!({ "input": input, "labels": {} });
+        let mut run = new_run(&workflow, input, BTreeMap::new());
+        let demo_key = format!("demo-{}", row.version);
+        run.key = Some(key::for_execute(row.workflow_id, demo_key, &request));
+        let what = match app.engine.create(PROJECT, run).await {
+            Answer::Run(view) => format!("run {}", view.run_id),
+            Answer::Existing { run_id, .. } => format!("run {run_id}, from an earlier start"),
+            answer => anyhow::bail!("{file}: {}", refusal(answer).detail),
+        };
+        lines.push(format!("{:<20} version {}, {what}", row.name, row.version));
+    }
+    Ok(lines)
+}
+
+/// The first of the `examples` in an input's schema.
+fn example_input(schema: &Option<windlass_core::schema::Schema>) -> Value {
+    let example = schema.as_ref().and_then(|schema| schema.source().pointer("/examples/0"));
+    example.cloned().unwrap_or_else(|| json!({}))
+}

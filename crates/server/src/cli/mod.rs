@@ -1,0 +1,130 @@
+//! The command line, one file per command. Data goes to standard output, messages to standard
+//! error.
+//!
+//! To add a command: one file with its arguments and `run`, one line in [`Command`].
+
+mod bench;
+mod check;
+mod completions;
+mod config;
+mod connect;
+mod dev;
+mod exit;
+mod input;
+mod openapi;
+mod output;
+mod progress;
+mod run;
+mod runs;
+mod serve;
+mod workflow;
+
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+pub(crate) use connect::Connect;
+pub(crate) use exit::Exit;
+pub(crate) use output::Format;
+
+/// Runs workflows durably and lets people watch them.
+#[derive(Debug, Parser)]
+#[command(
+    name = "windlass",
+    version,
+    about,
+    max_term_width = 100,
+    after_help = "Exit status: 0 it went well, 1 the run failed or was cancelled, 2 usage, 3 the \
+                  check found errors, 4 not found, 6 conflict, 7 no server or store to be used, 130 \
+                  interrupted."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Dev(dev::Dev),
+    Serve(serve::Serve),
+    Run(run::Run),
+    Check(check::Check),
+    #[command(subcommand)]
+    Workflow(workflow::Workflow),
+    #[command(subcommand)]
+    Runs(runs::Runs),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Bench(bench::Bench),
+    Openapi(openapi::Openapi),
+    Completions(completions::Completions),
+    /// Stands by for a server and ends its children if it is killed.
+    #[command(name = crate::boot::REAP, hide = true)]
+    Reap,
+}
+
+/// Where the settings are.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct ConfigArgs {
+    /// A file with settings. Left out: `windlass.toml`, if there is one.
+    #[arg(long, value_name = "FILE", env = "WINDLASS_CONFIG")]
+    config: Option<std::path::PathBuf>,
+    /// Where to listen. Only loopback addresses are taken.
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// The data directory.
+    #[arg(long, value_name = "DIR")]
+    data: Option<std::path::PathBuf>,
+}
+
+impl ConfigArgs {
+    fn flags(&self) -> crate::config::Flags {
+        crate::config::Flags {
+            config: self.config.clone(),
+            listen: self.listen.clone(),
+            data: self.data.clone(),
+        }
+    }
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if matches!(cli.command, Command::Reap) {
+        windlass_nodes::kinds::shell::reap(std::io::stdin().lock());
+        return ExitCode::SUCCESS;
+    }
+    // Commands that only look have no use for a second worker.
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        Ok(runtime) => {
+            let result = runtime.block_on(dispatch(cli.command));
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(error.into()),
+    };
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            exit::report(&error);
+            Exit::of(&error).into()
+        }
+    }
+}
+
+async fn dispatch(command: Command) -> anyhow::Result<Exit> {
+    match command {
+        Command::Dev(command) => command.run().await,
+        Command::Serve(command) => command.run().await,
+        Command::Run(command) => command.run().await,
+        Command::Check(command) => command.run().await,
+        Command::Workflow(command) => command.run().await,
+        Command::Runs(command) => command.run().await,
+        Command::Config(command) => command.run(),
+        Command::Bench(command) => command.run().await,
+        Command::Openapi(command) => command.run(),
+        Command::Completions(command) => command.run(),
+        Command::Reap => Ok(Exit::Ok),
+    }
+}

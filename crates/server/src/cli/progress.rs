@@ -1,0 +1,96 @@
+//! Telling people how a run goes: a bar on a terminal, a line for each change elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use uuid::Uuid;
+use windlass_core::run::Fact;
+use windlass_store::{LogRow, NumberedEvent};
+
+use super::exit::message;
+use crate::app::App;
+use crate::follow::Follower;
+
+/// Follows a run to its end.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub(crate) async fn follow(app: Arc<App>, run_id: Uuid, is_quiet: bool) -> anyhow::Result<()> {
+    let mut follower = Follower::new(app, run_id).with_logs_after(0);
+    let mut teller = Teller::new(is_quiet);
+    while let Some(portion) = follower.next().await? {
+        portion.logs.iter().for_each(|line| teller.log(line));
+        portion.events.iter().for_each(|event| teller.event(event));
+    }
+    teller.bar.finish_and_clear();
+    Ok(())
+}
+
+struct Teller {
+    bar: ProgressBar,
+    is_quiet: bool,
+}
+
+impl Teller {
+    fn new(is_quiet: bool) -> Teller {
+        let is_shown = !is_quiet && std::io::stderr().is_terminal();
+        let target =
+            if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps  {elapsed}");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Teller { bar, is_quiet }
+    }
+
+    fn say(&self, text: &str) {
+        if !self.is_quiet {
+            self.bar.suspend(|| message(text));
+        }
+    }
+
+    fn log(&self, line: &LogRow) {
+        self.say(&format!("  {} | {}", line.path, line.text));
+    }
+
+    fn event(&mut self, numbered: &NumberedEvent) {
+        let fact = &numbered.event.fact;
+        match fact {
+            Fact::RunStarted { nodes, .. } => self.bar.inc_length(u64::from(*nodes)),
+            Fact::ItemsOpened { from, to, ready, .. } => {
+                self.bar.inc_length(u64::from(to - from) * ready.len() as u64);
+            }
+            Fact::StepSucceeded { .. }
+            | Fact::StepFailed { .. }
+            | Fact::StepSkipped { .. }
+            | Fact::StepCancelled { .. } => self.bar.inc(1),
+            _ => {}
+        }
+        if let Some(text) = told(fact) {
+            self.say(&text);
+        }
+    }
+}
+
+/// What is worth a line.
+fn told(fact: &Fact) -> Option<String> {
+    Some(match fact {
+        Fact::StepSucceeded { path, attempt: 0 | 1, .. } => format!("{path}: succeeded"),
+        Fact::StepSucceeded { path, attempt, .. } => {
+            format!("{path}: succeeded at attempt {attempt}")
+        }
+        Fact::StepFailed { path, error, .. } => format!("{path}: failed: {error}"),
+        Fact::AttemptFailed { path, attempt, error, retry_at, .. } => {
+            format!("{path}: attempt {attempt} failed: {error}; next at {retry_at}")
+        }
+        Fact::AttemptInterrupted { path, attempt, .. } => {
+            format!("{path}: attempt {attempt} was interrupted")
+        }
+        Fact::StepWaiting { path, until, .. } => format!("{path}: waits until {until}"),
+        Fact::StepParked { path, .. } => format!("{path}: waits for a decision"),
+        Fact::StepSkipped { path, reason, .. } => format!("{path}: skipped ({reason})"),
+        Fact::StepCancelled { path, reason, .. } => format!("{path}: cancelled ({reason})"),
+        _ => return None,
+    })
+}

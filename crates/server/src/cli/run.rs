@@ -1,0 +1,160 @@
+//! `windlass run FILE`: one workflow, once, without a server.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use uuid::Uuid;
+use windlass_core::limits::DEFINITION_BYTES_MAX;
+use windlass_engine::shard::{Answer, Command};
+use windlass_store::Deployed;
+
+use super::exit::{Usage, message};
+use super::{Exit, input, output, progress};
+use crate::api::execute::{find as find_run, new_run, read, refusal};
+use crate::api::workflow::find;
+use crate::app::PROJECT;
+use crate::boot::{House, Purpose, build};
+use crate::client::Refusal;
+use crate::config::{Flags, load};
+use crate::http::problem::{self, Problem};
+
+/// Runs a workflow once, in this process. Prints its output as JSON.
+///
+/// Step states go to standard error. Exits with 0 if it succeeded, 1 if it failed or was cancelled,
+/// 2 on wrong usage, 3 if the definition has errors.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// The definition, in YAML or JSON.
+    #[arg(value_name = "FILE", required_unless_present = "resume", conflicts_with = "resume")]
+    file: Option<PathBuf>,
+    /// The input: `key=value`, `@FILE`, or `-` for standard input. May be given several times.
+    #[arg(short, long, value_name = "PART", conflicts_with = "resume")]
+    input: Vec<String>,
+    /// Keeps the state in this directory, so that the run survives the end of this process.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// Goes on with a run that an earlier process could not end. Needs `--data`.
+    #[arg(long, value_name = "RUN", requires = "data")]
+    resume: Option<String>,
+    /// Says nothing but what went wrong.
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+impl Run {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
+        let text = self.file.as_deref().map(read_definition).transpose()?;
+        let house = self.house().await?;
+        let result = self.drive(&house, text).await;
+        house.go_down.send_replace(true);
+        house.app.engine.shut_down(std::time::Duration::ZERO).await;
+        if self.data.is_none() {
+            let work_dir = std::env::temp_dir().join(format!("windlass-{}", std::process::id()));
+            let _ = std::fs::remove_dir_all(work_dir);
+        }
+        result
+    }
+
+    async fn house(&self) -> anyhow::Result<House> {
+        let config = load(&Flags { data: self.data.clone(), ..Flags::default() })?.config;
+        let is_in_memory = self.data.is_none();
+        // Other runs of the directory are not this command's business.
+        let purpose = Purpose { allows_loopback: true, is_active: false, is_in_memory };
+        tokio::task::spawn_blocking(move || build(config, purpose)).await?
+    }
+
+    async fn drive(&self, house: &House, text: Option<String>) -> anyhow::Result<Exit> {
+        let app = &house.app;
+        // What is said of a run begins before the run does.
+        let run_id = match (&self.resume, text) {
+            (Some(word), _) => self.resumed(house, word).await?,
+            (None, Some(text)) => match self.created(house, text).await? {
+                Some(run_id) => run_id,
+                None => return Ok(Exit::CheckFailed),
+            },
+            (None, None) => return Err(Usage("a file is needed".to_owned()).into()),
+        };
+        if let Some(data) = self.data.as_ref().filter(|_| !self.quiet) {
+            message(&format!("run {run_id}, kept in `{}`", data.display()));
+        }
+        let ended = tokio::select! {
+            ended = progress::follow(app.clone(), run_id, self.quiet) => ended.map(|()| true),
+            _ = tokio::signal::ctrl_c() => Ok(false),
+        }?;
+        if !ended {
+            if let Some(data) = &self.data {
+                let data = data.display();
+                message(&format!("go on with `windlass run --resume {run_id} --data {data}`"));
+            }
+            return Ok(Exit::Interrupted);
+        }
+        let run = read(app, &run_id.to_string()).await.map_err(refused)?;
+        if let Some(error) = &run.error {
+            message(&format!("failed: {error}"));
+        }
+        if run.status == "cancelled" {
+            message("cancelled");
+        }
+        if run.status == "succeeded" {
+            output::json(&run.output.unwrap_or_default());
+        }
+        Ok(Exit::of_status(run.status))
+    }
+
+    async fn created(&self, house: &House, text: String) -> anyhow::Result<Option<Uuid>> {
+        let app = &house.app;
+        let input = input::read(&self.input)?;
+        let (checked, deployed) = app.engine.deploy(PROJECT, text, None).await?;
+        let file = self.file.as_deref().unwrap_or(Path::new("-")).display();
+        for finding in &checked.findings {
+            message(&format!("{file}:{finding}"));
+        }
+        let row = match deployed {
+            Some(Deployed::New(row) | Deployed::Same(row)) => row,
+            _ => return Ok(None),
+        };
+        let workflow = find(app, &row.name).await.map_err(refused)?;
+        let run = new_run(&workflow, input, Default::default());
+        match app.engine.create(PROJECT, run).await {
+            Answer::Run(view) => Ok(Some(view.run_id)),
+            answer => Err(refused(refusal(answer))),
+        }
+    }
+
+    async fn resumed(&self, house: &House, word: &str) -> anyhow::Result<Uuid> {
+        let row = find_run(&house.app, word).await.map_err(refused)?;
+        if row.status.is_terminal() {
+            return Ok(row.run_id);
+        }
+        match house.app.engine.command(row.run_id, Command::Resume).await {
+            Answer::Run(_) => Ok(row.run_id),
+            answer => Err(refused(refusal(answer))),
+        }
+    }
+}
+
+/// A problem of the API as an error of the command line: it has the same exit status.
+fn refused(problem: Problem) -> anyhow::Error {
+    Refusal(problem.body()).into()
+}
+
+/// The text of a definition.
+///
+/// # Errors
+///
+/// If it cannot be read, or is too large to be one.
+pub(super) fn read_definition(file: &Path) -> anyhow::Result<String> {
+    let name = file.display();
+    let bytes = if file == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes)?;
+        bytes
+    } else {
+        std::fs::read(file).map_err(|error| Usage(format!("`{name}` cannot be read: {error}")))?
+    };
+    if bytes.len() > DEFINITION_BYTES_MAX {
+        let message = format!("`{name}` has more than {DEFINITION_BYTES_MAX} bytes");
+        return Err(refused(Problem::new(problem::BODY_TOO_LARGE, message)));
+    }
+    String::from_utf8(bytes).map_err(|_| Usage(format!("`{name}` is not UTF-8")).into())
+}

@@ -1,0 +1,35 @@
+mod cancel;
+mod list;
+mod logs;
+pub(super) mod pages;
+mod rerun;
+mod show;
+mod watch;
+
+use clap::Subcommand;
+
+use super::Exit;
+
+/// Runs: executions of workflows.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Runs {
+    List(list::List),
+    Show(show::Show),
+    Watch(watch::Watch),
+    Logs(logs::Logs),
+    Cancel(cancel::Cancel),
+    Rerun(rerun::Rerun),
+}
+
+impl Runs {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
+        match self {
+            Runs::List(command) => command.run().await,
+            Runs::Show(command) => command.run().await,
+            Runs::Watch(command) => command.run().await,
+            Runs::Logs(command) => command.run().await,
+            Runs::Cancel(command) => command.run().await,
+            Runs::Rerun(command) => command.run().await,
+        }
+    }
+}

@@ -1,0 +1,35 @@
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::output::cell;
+use crate::cli::{Connect, Exit, input, output};
+use crate::client::{Question, segment};
+
+/// Runs a run's workflow again, as a new run. Prints the new run's id.
+#[derive(Debug, Args)]
+pub(crate) struct Rerun {
+    /// Its id or external id.
+    run: String,
+    /// Another input: `key=value`, `@FILE`, or `-`. Left out: the same.
+    #[arg(short, long, value_name = "PART")]
+    input: Vec<String>,
+    /// Runs the workflow's newest version instead of the one that ran.
+    #[arg(long)]
+    newest: bool,
+    #[command(flatten)]
+    connect: Connect,
+}
+
+impl Rerun {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
+        let mut body = json!({ "newest": self.newest });
+        if !self.input.is_empty() {
+            body["input"] = input::read(&self.input)?;
+        }
+        let client = self.connect.client().await?;
+        let path = format!("/api/v1/runs/{}/rerun", segment(&self.run));
+        let run = client.expect(Question::post(&path, &body)).await?;
+        output::line(&cell(&run, "id"));
+        Ok(Exit::Ok)
+    }
+}

@@ -1,0 +1,134 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{ConfigArgs, Exit, connect, exit};
+use crate::boot::{House, Purpose, build};
+use crate::config::{Config, LogFormat, load};
+use crate::http::{listen, router};
+
+/// Runs a server until it is told to end (SIGINT or SIGTERM).
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
+        let config = load(&self.config.flags())?.config;
+        start_log(&config);
+        let server = Server::start(config, false).await?;
+        exit::message(&format!("windlass is ready at {}", server.url));
+        server.until_told().await;
+        Ok(Exit::Ok)
+    }
+}
+
+/// Starts the log on standard error.
+pub(super) fn start_log(config: &Config) {
+    let level: tracing::Level = config.log.level.parse().unwrap_or(tracing::Level::INFO);
+    let builder = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(level)
+        .with_target(false);
+    // That there is a log already, as in tests, is fine.
+    let _ = match config.log.format {
+        LogFormat::Json => builder.json().try_init(),
+        LogFormat::Text => builder.try_init(),
+    };
+}
+
+/// A server that listens.
+pub(super) struct Server {
+    pub(super) house: House,
+    pub(super) url: String,
+    data: PathBuf,
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Server {
+    /// Opens everything and listens.
+    pub(super) async fn start(config: Config, allows_loopback: bool) -> anyhow::Result<Server> {
+        let (data, listen) = (config.store.data.clone(), config.server.listen);
+        let connections = usize::try_from(config.server.connection_count_max)?;
+        // The port first: whoever starts a second server should hear of the first at once.
+        let listener =
+            listen::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
+        let address: SocketAddr = listener.local_addr()?;
+        let purpose = Purpose { allows_loopback, is_active: true, is_in_memory: false };
+        let house = tokio::task::spawn_blocking(move || build(config, purpose)).await??;
+        let url = format!("http://{address}");
+        connect::write_record(&data, &url)
+            .with_context(|| format!("cannot write to `{}`", data.display()))?;
+        let going_down = house.go_down.subscribe();
+        let router = router::router(&house.app);
+        let serving = tokio::spawn(listen::serve(listener, router, connections, going_down));
+        Ok(Server { house, url, data, serving })
+    }
+
+    /// Waits for a signal and ends: no new requests, the attempts under way get their grace, a
+    /// second signal ends them at once.
+    pub(super) async fn until_told(self) {
+        let mut ends = Signals::new();
+        tokio::select! {
+            () = ends.next() => {}
+            () = fenced(&self.house) => {
+                tracing::error!("another server has taken the data over; this one ends");
+            }
+        }
+        let grace = self.house.app.config.engine.shutdown_grace.0;
+        let attempts = self.house.app.engine.health().attempt_count;
+        if attempts > 0 {
+            tracing::info!(attempt.count = attempts, "waiting for attempts; again to end at once");
+        }
+        self.house.go_down.send_replace(true);
+        let _ = self.serving.await;
+        let engine = &self.house.app.engine;
+        tokio::select! {
+            () = engine.shut_down(grace) => {}
+            () = ends.next() => {}
+        }
+        connect::remove_record(&self.data);
+        tracing::info!("ended");
+    }
+}
+
+/// The signals that tell a server to end.
+struct Signals {
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
+}
+
+impl Signals {
+    fn new() -> Signals {
+        Signals {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
+        }
+    }
+
+    async fn next(&mut self) {
+        async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        }
+        tokio::select! {
+            () = one(&mut self.interrupt) => {}
+            () = one(&mut self.terminate) => {}
+        }
+    }
+}
+
+/// Waits until another server has taken the data over.
+async fn fenced(house: &House) {
+    while !house.app.engine.health().is_fenced {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,28 @@
+mod delete;
+mod deploy;
+mod list;
+mod show;
+
+use clap::Subcommand;
+
+use super::Exit;
+
+/// Workflows: names with versions.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Workflow {
+    List(list::List),
+    Show(show::Show),
+    Deploy(deploy::Deploy),
+    Delete(delete::Delete),
+}
+
+impl Workflow {
+    pub(super) async fn run(self) -> anyhow::Result<Exit> {
+        match self {
+            Workflow::List(command) => command.run().await,
+            Workflow::Show(command) => command.run().await,
+            Workflow::Deploy(command) => command.run().await,
+            Workflow::Delete(command) => command.run().await,
+        }
+    }
+}

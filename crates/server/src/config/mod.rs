@@ -1,0 +1,66 @@
+//! Settings: defaults in code, then a file, then `WINDLASS_SECTION__FIELD`, then flags.
+//!
+//! One file per section. Every field says its unit, its default and its effect. An unknown key is
+//! an error that names the known ones.
+
+mod engine;
+mod http;
+mod load;
+mod log;
+mod server;
+mod shell;
+mod store;
+
+use serde::{Deserialize, Serialize};
+
+pub use engine::EngineSection;
+pub use http::HttpSection;
+pub use load::{ConfigError, Flags, Loaded, Setting, load};
+pub use log::{LogFormat, LogSection};
+pub use server::ServerSection;
+pub use shell::ShellSection;
+pub use store::StoreSection;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How the server is reached.
+    pub server: ServerSection,
+    /// Where state is kept.
+    pub store: StoreSection,
+    /// How runs are driven.
+    pub engine: EngineSection,
+    /// The node kind `shell`.
+    pub shell: ShellSection,
+    /// The node kind `http`.
+    pub http: HttpSection,
+    /// What is written to standard error.
+    pub log: LogSection,
+}
+
+impl Config {
+    /// Everything that is wrong with the settings, by key.
+    pub fn check(&self) -> Vec<(&'static str, String)> {
+        let sections = [
+            self.server.check(),
+            self.store.check(),
+            self.engine.check(),
+            self.shell.check(),
+            self.http.check(),
+            self.log.check(),
+        ];
+        sections.into_iter().flatten().collect()
+    }
+}
+
+/// A complaint if a number is out of its bounds.
+fn within(
+    key: &'static str,
+    value: u64,
+    bounds: std::ops::RangeInclusive<u64>,
+) -> Option<(&'static str, String)> {
+    let (low, high) = (bounds.start(), bounds.end());
+    (!bounds.contains(&value))
+        .then(|| (key, format!("{value} is out of bounds; {low} to {high} is possible")))
+}

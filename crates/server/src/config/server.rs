@@ -1,0 +1,55 @@
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use windlass_core::HumanDuration;
+
+use super::within;
+
+/// How the server is reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerSection {
+    /// Address and port to listen on. Only loopback addresses are taken.
+    pub listen: SocketAddr,
+    /// Names, besides those of loopback, by which the server may be addressed: for a reverse proxy.
+    pub hosts: Vec<String>,
+    /// The largest request body, in bytes.
+    pub body_bytes_max: u64,
+    /// How long a request may take to arrive and to be answered. Streams and `Prefer: wait` have
+    /// their own time.
+    pub request_time_max: HumanDuration,
+    /// The longest `Prefer: wait=N`.
+    pub wait_time_max: HumanDuration,
+    /// How many connections may be open at once.
+    pub connection_count_max: u64,
+}
+
+impl Default for ServerSection {
+    fn default() -> ServerSection {
+        ServerSection {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            hosts: Vec::new(),
+            body_bytes_max: 8 * 1024 * 1024,
+            request_time_max: HumanDuration::from_secs(30),
+            wait_time_max: HumanDuration::from_secs(300),
+            connection_count_max: 4_096,
+        }
+    }
+}
+
+impl ServerSection {
+    pub(super) fn check(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        if !self.listen.ip().is_loopback() {
+            let message = format!(
+                "{} is not a loopback address, and there is no login yet; listen on 127.0.0.1 or \
+                 [::1] and let a reverse proxy that checks who comes do the rest",
+                self.listen.ip()
+            );
+            found.push(("server.listen", message));
+        }
+        found.extend(within("server.body_bytes_max", self.body_bytes_max, 65_536..=1_073_741_824));
+        found.extend(within("server.connection_count_max", self.connection_count_max, 1..=100_000));
+        found
+    }
+}

@@ -1,0 +1,149 @@
+//! Following one run: everything it says, in order, without gap or double, wherever one begins.
+//!
+//! The live feed is a hint. What does not join onto what was said last is read from the store.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use windlass_core::run::Fact;
+use windlass_engine::{News, Subscription};
+use windlass_store::{LogRow, NumberedEvent, StoreError};
+
+use crate::app::App;
+use crate::http::listen::is_down;
+use crate::http::paging::PAGE_BYTES_MAX;
+
+/// Events or lines read from the store in one go.
+const PORTION: usize = 500;
+
+/// A place in a run's story, and what comes next.
+#[derive(Debug)]
+pub struct Follower {
+    app: Arc<App>,
+    run_id: Uuid,
+    feed: Subscription,
+    /// The last event that was passed on.
+    seq: u64,
+    /// The last line that was passed on; `None` for a follower that wants no lines.
+    log_seq: Option<u64>,
+    has_looked: bool,
+    is_over: bool,
+}
+
+/// What comes next.
+#[derive(Debug, Default)]
+pub struct Portion {
+    /// Events, in order.
+    pub events: Vec<NumberedEvent>,
+    /// Log lines, in order.
+    pub logs: Vec<LogRow>,
+}
+
+impl Portion {
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.logs.is_empty()
+    }
+}
+
+/// Whether nothing follows this event.
+pub fn is_last(event: &NumberedEvent) -> bool {
+    let fact = &event.event.fact;
+    matches!(fact, Fact::RunSucceeded { .. } | Fact::RunFailed { .. } | Fact::RunCancelled { .. })
+}
+
+impl Follower {
+    /// Follows a run from now on. Nothing that becomes durable after this call is missed.
+    pub fn new(app: Arc<App>, run_id: Uuid) -> Follower {
+        let feed = app.engine.feed().subscribe(run_id);
+        Follower { app, run_id, feed, seq: 0, log_seq: None, has_looked: false, is_over: false }
+    }
+
+    /// The same from behind an event on.
+    pub fn after(mut self, seq: u64) -> Follower {
+        self.seq = seq;
+        self
+    }
+
+    /// The same with log lines, from behind a line on.
+    pub fn with_logs_after(mut self, log_seq: u64) -> Follower {
+        self.log_seq = Some(log_seq);
+        self
+    }
+
+    /// What comes next; `None` once the run is over and everything was said, or the server goes
+    /// down.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn next(&mut self) -> Result<Option<Portion>, StoreError> {
+        let mut going_down = self.app.going_down.clone();
+        loop {
+            if !self.has_looked {
+                let portion = self.read().await?;
+                if !portion.is_empty() {
+                    return Ok(Some(self.pass_on(portion)));
+                }
+                self.has_looked = true;
+            }
+            if self.is_over {
+                return Ok(None);
+            }
+            let news = tokio::select! {
+                news = self.feed.next() => news,
+                () = is_down(&mut going_down) => return Ok(None),
+            };
+            let News::Published(published) = news else {
+                self.has_looked = false;
+                continue;
+            };
+            let portion = Portion {
+                events: behind(&published.events, self.seq, |event| event.seq),
+                logs: match self.log_seq {
+                    Some(log_seq) => behind(&published.logs, log_seq, |line| line.log_seq),
+                    None => Vec::new(),
+                },
+            };
+            if !self.joins(&portion) {
+                self.has_looked = false;
+            } else if !portion.is_empty() {
+                return Ok(Some(self.pass_on(portion)));
+            }
+        }
+    }
+
+    async fn read(&self) -> Result<Portion, StoreError> {
+        let (run_id, seq, log_seq) = (self.run_id, self.seq, self.log_seq);
+        let read = move |store: &dyn windlass_store::Store| {
+            let events = store.events(run_id, seq, PORTION, PAGE_BYTES_MAX)?.items;
+            let logs = match log_seq {
+                Some(after) => store.logs(run_id, after, None, PORTION)?.items,
+                None => Vec::new(),
+            };
+            Ok(Portion { events, logs })
+        };
+        self.app.engine.read(read).await
+    }
+
+    fn joins(&self, portion: &Portion) -> bool {
+        let first_event = portion.events.first().map(|event| event.seq);
+        let first_line = portion.logs.first().map(|line| line.log_seq);
+        first_event.is_none_or(|first| first == self.seq + 1)
+            && first_line.is_none_or(|first| Some(first) == self.log_seq.map(|last| last + 1))
+    }
+
+    fn pass_on(&mut self, portion: Portion) -> Portion {
+        if let Some(last) = portion.events.last() {
+            self.seq = last.seq;
+            self.is_over |= is_last(last);
+        }
+        if let Some(last) = portion.logs.last() {
+            self.log_seq = Some(last.log_seq);
+        }
+        portion
+    }
+}
+
+fn behind<T: Clone>(items: &[T], last: u64, number: impl Fn(&T) -> u64) -> Vec<T> {
+    items.iter().filter(|item| number(item) > last).cloned().collect()
+}

@@ -1,0 +1,104 @@
+//! Listening: one task a connection, limits on what a client may send before it is heard, and an
+//! end that lets requests under way finish. hyper itself takes at most 100 header lines.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tower::ServiceExt;
+
+/// How long a client may take to send the head of a request, or leave a connection idle.
+const HEAD_TIME_MAX: Duration = Duration::from_secs(60);
+/// The largest head, and the buffer of a connection, in bytes.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long requests under way may take when the server ends.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Opens the port.
+///
+/// # Errors
+///
+/// If it cannot be opened.
+pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}
+
+/// Serves until `going_down` is true, and then until nothing is under way.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    connection_count_max: usize,
+    mut going_down: watch::Receiver<bool>,
+) {
+    let permits = Arc::new(Semaphore::new(connection_count_max));
+    let all = u32::try_from(connection_count_max).unwrap_or(u32::MAX);
+    loop {
+        let Ok(permit) = permits.clone().acquire_owned().await else { break };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = is_down(&mut going_down) => break,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                let (router, going_down) = (router.clone(), going_down.clone());
+                tokio::spawn(async move {
+                    connection(stream, router, going_down).await;
+                    drop(permit);
+                });
+            }
+            Err(error) => {
+                // Out of file descriptors, most likely. Others may end meanwhile.
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    let _ = tokio::time::timeout(DRAIN_TIME_MAX, permits.acquire_many(all)).await;
+}
+
+/// Waits until the server goes down.
+pub(crate) async fn is_down(going_down: &mut watch::Receiver<bool>) {
+    let _ = going_down.wait_for(|is_down| *is_down).await;
+}
+
+async fn connection(stream: TcpStream, router: Router, mut going_down: watch::Receiver<bool>) {
+    // Answers are written whole, so waiting for more to send only costs time.
+    let _ = stream.set_nodelay(true);
+    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+        let router = router.clone();
+        async move { Ok::<_, Infallible>(answer(router, request).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIME_MAX)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(served);
+    let result = tokio::select! {
+        result = &mut served => result,
+        () = is_down(&mut going_down) => {
+            served.as_mut().graceful_shutdown();
+            served.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended");
+    }
+}
+
+async fn answer(router: Router, request: Request<Incoming>) -> axum::response::Response {
+    match router.oneshot(request.map(Body::new)).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}

@@ -1,0 +1,15 @@
+//! What all endpoints and pages share: problems, bodies, paging, who may ask, listening.
+
+pub mod body;
+pub mod etag;
+pub mod guard;
+pub mod key;
+pub mod listen;
+pub mod observe;
+pub mod paging;
+pub mod prefer;
+pub mod problem;
+pub mod router;
+
+pub use body::Body;
+pub use problem::{Problem, ProblemResponses};

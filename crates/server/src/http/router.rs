@@ -1,0 +1,39 @@
+//! Everything that can be asked, in one router.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{Method, Uri};
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+
+use super::problem::{self, Problem};
+use super::{guard, observe};
+use crate::app::App;
+use crate::{api, pages};
+
+/// The router.
+pub fn router(app: &Arc<App>) -> Router {
+    let body_bytes_max = usize::try_from(app.config.server.body_bytes_max).unwrap_or(usize::MAX);
+    api::router()
+        .merge(pages::router())
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(method_not_allowed)
+        // The innermost is named first.
+        .layer(DefaultBodyLimit::max(body_bytes_max))
+        .layer(from_fn(observe::catch))
+        .layer(from_fn_with_state(app.clone(), observe::observe))
+        .layer(from_fn_with_state(app.clone(), guard::guard))
+        .with_state(app.clone())
+}
+
+async fn no_such_route(uri: Uri) -> Response {
+    let message = format!("there is nothing at `{}`; `/openapi.json` lists what is", uri.path());
+    Problem::new(problem::NO_SUCH_ROUTE, message).into_response()
+}
+
+async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+    let message = format!("`{}` does not know {method}", uri.path());
+    Problem::new(problem::METHOD_NOT_ALLOWED, message).into_response()
+}

@@ -1,0 +1,224 @@
+//! What is counted, for Prometheus. Names are part of the outside contract.
+
+use std::fmt;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+use windlass_core::run::Fact;
+use windlass_engine::Engine;
+use windlass_engine::shard::Published;
+
+/// Workflow names that get a label of their own. Further ones are counted as `other`, so that
+/// whoever makes up names cannot fill the memory.
+const WORKFLOW_COUNT_MAX: usize = 500;
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RunLabels {
+    workflow: String,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StepLabels {
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    method: String,
+    status: u16,
+}
+
+/// Seconds since a start that only grows, as a float counter.
+type Seconds = Counter<f64, AtomicU64>;
+
+/// All metrics of this process.
+pub struct Metrics {
+    registry: Registry,
+    runs_created: Counter,
+    runs: Family<RunLabels, Counter>,
+    run_seconds: Histogram,
+    steps: Family<StepLabels, Counter>,
+    attempts_failed: Counter,
+    attempts_interrupted: Counter,
+    log_lines: Counter,
+    requests: Family<RequestLabels, Counter>,
+    request_seconds: Histogram,
+    pub(crate) streams: Gauge,
+    looked_at: LookedAt,
+    workflows: Mutex<std::collections::HashSet<String>>,
+}
+
+/// What is asked for when somebody looks, instead of being counted.
+#[derive(Default)]
+struct LookedAt {
+    live_runs: Gauge,
+    attempts: Gauge,
+    watchers: Gauge,
+    can_write: Gauge,
+    transactions: Counter,
+    rows_seconds: Seconds,
+    sync_seconds: Seconds,
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        Metrics::new()
+    }
+}
+
+fn durations() -> Histogram {
+    Histogram::new([0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0])
+}
+
+impl Metrics {
+    /// Nothing counted yet.
+    pub fn new() -> Metrics {
+        let mut registry = Registry::with_prefix("windlass");
+        let metrics = Metrics {
+            registry: Registry::default(),
+            runs_created: Counter::default(),
+            runs: Family::default(),
+            run_seconds: durations(),
+            steps: Family::default(),
+            attempts_failed: Counter::default(),
+            attempts_interrupted: Counter::default(),
+            log_lines: Counter::default(),
+            requests: Family::default(),
+            request_seconds: durations(),
+            streams: Gauge::default(),
+            looked_at: LookedAt::default(),
+            workflows: Mutex::default(),
+        };
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "This program", build);
+        metrics.register_runs(&mut registry);
+        metrics.register_rest(&mut registry);
+        Metrics { registry, ..metrics }
+    }
+
+    fn register_runs(&self, registry: &mut Registry) {
+        registry.register("runs_created", "Runs created", self.runs_created.clone());
+        registry.register("runs", "Runs that ended, by workflow and status", self.runs.clone());
+        registry.register_with_unit(
+            "run_duration",
+            "From a run's beginning to its end",
+            Unit::Seconds,
+            self.run_seconds.clone(),
+        );
+        registry.register("steps", "Steps that ended, by status", self.steps.clone());
+        registry.register(
+            "attempts_failed",
+            "Attempts that failed and were to be repeated",
+            self.attempts_failed.clone(),
+        );
+        registry.register(
+            "attempts_interrupted",
+            "Attempts that were lost with a server",
+            self.attempts_interrupted.clone(),
+        );
+        registry.register("log_lines", "Log lines of steps", self.log_lines.clone());
+    }
+
+    fn register_rest(&self, registry: &mut Registry) {
+        registry.register("http_requests", "Requests answered", self.requests.clone());
+        let help = "From a request's head to its answer's head";
+        let seconds = self.request_seconds.clone();
+        registry.register_with_unit("http_request_duration", help, Unit::Seconds, seconds);
+        registry.register("streams", "Streams being listened to", self.streams.clone());
+        let now = &self.looked_at;
+        registry.register("live_runs", "Runs in memory", now.live_runs.clone());
+        let help = "Attempts being made or waiting for their turn";
+        registry.register("attempts", help, now.attempts.clone());
+        registry.register("run_watchers", "Who watches a run", now.watchers.clone());
+        registry.register("can_write", "1 while commits succeed", now.can_write.clone());
+        registry.register("db_transactions", "Commits", now.transactions.clone());
+        let help = "Writing rows of commits";
+        registry.register_with_unit("db_rows", help, Unit::Seconds, now.rows_seconds.clone());
+        let help = "Making commits durable";
+        registry.register_with_unit("db_sync", help, Unit::Seconds, now.sync_seconds.clone());
+    }
+
+    /// Counts what has become durable.
+    pub fn observe(&self, published: &Published) {
+        for numbered in &published.events {
+            match &numbered.event.fact {
+                Fact::RunCreated(_) => drop(self.runs_created.inc()),
+                Fact::AttemptFailed { .. } => drop(self.attempts_failed.inc()),
+                Fact::AttemptInterrupted { .. } => drop(self.attempts_interrupted.inc()),
+                Fact::StepSucceeded { .. } => self.step("succeeded"),
+                Fact::StepFailed { .. } => self.step("failed"),
+                Fact::StepSkipped { .. } => self.step("skipped"),
+                Fact::StepCancelled { .. } => self.step("cancelled"),
+                Fact::RunSucceeded { .. } => self.run(published, "succeeded", numbered.event.at),
+                Fact::RunFailed { .. } => self.run(published, "failed", numbered.event.at),
+                Fact::RunCancelled { .. } => self.run(published, "cancelled", numbered.event.at),
+                _ => {}
+            }
+        }
+        self.log_lines.inc_by(published.logs.len() as u64);
+    }
+
+    fn step(&self, status: &'static str) {
+        self.steps.get_or_create(&StepLabels { status }).inc();
+    }
+
+    fn run(&self, published: &Published, status: &'static str, at: windlass_core::Time) {
+        let workflow = self.workflow_label(&published.workflow);
+        self.runs.get_or_create(&RunLabels { workflow, status }).inc();
+        if let Some(started_at) = published.started_at {
+            self.run_seconds.observe(at.since(started_at).as_secs_f64());
+        }
+    }
+
+    fn workflow_label(&self, name: &str) -> String {
+        let mut known = self.workflows.lock();
+        if !known.contains(name) {
+            if known.len() >= WORKFLOW_COUNT_MAX {
+                return "other".to_owned();
+            }
+            known.insert(name.to_owned());
+        }
+        name.to_owned()
+    }
+
+    /// Counts a request.
+    pub fn request(&self, route: &str, method: &str, status: u16, took: Duration) {
+        let labels = RequestLabels { route: route.to_owned(), method: method.to_owned(), status };
+        self.requests.get_or_create(&labels).inc();
+        self.request_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Everything, in the format of OpenMetrics.
+    pub fn render(&self, engine: &Engine) -> String {
+        let (health, spent) = (engine.health(), engine.store().spent());
+        let now = &self.looked_at;
+        let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        now.live_runs.set(gauge(health.live_run_count));
+        now.attempts.set(gauge(health.attempt_count));
+        now.watchers.set(gauge(engine.feed().watcher_count()));
+        now.can_write.set(i64::from(health.can_write));
+        now.transactions.inc_by(spent.transaction_count.saturating_sub(now.transactions.get()));
+        now.rows_seconds.inc_by((spent.rows.as_secs_f64() - now.rows_seconds.get()).max(0.0));
+        now.sync_seconds.inc_by((spent.sync.as_secs_f64() - now.sync_seconds.get()).max(0.0));
+        let mut page = String::new();
+        // Writing to a text cannot fail.
+        let _ = text::encode(&mut page, &self.registry);
+        page
+    }
+}

@@ -1,0 +1,6 @@
+use crate::app::App;
+use axum::Router;
+use std::sync::Arc;
+pub fn router() -> Router<Arc<App>> {
+    Router::new()
+}
