@@ -132,7 +132,8 @@ impl Compiler<'_, '_> {
             let finding = Finding::error("bad-value", place, complaint.message);
             self.findings.add(finding.hint_if(complaint.hint));
         }
-        if let Value::Object(fields) = &mut config {
+        // Only a block's body is a graph. The body of a request is a value like any other.
+        if let (Work::Map, Value::Object(fields)) = (kind.work, &mut config) {
             fields.shift_remove("body");
         }
         let mut conditions = Vec::new();

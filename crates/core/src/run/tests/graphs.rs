@@ -29,6 +29,19 @@ nodes:
     );
 }
 
+/// `body` is a graph in a `map`, and a value in whatever else has a field of that name.
+#[test]
+fn a_config_reaches_its_attempt_whole() {
+    let text = "
+name: x
+nodes:
+  - { id: a, type: work, config: { url: \"{{ input.url }}\", body: { n: \"{{ input.n + 1 }}\" }, items: [1] } }
+";
+    let run = Run::start(text, json!({ "url": "u", "n": 1 }));
+    let input = run.state.step("a").unwrap().input.clone().unwrap();
+    assert_eq!(*input, json!({ "url": "u", "body": { "n": 2 }, "items": [1] }));
+}
+
 const BRANCH: &str = "
 name: x
 nodes:
