@@ -44,7 +44,7 @@ impl Decider<'_> {
                 }
                 Err(failure) => AttemptError { failure, is_final: true },
             },
-            Err(error) => error.clone(),
+            Err(error) => AttemptError { failure: kept_small(&error.failure), ..error.clone() },
         };
         match self.retry_at(place.1, step, &error) {
             Some(retry_at) => Ok(self.again_at(
@@ -121,6 +121,17 @@ impl Decider<'_> {
         let attempt = attempt + 1;
         vec![failed, Fact::AttemptQueued { path: path.to_owned(), attempt }]
     }
+}
+
+/// The failure without details that a journal could not hold: they come from outside, as an answer
+/// that nests too deep, and what could not be read back would take the whole run with it.
+fn kept_small(failure: &Failure) -> Failure {
+    let excess = failure.details.as_ref().map(|details| check_size(details, "error"));
+    let mut kept = failure.clone();
+    if let Some(Err(excess)) = excess {
+        kept.details = Some(serde_json::json!({ "left_out": excess.message }));
+    }
+    kept
 }
 
 /// Whether a code of `retry.on` means `code`. `http_5xx` means every status of that class.

@@ -91,8 +91,11 @@ pub(super) fn together(failures: &[Failure], count: u32, policy: Policy) -> Fail
         return first.clone();
     }
     let message = format!("{count} steps failed; the first: {}", first.message);
-    Failure {
-        details: Some(json!({ "errors": failures, "count": count })),
-        ..Failure { message, ..first.clone() }
+    let mut details = json!({ "errors": failures, "count": count });
+    if check_size(&details, "details").is_err() {
+        // Each may be as large and as deep as a journal takes, all of them together may not.
+        let bare = |failure: &Failure| Failure { details: None, ..failure.clone() };
+        details["errors"] = json!(failures.iter().map(bare).collect::<Vec<_>>());
     }
+    Failure { details: Some(details), ..Failure { message, ..first.clone() } }
 }

@@ -267,8 +267,39 @@ fn what_nests_too_deep_fails_the_step() {
     // Journals are read by a parser that stops at a depth. What it could not read is never written.
     let nested = |depth| (0..depth).fold(json!(null), |inside, _| json!([inside]));
     let text = "name: x\nnodes: [{id: a, type: transform, config: {output: ['{{ input }}']}}]\n";
-    assert_eq!(Run::start(text, nested(99)).state.status, RunStatus::Succeeded);
+    assert_eq!(Run::start(text, nested(98)).state.status, RunStatus::Succeeded);
     assert!(Run::start(text, nested(100)).error().contains("payload_too_deep"));
+}
+
+/// Details come from outside: an answer to a request, for one.
+#[test]
+fn details_that_a_journal_could_not_hold_are_left_out() {
+    let deep = || (0..126).fold(json!(null), |inside, _| json!([inside]));
+    for (details, complaint) in [
+        (deep(), "the error nests deeper than 100"),
+        (json!("x".repeat(2_000_000)), "the error has 2000002 bytes, but may have at most 1048576"),
+    ] {
+        let mut run = Run::start("name: x\nnodes: [{id: a, type: work}]\n", json!(null));
+        let failure = Failure::new("http_500", "so it goes").with(details);
+        run.end("a", Err(AttemptError { failure, is_final: false })).unwrap();
+        let error = run.state.error.unwrap();
+        assert_eq!((error.code.as_str(), error.message.as_str()), ("http_500", "so it goes"));
+        assert_eq!(error.details, Some(json!({ "left_out": complaint })));
+    }
+    let each = "name: x\non_failure: aggregate\nnodes: [{id: each, type: map, config: {items: [1, 2], \
+                body: {nodes: [{id: a, type: work}]}}}]\n";
+    let mut run = Run::start(each, json!(null));
+    for path in ["each[0].a", "each[1].a"] {
+        let details = (0..99).fold(json!(null), |inside, _| json!([inside]));
+        let failure = Failure::new("http_500", "so it goes").with(details);
+        run.end(path, Err(AttemptError { failure, is_final: false })).unwrap();
+    }
+    let details = run.state.error.unwrap().details.unwrap();
+    assert_eq!(details["count"], 2);
+    assert_eq!(
+        details["errors"][1],
+        json!({ "code": "http_500", "message": "so it goes", "step": "each[1].a" })
+    );
 }
 
 #[test]
