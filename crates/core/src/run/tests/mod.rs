@@ -5,4 +5,5 @@ mod failures;
 mod graphs;
 mod harness;
 mod laws;
+mod over;
 mod table;

@@ -16,7 +16,7 @@ nodes:
 ";
 
 /// A run whose step `a` stands at `status`, on its first attempt.
-fn standing_at(status: StepStatus) -> Run {
+pub(super) fn standing_at(status: StepStatus) -> Run {
     let mut run = Run::start(TEXT, json!(null));
     let started = What::AttemptStarted { path: "a".into(), attempt: 1 };
     match status {
@@ -96,20 +96,85 @@ fn every_status_and_every_input() {
     }
 }
 
+/// Steps that no attempt is made of, and steps that are over while their run goes on: whatever comes
+/// is refused, and refused inputs change nothing (the harness looks).
 #[test]
-fn steps_that_are_over_or_unknown_take_nothing() {
+fn only_a_step_that_an_attempt_is_made_of_takes_its_result() {
+    use StepStatus::{Cancelled, Failed, Pending, Running, Skipped, Succeeded, Waiting};
+    let text = "
+name: x
+nodes:
+  - { id: bad, type: work }
+  - { id: slow, type: work }
+  - { id: clean, type: work }
+  - { id: dead, type: work, needs: [slow] }
+edges:
+  - { source: bad, target: clean, on: always }
+";
+    let mut stopping = Run::start(text, json!(null));
+    stopping.fail("bad", "boom").unwrap();
+    let text = "
+name: x
+nodes:
+  - { id: pure, type: transform, config: { output: 1 } }
+  - { id: wait, type: delay, config: { duration: 1h } }
+  - { id: each, type: map, config: { items: [1], body: { nodes: [{ id: w, type: work }] } } }
+  - { id: join, type: work, needs: [pure, wait] }
+";
+    let mut going = Run::start(text, json!(null));
+    //   the run, the step, where it stands
+    let table = [
+        (&mut stopping, vec![("bad", Failed), ("slow", Cancelled), ("dead", Skipped)]),
+        (
+            &mut going,
+            vec![("pure", Succeeded), ("wait", Waiting), ("each", Running), ("join", Pending)],
+        ),
+    ];
+    for (run, steps) in table {
+        assert_eq!(run.status(), RunStatus::Running);
+        for (step, status) in steps {
+            for attempt in 0..3 {
+                for what in attempts_of(step, attempt) {
+                    let stale = Refused::Stale { path: step.into(), attempt };
+                    assert_eq!(run.give(what.clone()), Err(stale), "{status} {what:?}");
+                }
+            }
+            let until = run.state.step(step).unwrap().until;
+            let refused = match until {
+                Some(until) => Refused::TooEarly { path: step.into(), until },
+                None => Refused::NotWaiting(step.into()),
+            };
+            assert_eq!(run.fire(step), Err(refused), "{status}");
+            assert_eq!(run.state.step(step).unwrap().status, status);
+        }
+    }
+}
+
+/// Everything that can be said of an attempt.
+pub(super) fn attempts_of(step: &str, attempt: u32) -> Vec<What> {
+    let path = || step.to_owned();
+    let ended = |result| What::AttemptEnded {
+        path: path(),
+        attempt,
+        started_at: crate::Time::from_micros(0),
+        result,
+    };
+    let failed = |is_final| Err(AttemptError { failure: Failure::new("boom", "no"), is_final });
+    vec![
+        What::AttemptStarted { path: path(), attempt },
+        What::AttemptLost { path: path(), attempt },
+        ended(Ok(Arc::new(json!(1)))),
+        ended(failed(false)),
+        ended(failed(true)),
+    ]
+}
+
+#[test]
+fn steps_that_are_unknown_take_nothing() {
     let mut run = Run::start(TEXT, json!(null));
     assert_eq!(run.succeed("zz", json!(1)), Err(Refused::NoSuchStep("zz".into())));
     assert!(matches!(run.succeed("b", json!(1)), Err(Refused::NoSuchStep(_))));
-    run.give(What::Cancel { reason: None }).unwrap();
-    for what in [
-        What::Cancel { reason: None },
-        What::TimerFired { path: "a".into() },
-        What::AttemptLost { path: "a".into(), attempt: 1 },
-    ] {
-        assert_eq!(run.give(what), Err(Refused::Finished(RunStatus::Cancelled)));
-    }
-    assert_eq!(run.decide(What::Advance), Ok(0));
+    assert_eq!(run.fire("zz"), Err(Refused::NoSuchStep("zz".into())));
 }
 
 #[test]
