@@ -1,0 +1,114 @@
+//! A run that goes as a scene has it, decided by the present version.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+use uuid::Uuid;
+use windlass_core::definition::{Plan, check};
+use windlass_core::kinds::{Kind, Kinds, NodeConfig, Work};
+use windlass_core::run::{AttemptError, CreateRun, Event, Input, RunState, What, create};
+use windlass_core::{Failure, Time};
+
+use crate::scenes::{Act, Scene};
+
+/// Work outside of the core. It takes any config.
+#[derive(Deserialize, JsonSchema)]
+struct Outside {}
+
+impl NodeConfig for Outside {
+    const KIND: &'static str = "work";
+    const SUMMARY: &'static str = "Stands for work outside";
+    const EXAMPLE: &'static str = "";
+}
+
+fn plan(text: &str) -> Plan {
+    let mut kinds = Kinds::pure();
+    kinds.add(Kind::new::<Outside>(Work::Outside));
+    let checked = check(text, &kinds);
+    checked.plan.unwrap_or_else(|| panic!("{text}\n{:#?}", checked.findings))
+}
+
+struct Desk {
+    plan: Plan,
+    state: RunState,
+    events: Vec<Event>,
+    now: Time,
+}
+
+/// The journal of a scene.
+pub(crate) fn play(scene: &Scene) -> Vec<Event> {
+    let now = Time::parse("2026-01-05T09:00:00.000123Z").unwrap();
+    let plan = plan(scene.text);
+    let id = |number: u128| Uuid::from_u128(0x019b_8d5a_7c00_7000_8000_0000_0000_0000 + number);
+    let request = CreateRun {
+        run_id: id(1),
+        workflow_id: id(2),
+        version: 3,
+        definition_id: id(4),
+        input: scene.input.clone(),
+        labels: BTreeMap::from([("team".to_owned(), "sales".to_owned())]),
+        rerun_of: scene.is_named.then(|| id(5)),
+        external_id: scene.is_named.then(|| "order-7".to_owned()),
+    };
+    let created = create(&plan, request, now).unwrap();
+    let state = RunState::from_first(&created).unwrap();
+    let mut desk = Desk { plan, state, events: vec![created], now };
+    for act in &scene.acts {
+        desk.act(act);
+    }
+    desk.events
+}
+
+impl Desk {
+    fn act(&mut self, act: &Act) {
+        self.now = self.now.plus(Duration::from_millis(7));
+        let what = match act {
+            Act::Go => What::Advance,
+            Act::Wait(millis) => {
+                self.now = self.now.plus(Duration::from_millis(*millis));
+                return;
+            }
+            Act::Start(path) => {
+                What::AttemptStarted { path: path.to_string(), attempt: self.attempt(path) }
+            }
+            Act::Succeed(path, output) => self.ended(path, Ok(Arc::new(output.clone()))),
+            Act::Fail(path, code) => self.ended(path, Err(error(code, false))),
+            Act::FailForGood(path, code) => self.ended(path, Err(error(code, true))),
+            Act::Lose(path) => {
+                What::AttemptLost { path: path.to_string(), attempt: self.attempt(path) }
+            }
+            Act::Fire(path) => What::TimerFired { path: path.to_string() },
+            Act::Cancel(reason) => What::Cancel { reason: reason.map(str::to_owned) },
+            Act::Abort(code) => What::Abort { error: Failure::new(*code, "past a limit") },
+        };
+        self.decide(what);
+        while self.decide(What::Advance) > 0 {}
+    }
+
+    fn decide(&mut self, what: What) -> usize {
+        let input = Input { now: self.now, dice: 0.5, what };
+        let events = self.state.decide(&self.plan, &input).unwrap();
+        events.iter().for_each(|event| self.state.evolve(event));
+        let count = events.len();
+        self.events.extend(events);
+        count
+    }
+
+    fn attempt(&self, path: &str) -> u32 {
+        self.state.step(path).unwrap_or_else(|| panic!("there is no step `{path}`")).attempt
+    }
+
+    fn ended(&self, path: &str, result: Result<Arc<Value>, AttemptError>) -> What {
+        let started_at = Time::from_micros(self.now.micros() - 2_000);
+        What::AttemptEnded { path: path.into(), attempt: self.attempt(path), started_at, result }
+    }
+}
+
+fn error(code: &str, is_final: bool) -> AttemptError {
+    let details = serde_json::json!({ "exit_code": 3, "stderr": "no\n" });
+    AttemptError { failure: Failure::new(code, "it did not work").with(details), is_final }
+}
