@@ -1,5 +1,8 @@
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 use windlass_core::Time;
+use windlass_core::run::Counts;
 
 use crate::error::StoreError;
 use crate::rows::{
@@ -97,6 +100,10 @@ pub trait Store: Send + Sync + 'static {
         after: Option<u32>,
         limit: usize,
     ) -> Result<Page<StepRow>, StoreError>;
+
+    /// How the steps of each node of a run stand, by the node's address: a step's path without the
+    /// numbers of items, such as `each.fetch`. Nodes whose turn has not come are left out.
+    fn standings(&self, run_id: Uuid) -> Result<BTreeMap<String, Counts>, StoreError>;
 
     /// Events of a run behind number `after`. The page also ends once its texts have `bytes_max`.
     fn events(

@@ -34,6 +34,15 @@ pub fn outwards(scope: &str, up: u8) -> &str {
     (0..up).fold(scope, |scope, _| block_of(scope).map_or("", |(step, _)| scope_of(step)))
 }
 
+/// The address of a step's node in the definition: its path without the numbers of items.
+pub fn address_of(step: &str) -> String {
+    let mut address = String::with_capacity(step.len());
+    for part in step.split('[') {
+        address.push_str(part.split_once(']').map_or(part, |(_, rest)| rest));
+    }
+    address
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +56,8 @@ mod tests {
         assert_eq!(join("", "fetch"), "fetch");
         assert_eq!(item_scope("a[1].b", 2), "a[1].b[2]");
         assert_eq!(block_of("a[1].b[2]"), Some(("a[1].b", 2)));
+        assert_eq!(address_of("a[1].b[20].c"), "a.b.c");
+        assert_eq!((address_of("a"), address_of("a[3]")), ("a".into(), "a".into()));
         assert_eq!(block_of(""), None);
         assert_eq!(outwards("a[1].b[2]", 1), "a[1]");
         assert_eq!(outwards("a[1].b[2]", 2), "");

@@ -7,8 +7,11 @@
 #![expect(clippy::unwrap_used, reason = "a simulation that cannot go on has failed")]
 
 mod chance;
+mod examples;
+mod fate;
 mod oracle;
 mod plans;
+mod process;
 mod world;
 
 use std::collections::BTreeMap;

@@ -69,6 +69,11 @@ impl Oracle {
         self.cancelling.insert(ticket, run_id);
     }
 
+    /// Whether somebody has not been answered yet. Nobody waits for ever.
+    pub(crate) fn is_anybody_waiting(&self) -> bool {
+        !self.creating.is_empty() || !self.cancelling.is_empty()
+    }
+
     pub(crate) fn some_run(&self, number: usize) -> Option<Uuid> {
         let runs: Vec<&Uuid> = self.acknowledged.iter().collect();
         (!runs.is_empty()).then(|| *runs[number % runs.len()])
@@ -208,6 +213,8 @@ impl Oracle {
                 .collect();
             panic!("run {run_id} is stuck: {:?} {:?}\n{facts:#?}", row.status, row.reason);
         }
+        let (creating, cancelling) = (&self.creating, &self.cancelling);
+        assert!(!self.is_anybody_waiting(), "never answered: {creating:?} {cancelling:?}");
         panic!("something goes on for ever");
     }
 

@@ -6,24 +6,24 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
+use windlass_core::Time;
 use windlass_core::definition::Plan;
-use windlass_core::run::{AttemptError, CreateRun, Fact, RunState, RunStatus, STATE_VERSION};
-use windlass_core::{Failure, Time};
-use windlass_engine::committer::Committer;
+use windlass_core::run::{CreateRun, Fact, RunState, RunStatus, STATE_VERSION};
 use windlass_engine::ids::shard_of;
 use windlass_engine::shard::*;
-use windlass_engine::sweeper::Sweeper;
-use windlass_engine::timers::{Timers, Wanted};
-use windlass_store::{IdempotencyKey, LogStream, MemoryStore, RunWrite, Store, StoreError};
+use windlass_engine::timers::Wanted;
+use windlass_nodes::Registry;
+use windlass_store::{IdempotencyKey, LogStream, MemoryStore, Store, StoreError};
 
 use crate::chance::Chance;
+use crate::fate::{ByChance, Ending, Fate, Writing};
 use crate::oracle::Oracle;
 use crate::plans::{random_plan, registry};
+use crate::process::{Process, SHARDS, Work};
 
 pub(crate) const PROJECT: &str = "default";
-const SHARDS: usize = 2;
 
 /// What must happen at least once over all seeds, or the simulation proves less than it seems to.
 pub(crate) const MARKERS: &[&str] = &[
@@ -49,32 +49,13 @@ pub(crate) const MARKERS: &[&str] = &[
     "start taken back",
 ];
 
-/// The machines of one server process. A crash drops them all.
-struct Process {
-    epoch: i64,
-    shards: Vec<Shard<u64>>,
-    committer: Committer,
-    timers: Timers,
-    sweeper: Sweeper,
-    inboxes: Vec<VecDeque<Input<u64>>>,
-    loads: Vec<(usize, Uuid)>,
-    /// The group that is on its way to the disk.
-    group: Option<Vec<RunWrite>>,
-    timer_load: Option<(Time, usize)>,
-    work: Vec<Work>,
-}
-
-/// An attempt that is being made.
-struct Work {
-    order: AttemptOrder,
-    started_at: Option<Time>,
-}
-
 pub(crate) struct World {
     chance: Chance,
     now: Time,
-    store: Arc<MemoryStore>,
+    pub(crate) store: Arc<MemoryStore>,
     plans: BTreeMap<Uuid, Arc<Plan>>,
+    registry: Arc<Registry>,
+    fate: Box<dyn Fate>,
     process: Process,
     oracle: Oracle,
     next_ticket: u64,
@@ -86,24 +67,37 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// A world of random definitions, where everything goes wrong that can.
     pub(crate) fn new(seed: u64) -> World {
         let mut chance = Chance::new(seed);
+        let plans = (1..=3).map(|id| (Uuid::from_u128(id), random_plan(&mut chance))).collect();
+        World { faults: true, ..World::with(chance, plans, registry(), Box::new(ByChance)) }
+    }
+
+    /// A world where nothing goes wrong but what `fate` decides.
+    pub(crate) fn with(
+        mut chance: Chance,
+        plans: BTreeMap<Uuid, Arc<Plan>>,
+        registry: Arc<Registry>,
+        fate: Box<dyn Fate>,
+    ) -> World {
         let store = Arc::new(MemoryStore::new());
         let now = Time::from_micros(1_000_000);
-        let plans = (1..=3).map(|id| (Uuid::from_u128(id), random_plan(&mut chance))).collect();
-        let process = Process::start(&store, now, &mut chance);
+        let process = Process::start(&store, now, &mut chance, &registry);
         World {
             chance,
             now,
             oracle: Oracle::default(),
             store,
             plans,
+            registry,
+            fate,
             process,
             next_ticket: 0,
             next_run: 0,
             seen: BTreeMap::new(),
             hasher: DefaultHasher::new(),
-            faults: true,
+            faults: false,
             is_traced: crate::setting("WINDLASS_SIM_TRACE").is_some(),
         }
     }
@@ -138,8 +132,9 @@ impl World {
     /// No more faults, no more clients: everything that can end must end.
     pub(crate) fn play_to_the_end(&mut self) {
         self.faults = false;
-        for _ in 0..60_000 {
-            if self.is_at_rest() {
+        for turn in 0..60_000 {
+            // Looking at every run costs more than many turns.
+            if turn % 20 == 0 && self.is_at_rest() {
                 return;
             }
             self.play_one();
@@ -155,6 +150,7 @@ impl World {
             && process.work.is_empty()
             && process.committer.is_idle()
             && process.shards.iter().all(|shard| !shard.has_work())
+            && !self.oracle.is_anybody_waiting()
             && self.oracle.unfinished(&*self.store).is_empty()
     }
 
@@ -270,7 +266,12 @@ impl World {
             self.process.group = self.process.committer.next_group();
             return;
         };
-        let outcome = if self.faults { self.chance.below(20) } else { 9 };
+        let outcome = match self.fate.writing(&group) {
+            Writing::CrashBefore => return self.crash(),
+            Writing::CrashAfter => 3,
+            Writing::Goes if self.faults => self.chance.below(20),
+            Writing::Goes => 9,
+        };
         let epoch = self.process.epoch;
         let result = match outcome {
             0 => {
@@ -361,17 +362,14 @@ impl World {
                 Report::Logs { lines: vec![(now, LogStream::Stdout, "line".into())] }
             }
             Some(started_at) => {
-                let fails = self.chance.one_in(5);
-                self.process.work.swap_remove(place);
-                if fails {
+                let Work { order, .. } = self.process.work.swap_remove(place);
+                let result = match self.fate.ending(&order, &mut self.chance) {
+                    Ending::Crash => return self.crash(),
+                    Ending::Result(result) => result,
+                };
+                if result.is_err() {
                     self.mark("work failed");
                 }
-                let error = || AttemptError {
-                    failure: Failure::new("boom", "no"),
-                    is_final: attempt % 2 == 0,
-                };
-                let result =
-                    if fails { Err(error()) } else { Ok(Arc::new(json!({ "by": attempt }))) };
                 let ended = Report::Ended { started_at, result };
                 if self.faults && self.chance.one_in(10) {
                     self.mark("result twice");
@@ -452,13 +450,6 @@ impl World {
         let mut creates = Vec::new();
         for _ in 0..count {
             let definition_id = Uuid::from_u128(1 + self.chance.below(3) as u128);
-            let run_id = loop {
-                self.next_run += 1;
-                let run_id = Uuid::from_u128(1_000 + self.next_run);
-                if shard_of(run_id, SHARDS) == shard {
-                    break run_id;
-                }
-            };
             let key = self.chance.one_in(3).then(|| {
                 let name = self.chance.below(4);
                 IdempotencyKey {
@@ -468,28 +459,51 @@ impl World {
                     request_hash: format!("h{name}"),
                 }
             });
-            self.next_ticket += 1;
-            self.oracle.asked_to_create(self.next_ticket, run_id, key.as_ref());
+            let input = json!(self.chance.one_in(2));
+            let until_over = self.chance.one_in(3);
+            let create = self.request(shard, definition_id, input);
+            self.oracle.asked_to_create(create.ticket, create.request.run_id, key.as_ref());
             self.mark("created");
-            creates.push(Create {
-                project: Arc::from(PROJECT),
-                plan: self.plans[&definition_id].clone(),
-                request: CreateRun {
-                    run_id,
-                    workflow_id: Uuid::from_u128(1),
-                    version: 1,
-                    definition_id,
-                    input: json!(self.chance.one_in(2)),
-                    labels: BTreeMap::new(),
-                    rerun_of: None,
-                    external_id: None,
-                },
-                key,
-                until_over: self.chance.one_in(3),
-                ticket: self.next_ticket,
-            });
+            creates.push(Create { key, until_over, ..create });
         }
         self.process.inboxes[shard].push_back(Input::Create(creates));
+    }
+
+    /// Creates a run, and answers its id.
+    pub(crate) fn begin(&mut self, definition_id: Uuid, input: Value) -> Uuid {
+        let create = self.request(0, definition_id, input);
+        let run_id = create.request.run_id;
+        self.oracle.asked_to_create(create.ticket, run_id, None);
+        self.process.inboxes[0].push_back(Input::Create(vec![create]));
+        run_id
+    }
+
+    fn request(&mut self, shard: usize, definition_id: Uuid, input: Value) -> Create<u64> {
+        let run_id = loop {
+            self.next_run += 1;
+            let run_id = Uuid::from_u128(1_000 + self.next_run);
+            if shard_of(run_id, SHARDS) == shard {
+                break run_id;
+            }
+        };
+        self.next_ticket += 1;
+        Create {
+            project: Arc::from(PROJECT),
+            plan: self.plans[&definition_id].clone(),
+            request: CreateRun {
+                run_id,
+                workflow_id: Uuid::from_u128(1),
+                version: 1,
+                definition_id,
+                input,
+                labels: BTreeMap::new(),
+                rerun_of: None,
+                external_id: None,
+            },
+            key: None,
+            until_over: false,
+            ticket: self.next_ticket,
+        }
     }
 
     fn cancel(&mut self) {
@@ -520,31 +534,7 @@ impl World {
             }
         }
         self.oracle.crashed();
-        self.process = Process::start(&self.store, self.now, &mut self.chance);
-    }
-}
-
-impl Process {
-    fn start(store: &MemoryStore, now: Time, chance: &mut Chance) -> Process {
-        let epoch = store.take_over("boot", now).unwrap();
-        let shard = |_| {
-            let seed = u64::try_from(chance.below(1_000_000)).unwrap();
-            let mut config = ShardConfig::new(registry(), seed);
-            config.batch_run_count_max = 1 + chance.below(4);
-            config.inline_per_turn = 1 + chance.below(4);
-            Shard::new(config)
-        };
-        Process {
-            epoch,
-            shards: (0..SHARDS).map(shard).collect(),
-            committer: Committer::default(),
-            timers: Timers::default(),
-            sweeper: Sweeper::default(),
-            inboxes: (0..SHARDS).map(|_| VecDeque::new()).collect(),
-            loads: Vec::new(),
-            group: None,
-            timer_load: None,
-            work: Vec::new(),
-        }
+        let registry = &self.registry;
+        self.process = Process::start(&self.store, self.now, &mut self.chance, registry);
     }
 }

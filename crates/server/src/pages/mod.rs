@@ -1,6 +1,47 @@
-use crate::app::App;
-use axum::Router;
+//! The pages, one file each. They are rendered on the server and work without JavaScript; where
+//! there is some, `live.js` swaps parts that the server renders anew.
+//!
+//! To add a page: a file here with its context and handlers, a template of the same name in
+//! `templates/`, one line in [`router`], a sample in `tests/pages`.
+
+mod assets;
+mod error;
+pub mod form;
+pub mod graph;
+mod live;
+mod problems;
+pub mod render;
+mod run;
+mod run_actions;
+mod run_live;
+pub mod run_view;
+mod runs;
+mod workflow;
+mod workflow_run;
+mod workflows;
+
 use std::sync::Arc;
+
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+
+use crate::app::App;
+
+/// All pages.
 pub fn router() -> Router<Arc<App>> {
     Router::new()
+        .route("/", get(|| async { Redirect::to("/runs") }))
+        .route("/runs", get(runs::page))
+        .route("/runs/live", get(runs::live))
+        .route("/runs/{run}", get(run::page))
+        .route("/runs/{run}/live", get(run_live::live))
+        .route("/runs/{run}/cancel", post(run_actions::cancel))
+        .route("/runs/{run}/rerun", post(run_actions::rerun))
+        .route("/workflows", get(workflows::page))
+        .route("/workflows/{workflow}", get(workflow::page))
+        .route("/workflows/{workflow}/run", post(workflow_run::run))
+        .route("/problems/{code}", get(problems::page))
+        .route("/assets/{file}", get(assets::asset))
+        .route("/favicon.ico", get(assets::favicon))
 }

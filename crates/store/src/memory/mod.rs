@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use parking_lot::Mutex;
 use uuid::Uuid;
 use windlass_core::Time;
-use windlass_core::run::{Counts, StepStatus};
+use windlass_core::run::{Counts, StepStatus, path};
 
 use crate::error::StoreError;
 use crate::rows::{
@@ -198,6 +198,16 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Page<StepRow>, StoreError> {
         Ok(self.data.lock().list_steps(run_id, after, limit))
+    }
+
+    fn standings(&self, run_id: Uuid) -> Result<BTreeMap<String, Counts>, StoreError> {
+        let data = self.data.lock();
+        let steps = data.runs.get(&run_id).into_iter().flat_map(|run| run.steps.values());
+        let mut standings: BTreeMap<String, Counts> = BTreeMap::new();
+        for step in steps {
+            standings.entry(path::address_of(&step.path)).or_default().add(step.status, 1);
+        }
+        Ok(standings)
     }
 
     fn events(

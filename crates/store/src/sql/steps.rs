@@ -1,5 +1,7 @@
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
-use windlass_core::run::{Counts, StepStatus};
+use windlass_core::run::{Counts, StepStatus, path};
 
 use super::read::{Columns, page};
 use super::{Connection, Driver, IdText, SqlError, SqlStore, Statement};
@@ -28,6 +30,8 @@ static STEPS: Statement = Statement::new(
             due_at, input_seq, end_seq
        FROM step WHERE run_id = $1 AND ordinal > $2 ORDER BY ordinal LIMIT $3",
 );
+
+static STANDINGS: Statement = Statement::new("SELECT path, status FROM step WHERE run_id = $1");
 
 pub(super) fn insert(
     connection: &mut impl Connection,
@@ -139,6 +143,28 @@ impl<D: Driver> SqlStore<D> {
     ) -> Result<Page<StepRow>, StoreError> {
         let id = IdText::of(run_id);
         self.0.read(|connection| Ok(behind(connection, &id, after, limit)?))
+    }
+}
+
+impl<D: Driver> SqlStore<D> {
+    /// The grouping is done here and not by the database, because no SQL that both databases read
+    /// takes the numbers out of a path.
+    pub(super) fn read_standings(
+        &self,
+        run_id: Uuid,
+    ) -> Result<BTreeMap<String, Counts>, StoreError> {
+        let id = IdText::of(run_id);
+        self.0.read(|connection| {
+            let mut standings: BTreeMap<String, Counts> = BTreeMap::new();
+            connection.query(&STANDINGS, &[id.value()], &mut |row| {
+                let mut columns = Columns::of(row);
+                let address = path::address_of(&columns.text()?);
+                let status = columns.word(StepStatus::parse)?;
+                standings.entry(address).or_default().add(status, 1);
+                Ok(())
+            })?;
+            Ok(standings)
+        })
     }
 }
 

@@ -1,7 +1,10 @@
 //! The trait, verb by verb, each handed to the file that knows its tables.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 use windlass_core::Time;
+use windlass_core::run::Counts;
 
 use super::read::Columns;
 use super::{Connection, Driver, SqlStore, Statement};
@@ -120,6 +123,10 @@ impl<D: Driver> Store for SqlStore<D> {
         limit: usize,
     ) -> Result<Page<StepRow>, StoreError> {
         self.read_steps(run_id, after, limit)
+    }
+
+    fn standings(&self, run_id: Uuid) -> Result<BTreeMap<String, Counts>, StoreError> {
+        self.read_standings(run_id)
     }
 
     fn events(

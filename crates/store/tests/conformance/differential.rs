@@ -166,6 +166,7 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
         pair.both(|store| store.load_run(id(number), 1).unwrap());
         pair.both(|store| store.steps(id(number), None, 99).unwrap());
         pair.both(|store| store.overview(id(number), 2).unwrap());
+        pair.both(|store| store.standings(id(number)).unwrap());
         pair.both(|store| store.events(id(number), 0, 99, 999_999).unwrap());
         pair.both(|store| store.events_at(id(number), &[1, 2, 3, 4]).unwrap());
         pair.both(|store| store.logs(id(number), 0, None, 99).unwrap());

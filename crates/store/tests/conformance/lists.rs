@@ -104,6 +104,29 @@ pub(crate) fn steps_and_logs_come_in_pages(store: &dyn Store) {
     assert_eq!(store.overview(id(8), 3).unwrap(), None);
 }
 
+pub(crate) fn steps_are_counted_by_node(store: &dyn Store) {
+    let at_path = |ordinal, path: &str, status| {
+        let path = path.to_owned();
+        StepRow { path, ..step(ordinal, status) }
+    };
+    let write = with(new_run(7), |write| {
+        write.new_steps = vec![
+            at_path(0, "each", StepStatus::Running),
+            at_path(1, "each[0].a", StepStatus::Succeeded),
+            at_path(2, "each[1].a", StepStatus::Succeeded),
+            at_path(3, "each[10].a", StepStatus::Failed),
+        ];
+    });
+    commit(store, &[write]);
+    let standings = store.standings(id(7)).unwrap();
+    let count = |address: &str, status| standings[address].of(status);
+    assert_eq!(standings.len(), 2);
+    assert_eq!(count("each", StepStatus::Running), 1);
+    assert_eq!(count("each.a", StepStatus::Succeeded), 2);
+    assert_eq!(count("each.a", StepStatus::Failed), 1);
+    assert!(store.standings(id(8)).unwrap().is_empty());
+}
+
 pub(crate) fn events_come_in_pages_by_count_and_size(store: &dyn Store) {
     let epoch = store.take_over("boot", at(0)).unwrap();
     let long = "x".repeat(1_000);

@@ -51,6 +51,7 @@ promises! {
         runs_are_filtered,
         runs_come_in_pages_newest_first,
         steps_and_logs_come_in_pages,
+        steps_are_counted_by_node,
         events_come_in_pages_by_count_and_size,
         single_events_are_found,
         orphans_are_those_of_earlier_epochs,

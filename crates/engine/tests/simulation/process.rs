@@ -1,0 +1,68 @@
+//! One server process: its machines, and what lies in the pipes between them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use uuid::Uuid;
+use windlass_core::Time;
+use windlass_engine::committer::Committer;
+use windlass_engine::shard::{AttemptOrder, Input, Shard, ShardConfig};
+use windlass_engine::sweeper::Sweeper;
+use windlass_engine::timers::Timers;
+use windlass_nodes::Registry;
+use windlass_store::{MemoryStore, RunWrite, Store};
+
+use crate::chance::Chance;
+
+pub(crate) const SHARDS: usize = 2;
+
+/// A crash drops it whole.
+pub(crate) struct Process {
+    pub(crate) epoch: i64,
+    pub(crate) shards: Vec<Shard<u64>>,
+    pub(crate) committer: Committer,
+    pub(crate) timers: Timers,
+    pub(crate) sweeper: Sweeper,
+    pub(crate) inboxes: Vec<VecDeque<Input<u64>>>,
+    pub(crate) loads: Vec<(usize, Uuid)>,
+    /// The group that is on its way to the disk.
+    pub(crate) group: Option<Vec<RunWrite>>,
+    pub(crate) timer_load: Option<(Time, usize)>,
+    pub(crate) work: Vec<Work>,
+}
+
+/// An attempt that is being made.
+pub(crate) struct Work {
+    pub(crate) order: AttemptOrder,
+    pub(crate) started_at: Option<Time>,
+}
+
+impl Process {
+    pub(crate) fn start(
+        store: &MemoryStore,
+        now: Time,
+        chance: &mut Chance,
+        registry: &Arc<Registry>,
+    ) -> Process {
+        let epoch = store.take_over("boot", now).unwrap();
+        let shard = |_| {
+            let seed = u64::try_from(chance.below(1_000_000)).unwrap();
+            let mut config = ShardConfig::new(registry.clone(), seed);
+            config.batch_run_count_max = 1 + chance.below(4);
+            config.inline_per_turn = 1 + chance.below(4);
+            Shard::new(config)
+        };
+        Process {
+            epoch,
+            shards: (0..SHARDS).map(shard).collect(),
+            committer: Committer::default(),
+            timers: Timers::default(),
+            sweeper: Sweeper::default(),
+            inboxes: (0..SHARDS).map(|_| VecDeque::new()).collect(),
+            loads: Vec::new(),
+            group: None,
+            timer_load: None,
+            work: Vec::new(),
+        }
+    }
+}

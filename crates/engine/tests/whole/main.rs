@@ -1,0 +1,24 @@
+//! The engine as users get it: threads, dispatcher, real children, a database in a directory.
+//!
+//! Everything is waited for by what the engine itself tells (answers, the feed) or by what a child
+//! does (a line it writes, a pipe it lets go); nothing sleeps. Where a test says `Ground::both`, the
+//! same must hold in memory and on disk.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be set up is a failed test")]
+
+mod attempts;
+mod cancelling;
+mod creating;
+mod ground;
+mod interrupted;
+mod keys;
+mod kinds;
+mod moody;
+mod requests;
+mod restarting;
+mod secrets;
+mod server;
+mod stopping;
+mod trouble;
+mod two_servers;
+mod watching;

@@ -1,0 +1,83 @@
+//! A store whose next commit does as it is told.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use uuid::Uuid;
+use windlass_core::Time;
+use windlass_core::run::Counts;
+use windlass_store::*;
+
+/// What becomes of a commit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Mood {
+    Fine,
+    /// Nothing is written, and it says so. Until told otherwise.
+    Full,
+    /// It is written, but nobody knows. Once.
+    WrittenButUnknown,
+    /// It is not written, and nobody knows. Once.
+    LostAndUnknown,
+}
+
+pub(crate) struct Moody {
+    store: Arc<dyn Store>,
+    pub(crate) mood: Mutex<Mood>,
+}
+
+impl Moody {
+    pub(crate) fn over(store: Arc<dyn Store>) -> Arc<Moody> {
+        Arc::new(Moody { store, mood: Mutex::new(Mood::Fine) })
+    }
+}
+
+type Result<T> = std::result::Result<T, StoreError>;
+
+/// Everything but `commit` is left to the store itself.
+macro_rules! hand_on {
+    ($(fn $name:ident($($argument:ident: $type:ty),*) -> $answer:ty;)+) => {
+        $(fn $name(&self, $($argument: $type),*) -> $answer { self.store.$name($($argument),*) })+
+    };
+}
+
+impl Store for Moody {
+    fn commit(&self, epoch: i64, group: &[RunWrite]) -> Result<Vec<(usize, Conflict)>> {
+        let mut mood = self.mood.lock();
+        let unknown = || StoreError::OutcomeUnknown("the sync failed".into());
+        match *mood {
+            Mood::Fine => return self.store.commit(epoch, group),
+            Mood::Full => return Err(StoreError::Unavailable("the disk is full".into())),
+            Mood::WrittenButUnknown => drop(self.store.commit(epoch, group)?),
+            Mood::LostAndUnknown => {}
+        }
+        *mood = Mood::Fine;
+        Err(unknown())
+    }
+
+    hand_on! {
+        fn take_over(boot_id: &str, now: Time) -> Result<i64>;
+        fn load_run(run_id: Uuid, state_version: u32) -> Result<Option<StoredRun>>;
+        fn orphans(epoch: i64, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>>;
+        fn due_timers(until: Time, limit: usize) -> Result<Vec<TimerRow>>;
+        fn deploy(deploy: &Deploy) -> Result<Deployed>;
+        fn delete_workflow(workflow_id: Uuid, version: Option<u32>, now: Time) -> Result<Option<u32>>;
+        fn workflow(project: &str, word: &str) -> Result<Option<WorkflowRow>>;
+        fn workflows(project: &str, after: Option<&str>, limit: usize) -> Result<Page<WorkflowRow>>;
+        fn versions(workflow_id: Uuid, before: Option<u32>, limit: usize) -> Result<Page<DefinitionRow>>;
+        fn definition(definition_id: Uuid) -> Result<Option<DefinitionRow>>;
+        fn run(project: &str, word: &str) -> Result<Option<RunRow>>;
+        fn overview(run_id: Uuid, step_limit: usize) -> Result<Option<Overview>>;
+        fn standings(run_id: Uuid) -> Result<BTreeMap<String, Counts>>;
+        fn runs(project: &str, filter: &RunFilter, before: Option<Uuid>, limit: usize) -> Result<Page<RunRow>>;
+        fn steps(run_id: Uuid, after: Option<u32>, limit: usize) -> Result<Page<StepRow>>;
+        fn events(run_id: Uuid, after: u64, limit: usize, bytes_max: usize) -> Result<Page<NumberedEvent>>;
+        fn events_at(run_id: Uuid, seqs: &[u64]) -> Result<Vec<NumberedEvent>>;
+        fn logs(run_id: Uuid, after: u64, path: Option<&str>, limit: usize) -> Result<Page<LogRow>>;
+        fn key(project: &str, route: &str, key: &str) -> Result<Option<KeyRow>>;
+        fn prune_keys(before: Time, limit: usize) -> Result<usize>;
+        fn tidy() -> Result<()>;
+        fn spent() -> Spent;
+        fn check() -> Result<()>;
+    }
+}

@@ -1,0 +1,56 @@
+// Swaps parts of a page for what the server renders anew. Pages work without it.
+"use strict";
+
+(() => {
+  const mark = document.querySelector("[data-live]");
+  if (!mark || !window.EventSource) return;
+  const LINES_MAX = 1000;
+
+  const element = (html) => {
+    const template = document.createElement("template");
+    template.innerHTML = html.trim();
+    return template.content.firstElementChild;
+  };
+
+  // What the reader has opened stays open, and what has the focus keeps it.
+  const keep = (from, to) => {
+    const opened = [from, ...from.querySelectorAll("details")].filter((one) => one.tagName === "DETAILS");
+    for (const one of opened) {
+      const twin = one.id && (to.id === one.id ? to : to.querySelector(`#${CSS.escape(one.id)}`));
+      if (twin) twin.open = one.open;
+    }
+    const focused = document.activeElement;
+    return focused && focused.id && from.contains(focused) ? focused.id : null;
+  };
+
+  const swap = ({ id, into, html }) => {
+    const fresh = element(html);
+    const old = document.getElementById(id);
+    if (!fresh) return;
+    if (old) {
+      const focused = keep(old, fresh);
+      const [x, y] = [old.scrollLeft, old.scrollTop];
+      old.replaceWith(fresh);
+      [fresh.scrollLeft, fresh.scrollTop] = [x, y];
+      if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    } else if (into) {
+      const place = document.getElementById(into);
+      if (!place) return;
+      const isAtEnd = place.scrollTop + place.clientHeight >= place.scrollHeight - 8;
+      place.append(fresh);
+      if (into === "lines") {
+        while (place.children.length > LINES_MAX) place.firstElementChild.remove();
+        if (isAtEnd) place.scrollTop = place.scrollHeight;
+      }
+    }
+  };
+
+  const source = new EventSource(mark.dataset.live);
+  source.onopen = () => { mark.hidden = false; mark.classList.remove("is-lost"); };
+  source.onerror = () => { mark.classList.add("is-lost"); };
+  source.addEventListener("part", (event) => swap(JSON.parse(event.data)));
+  source.addEventListener("end", () => { source.close(); mark.hidden = true; });
+
+  const lines = document.getElementById("lines");
+  if (lines) lines.scrollTop = lines.scrollHeight;
+})();

@@ -1,0 +1,42 @@
+//! The graph of a definition as inline SVG, with the states of a run if there is one.
+//!
+//! Nodes with the same kind and the same neighbours are drawn as one, so a fan of a thousand nodes
+//! is one box that says so. A block is a box around the graph inside it.
+
+mod group;
+mod place;
+mod svg;
+
+use std::collections::BTreeMap;
+
+use windlass_core::definition::{Graph, Plan};
+use windlass_core::run::Counts;
+use windlass_store::RunRow;
+
+/// How a run stands, for the colours of its graph.
+#[derive(Clone, Copy, Debug)]
+pub struct Standing<'a> {
+    /// The run.
+    pub row: &'a RunRow,
+    /// How the steps of each node stand, by the node's address.
+    pub nodes: &'a BTreeMap<String, Counts>,
+}
+
+/// Boxes past which a graph is told in words: nobody could read the picture.
+const BOX_COUNT_MAX: usize = 250;
+
+/// A definition as SVG.
+pub fn draw(plan: &Plan, standing: Option<&Standing<'_>>) -> String {
+    if count(&plan.graph) > BOX_COUNT_MAX {
+        return String::new();
+    }
+    svg::draw(plan, standing)
+}
+
+/// How many boxes a graph has, those inside blocks included.
+fn count(graph: &Graph) -> usize {
+    let groups = group::groups(graph);
+    let inside =
+        groups.iter().filter_map(|group| graph.nodes[group.nodes[0] as usize].body.as_ref());
+    groups.len() + inside.map(count).sum::<usize>()
+}

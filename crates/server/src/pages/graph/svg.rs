@@ -1,0 +1,286 @@
+//! Boxes and lines as SVG. Colours come from the style sheet, by class.
+
+use std::fmt::Write;
+
+use windlass_core::definition::{Edge, Graph, Node, On, Plan};
+use windlass_core::run::{Counts, StepStatus};
+
+use super::Standing;
+use super::group::{Group, groups};
+use super::place::{Placed, Point, place};
+
+const WIDTH: f64 = 190.0;
+const HEIGHT: f64 = 50.0;
+/// Around the graph inside a block, and above it for its name.
+const PADDING: f64 = 18.0;
+const TITLE: f64 = 46.0;
+/// Around everything, so that no border is cut.
+const MARGIN: f64 = 6.0;
+/// Characters of a name that fit into a box.
+const NAME_MAX: usize = 22;
+
+/// A graph with its boxes, each with what is inside.
+struct Drawn<'a> {
+    graph: &'a Graph,
+    groups: Vec<Group>,
+    inside: Vec<Option<Drawn<'a>>>,
+    sizes: Vec<Point>,
+    lines: Vec<Line<'a>>,
+    placed: Placed,
+}
+
+struct Line<'a> {
+    source: usize,
+    target: usize,
+    edge: &'a Edge,
+    label: Option<String>,
+}
+
+pub(super) fn draw(plan: &Plan, standing: Option<&Standing<'_>>) -> String {
+    let drawn = drawn(&plan.graph);
+    let (width, height) = (drawn.placed.width + 2.0 * MARGIN, drawn.placed.height + 2.0 * MARGIN);
+    let mut text = String::new();
+    let _ = write!(
+        text,
+        "<svg class=\"graph\" role=\"img\" aria-label=\"Graph of {}\" width=\"{width:.0}\" \
+         height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\">\
+         <defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" \
+         markerHeight=\"7\" orient=\"auto\"><path class=\"arrow\" d=\"M0 0L8 4L0 8z\"/></marker>\
+         </defs>",
+        escape(&plan.name)
+    );
+    write_graph(&mut text, &drawn, (MARGIN, MARGIN), "", standing);
+    text.push_str("</svg>");
+    text
+}
+
+fn drawn(graph: &Graph) -> Drawn<'_> {
+    let groups = groups(graph);
+    let mut group_of = vec![0; graph.nodes.len()];
+    for (number, group) in groups.iter().enumerate() {
+        group.nodes.iter().for_each(|node| group_of[*node as usize] = number);
+    }
+    let inside: Vec<Option<Drawn<'_>>> =
+        groups.iter().map(|group| first(graph, group).body.as_ref().map(drawn)).collect();
+    let size = |inside: &Option<Drawn<'_>>| match inside {
+        Some(inside) => (
+            (inside.placed.width + 2.0 * PADDING).max(WIDTH),
+            inside.placed.height + TITLE + PADDING,
+        ),
+        None => (WIDTH, HEIGHT),
+    };
+    let sizes: Vec<Point> = inside.iter().map(size).collect();
+    let mut lines: Vec<Line<'_>> = Vec::new();
+    for (number, group) in groups.iter().enumerate() {
+        let from = first(graph, group);
+        for edge in &from.edges {
+            let (source, target) = (number, group_of[edge.target as usize]);
+            // Several edges to one box are one line, unless they say different things.
+            let label = label(from, edge, &graph.target(edge).id);
+            let is_there = lines.iter().any(|line| {
+                (line.source, line.target) == (source, target)
+                    && edge_word(line.edge) == edge_word(edge)
+                    && line.label == label
+            });
+            if !is_there {
+                lines.push(Line { source, target, edge, label });
+            }
+        }
+    }
+    let ends: Vec<(usize, usize)> = lines.iter().map(|line| (line.source, line.target)).collect();
+    let placed = place(&sizes, &ends);
+    Drawn { graph, groups, inside, sizes, lines, placed }
+}
+
+fn first<'a>(graph: &'a Graph, group: &Group) -> &'a Node {
+    &graph.nodes[group.nodes[0] as usize]
+}
+
+fn write_graph(
+    text: &mut String,
+    drawn: &Drawn<'_>,
+    at: Point,
+    scope: &str,
+    standing: Option<&Standing<'_>>,
+) {
+    for (line, points) in drawn.lines.iter().zip(&drawn.placed.lines) {
+        write_line(text, line, points, at);
+    }
+    for (number, group) in drawn.groups.iter().enumerate() {
+        let (middle, top) = drawn.placed.boxes[number];
+        let (width, height) = drawn.sizes[number];
+        let corner = (at.0 + middle - width / 2.0, at.1 + top);
+        let node = first(drawn.graph, group);
+        let address =
+            if scope.is_empty() { node.id.clone() } else { format!("{scope}.{}", node.id) };
+        let state = standing.map(|standing| State::of(drawn.graph, group, scope, standing));
+        write_box(text, node, group, state.as_ref(), corner, (width, height));
+        if let Some(inside) = &drawn.inside[number] {
+            let left = (width - inside.placed.width) / 2.0;
+            write_graph(text, inside, (corner.0 + left, corner.1 + TITLE), &address, standing);
+        }
+    }
+}
+
+fn write_line(text: &mut String, line: &Line<'_>, points: &[Point], at: Point) {
+    let mut path = String::new();
+    let point = |(x, y): Point| (x + at.0, y + at.1);
+    for (number, pair) in points.windows(2).enumerate() {
+        let ((x1, y1), (x2, y2)) = (point(pair[0]), point(pair[1]));
+        if number == 0 {
+            let _ = write!(path, "M{x1:.1} {y1:.1}");
+        }
+        let bend = (y2 - y1) / 2.0;
+        let (c1, c2) = (y1 + bend, y2 - bend);
+        let _ = write!(path, "C{x1:.1} {c1:.1} {x2:.1} {c2:.1} {x2:.1} {y2:.1}");
+    }
+    let word = edge_word(line.edge);
+    let _ =
+        write!(text, "<path class=\"edge edge-{word}\" d=\"{path}\" marker-end=\"url(#arrow)\"/>");
+    if let Some(label) = &line.label {
+        let (x, y) = point(points[0]);
+        let (next, _) = point(points[1]);
+        let side = x + (next - x) * 0.3 + 6.0;
+        let _ = write!(
+            text,
+            "<text class=\"edge-label\" x=\"{side:.1}\" y=\"{:.1}\">{}</text>",
+            y + 16.0,
+            escape(label)
+        );
+    }
+}
+
+/// What is written at a line.
+fn label(from: &Node, edge: &Edge, target: &str) -> Option<String> {
+    if edge.is_branch {
+        let to_here = from.branches.iter().filter(|branch| branch.target == target);
+        let labels: Vec<&str> = to_here.map(|branch| branch.label.as_str()).collect();
+        return (!labels.is_empty()).then(|| labels.join(", "));
+    }
+    match edge.on {
+        On::Failure => Some("on failure".to_owned()),
+        On::Always => Some("always".to_owned()),
+        On::Success => edge.when.is_some().then(|| "if".to_owned()),
+    }
+}
+
+/// The word for an edge in classes.
+pub(super) fn edge_word(edge: &Edge) -> &'static str {
+    match edge.on {
+        _ if edge.is_branch => "branch",
+        On::Success => "success",
+        On::Failure => "failure",
+        On::Always => "always",
+    }
+}
+
+/// How the steps of a box stand.
+struct State {
+    word: &'static str,
+    note: Option<String>,
+}
+
+impl State {
+    fn of(graph: &Graph, group: &Group, scope: &str, standing: &Standing<'_>) -> State {
+        let mut counts = Counts::default();
+        for node in &group.nodes {
+            let id = &graph.nodes[*node as usize].id;
+            let address = if scope.is_empty() { id.clone() } else { format!("{scope}.{id}") };
+            let found = standing.nodes.get(&address).into_iter().flat_map(Counts::iter);
+            found.for_each(|(status, count)| counts.add(status, count));
+        }
+        let nodes = u32::try_from(group.nodes.len()).unwrap_or(u32::MAX);
+        if scope.is_empty() && !standing.row.status.is_terminal() {
+            let missing = nodes.saturating_sub(counts.total());
+            counts.add(StepStatus::Pending, missing);
+        }
+        let total = counts.total();
+        let is_many = total > 1 || nodes > 1;
+        let done: u32 =
+            counts.iter().filter(|(status, _)| status.is_terminal()).map(|(_, count)| count).sum();
+        let note = is_many.then(|| format!("{done}/{total}"));
+        // What needs to be seen first wins.
+        let order = [
+            StepStatus::Failed,
+            StepStatus::Running,
+            StepStatus::BackingOff,
+            StepStatus::Queued,
+            StepStatus::Waiting,
+            StepStatus::Paused,
+            StepStatus::Pending,
+            StepStatus::Cancelled,
+            StepStatus::Succeeded,
+            StepStatus::Skipped,
+        ];
+        let word = order.into_iter().find(|status| counts.of(*status) > 0);
+        State { word: word.unwrap_or(StepStatus::Pending).as_str(), note }
+    }
+}
+
+fn write_box(
+    text: &mut String,
+    node: &Node,
+    group: &Group,
+    state: Option<&State>,
+    (x, y): Point,
+    (width, height): Point,
+) {
+    let word = state.map_or("none", |state| state.word);
+    let block = if node.body.is_some() { " block" } else { "" };
+    let name = match group.nodes.len() {
+        1 => node.title.clone().unwrap_or_else(|| node.id.clone()),
+        count => format!("{count} × {}", node.kind.name),
+    };
+    let told = match state {
+        Some(state) => format!("{name}, {}, {}", node.kind.name, state.word),
+        None => format!("{name}, {}", node.kind.name),
+    };
+    let _ = write!(
+        text,
+        "<g class=\"node is-{word}{block}\"><title>{}</title>\
+         <rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"8\"/>\
+         <circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"5\"/>\
+         <text class=\"name\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\
+         <text class=\"kind\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+        escape(&told),
+        x + 17.0,
+        y + 20.0,
+        x + 31.0,
+        y + 24.0,
+        escape(&cut(&name)),
+        x + 31.0,
+        y + 40.0,
+        escape(&node.kind.name.replace('_', " ")),
+    );
+    if let Some(note) = state.and_then(|state| state.note.as_ref()) {
+        let _ = write!(
+            text,
+            "<text class=\"note\" text-anchor=\"end\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            x + width - 12.0,
+            y + 40.0,
+            escape(note)
+        );
+    }
+    text.push_str("</g>");
+}
+
+fn cut(name: &str) -> String {
+    match name.char_indices().nth(NAME_MAX) {
+        Some((end, _)) => format!("{}…", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}

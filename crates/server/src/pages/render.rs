@@ -1,0 +1,115 @@
+//! Templates, and the words and numbers in them.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use axum::response::Html;
+use minijinja::value::Serde;
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use rust_embed::RustEmbed;
+use serde::Serialize;
+use windlass_core::Time;
+
+#[derive(RustEmbed)]
+#[folder = "templates"]
+struct Templates;
+
+static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    // A misspelt name is a bug of ours and must not look like an empty field.
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_loader(|name| {
+        let Some(file) = Templates::get(name) else { return Ok(None) };
+        let text = String::from_utf8(file.data.into_owned());
+        text.map(Some).map_err(|_| Error::new(ErrorKind::InvalidOperation, "not UTF-8"))
+    });
+    environment.add_filter("segment", |text: String| crate::client::segment(&text));
+    environment.add_filter("asset", |name: String| {
+        Value::from_safe_string(super::assets::address(&name))
+    });
+    environment
+});
+
+/// A template, rendered. One that cannot be is a bug of ours, told in the log.
+pub fn render(template: &str, context: impl Serialize) -> String {
+    let rendered = ENVIRONMENT
+        .get_template(template)
+        .and_then(|template| template.render(Value::from(Serde(&context))));
+    rendered.unwrap_or_else(|error| {
+        tracing::error!(%template, error = %format!("{error:#}"), "a page cannot be rendered");
+        "<p>This part cannot be shown. The server's log says why.</p>".to_owned()
+    })
+}
+
+/// A page.
+pub fn page(template: &str, context: impl Serialize) -> Html<String> {
+    Html(render(template, context))
+}
+
+/// A time, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Moment {
+    /// RFC 3339, for programs and for who looks closely.
+    pub exact: String,
+    /// To the second, in UTC.
+    pub short: String,
+}
+
+/// A time, for people.
+pub fn moment(at: Time) -> Moment {
+    let exact = at.to_string();
+    let short = exact.get(..19).unwrap_or(&exact).replace('T', " ");
+    Moment { exact, short }
+}
+
+/// How long something took, in at most two units.
+pub fn took(duration: Duration) -> String {
+    let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
+    match seconds {
+        0 if millis == 0 => format!("{} µs", duration.subsec_micros()),
+        0 => format!("{millis} ms"),
+        1..60 => format!("{seconds}.{} s", millis / 100),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        3_600..86_400 => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3_600),
+    }
+}
+
+/// The longest JSON that a page shows whole, in characters.
+const SHOWN_MAX: usize = 20_000;
+
+/// JSON, laid out, cut if it is long.
+pub fn json(value: &serde_json::Value) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap_or_default();
+    match text.char_indices().nth(SHOWN_MAX) {
+        Some((end, _)) => format!("{}\n… the API has the rest", &text[..end]),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_short() {
+        let table = [
+            (Duration::from_micros(7), "7 µs"),
+            (Duration::from_millis(640), "640 ms"),
+            (Duration::from_millis(1_250), "1.2 s"),
+            (Duration::from_secs(61), "1 min 1 s"),
+            (Duration::from_secs(3_600), "1 h 0 min"),
+            (Duration::from_secs(90_000), "1 d 1 h"),
+        ];
+        for (duration, text) in table {
+            assert_eq!(took(duration), text);
+        }
+    }
+
+    #[test]
+    fn every_template_can_be_read() {
+        for name in Templates::iter() {
+            ENVIRONMENT.get_template(&name).unwrap();
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! What a person can do with a run: cancel it, run it again.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use windlass_engine::shard::{Answer, Command};
+
+use super::error::PageProblem;
+use crate::api::execute::{execute, find, refusal};
+use crate::api::query::Named;
+use crate::api::runs::rerun::{RerunRequest, repeat};
+use crate::app::Shared;
+
+pub(super) async fn cancel(
+    State(app): Shared,
+    Named(word): Named<String>,
+) -> Result<Response, PageProblem> {
+    let run_id = find(&app, &word).await?.run_id;
+    let command = Command::Cancel { reason: Some("from the run's page".to_owned()) };
+    match app.engine.command(run_id, command).await {
+        Answer::Run(_) => Ok(Redirect::to(&format!("/runs/{run_id}")).into_response()),
+        other => Err(refusal(other).into()),
+    }
+}
+
+pub(super) async fn rerun(
+    State(app): Shared,
+    Named(word): Named<String>,
+) -> Result<Response, PageProblem> {
+    let row = find(&app, &word).await?;
+    let run = repeat(&app, row, RerunRequest::default()).await?;
+    let run = execute(&app, run, None).await?;
+    Ok(Redirect::to(&format!("/runs/{}", run.id)).into_response())
+}

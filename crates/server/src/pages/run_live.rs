@@ -1,0 +1,120 @@
+//! Parts of a run's page, anew whenever they have changed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use uuid::Uuid;
+use windlass_store::StoreError;
+
+use super::error::PageProblem;
+use super::live::{COLLECT, Part, Sender, stream};
+use super::render::render;
+use super::run_view::{LINES_SHOWN, Line, Shown, read};
+use crate::api::execute::find;
+use crate::api::query::{Asked, Named};
+use crate::api::step::StepPlace;
+use crate::app::{App, Shared};
+use crate::follow::Follower;
+use crate::http::paging::place;
+
+/// What the reader has.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Query {
+    /// The number of the last event that is in the page.
+    after: u64,
+    /// The number of the last log line in it.
+    logs: u64,
+    /// Where the page of steps begins.
+    steps: Option<String>,
+}
+
+pub(super) async fn live(
+    State(app): Shared,
+    Named(word): Named<String>,
+    Asked(query): Asked<Query>,
+) -> Result<Response, PageProblem> {
+    let from: Option<StepPlace> = place(query.steps.as_deref())?;
+    let row = find(&app, &word).await?;
+    if row.status.is_terminal() && query.after >= row.last_seq {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let (sender, response) = stream();
+    let follower = Follower::new(app.clone(), row.run_id);
+    let follower = follower.after(query.after).with_logs_after(query.logs);
+    tokio::spawn(async move {
+        app.metrics.streams.inc();
+        if let Err(error) = follow(&app, row.run_id, from, follower, sender).await {
+            tracing::warn!(%error, "a live page had to be given up");
+        }
+        app.metrics.streams.dec();
+    });
+    Ok(response)
+}
+
+async fn follow(
+    app: &Arc<App>,
+    run_id: Uuid,
+    from: Option<StepPlace>,
+    mut follower: Follower,
+    mut sender: Sender,
+) -> Result<(), StoreError> {
+    let mut is_over = false;
+    while !is_over {
+        let mut lines = Vec::new();
+        let Some(first) = follower.next().await? else { break };
+        lines.extend(first.logs);
+        // What comes in the meantime is shown with it.
+        let until = tokio::time::sleep(COLLECT);
+        tokio::pin!(until);
+        loop {
+            tokio::select! {
+                () = &mut until => break,
+                more = follower.next() => match more? {
+                    Some(more) => lines.extend(more.logs),
+                    None => {
+                        is_over = true;
+                        break;
+                    }
+                },
+            }
+        }
+        let began = Instant::now();
+        let (definitions, now) = (app.engine.definitions().clone(), app.engine.clock().now());
+        let look =
+            move |store: &dyn windlass_store::Store| read(store, &definitions, run_id, from, now);
+        let Some(shown) = app.engine.read(look).await? else { break };
+        let skipped = lines.len().saturating_sub(LINES_SHOWN);
+        let lines = lines.into_iter().skip(skipped).map(Line::from).collect();
+        if !sender.send(parts(shown, lines)).await {
+            return Ok(());
+        }
+        // A run with very many steps is looked at less often, so that watching it stays cheap.
+        tokio::time::sleep(began.elapsed() * 4).await;
+    }
+    sender.end().await;
+    Ok(())
+}
+
+fn parts(shown: Shown, lines: Vec<Line>) -> Vec<Part> {
+    let whole = |id: &str, html: String| Part { id: id.to_owned(), into: None, html };
+    let mut parts = vec![
+        whole("head", render("parts/run_head.html", BTreeMap::from([("run", shown.head)]))),
+        whole("graph", render("parts/graph.html", BTreeMap::from([("graph", shown.graph)]))),
+    ];
+    for step in shown.steps {
+        let id = step.key.clone();
+        let html = render("parts/step_row.html", BTreeMap::from([("step", step)]));
+        parts.push(Part { id, into: Some("steps"), html });
+    }
+    for line in lines {
+        let id = format!("line-{}", line.log_seq);
+        let html = render("parts/log_line.html", BTreeMap::from([("line", line)]));
+        parts.push(Part { id, into: Some("lines"), html });
+    }
+    parts
+}

@@ -1,0 +1,181 @@
+//! `/runs`: all runs, filtered, in pages, live.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use uuid::Uuid;
+use windlass_core::run::RunStatus;
+use windlass_store::{RunRow, Store};
+
+use super::error::PageProblem;
+use super::live::{COLLECT, Part, stream};
+use super::render::{Moment, moment, page as render_page, render, took};
+use crate::api::query::Asked;
+use crate::api::runs::list::{RunsQuery, filter_of};
+use crate::app::{App, PROJECT, Shared};
+use crate::http::listen::is_down;
+use crate::http::paging::{cursor, place};
+use crate::http::problem::Problem;
+
+/// Runs of a page.
+const PAGE_SIZE: usize = 50;
+
+#[derive(Serialize)]
+struct Context {
+    nav: &'static str,
+    title: &'static str,
+    query: Filled,
+    statuses: Vec<&'static str>,
+    workflows: Vec<String>,
+    is_filtered: bool,
+    is_first: bool,
+    next: Option<String>,
+    live: Option<String>,
+    rows: Vec<Row>,
+    count: usize,
+}
+
+/// The filter as it stands in the form.
+#[derive(Serialize)]
+struct Filled {
+    status: String,
+    workflow: String,
+    label: String,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Row {
+    id: String,
+    short_id: String,
+    workflow: String,
+    version: u32,
+    status: &'static str,
+    reason: Option<String>,
+    error: Option<String>,
+    labels: Vec<(String, String)>,
+    created: Moment,
+    took: Option<String>,
+    steps_done: u32,
+    steps_total: u32,
+}
+
+impl Row {
+    fn of(app: &App, row: RunRow) -> Row {
+        let id = row.run_id.to_string();
+        let end = row.finished_at.unwrap_or_else(|| app.engine.clock().now());
+        let done = row.counts.iter().filter(|(status, _)| status.is_terminal());
+        Row {
+            short_id: short_id(&id),
+            id,
+            workflow: row.workflow,
+            version: row.version,
+            status: row.status.as_str(),
+            reason: row.reason,
+            error: row.error.map(|error| error.to_string()),
+            labels: row.labels.into_iter().collect(),
+            created: moment(row.created_at),
+            // Of a run that goes on, the duration would change with every look.
+            took: row.finished_at.and(row.started_at).map(|start| took(end.since(start))),
+            steps_done: done.map(|(_, count)| count).sum(),
+            steps_total: row.counts.total(),
+        }
+    }
+}
+
+/// The end of an id tells runs apart; its beginning is the time.
+pub(super) fn short_id(id: &str) -> String {
+    id.rsplit('-').next().unwrap_or(id).to_owned()
+}
+
+pub(super) async fn page(
+    State(app): Shared,
+    uri: Uri,
+    Asked(query): Asked<RunsQuery>,
+) -> Result<Response, PageProblem> {
+    let (rows, next) = read(&app, query.clone()).await?;
+    let workflows = app.engine.read(|store| store.workflows(PROJECT, None, 1_000)).await?;
+    let filled = Filled {
+        status: query.status.clone().unwrap_or_default(),
+        workflow: query.workflow.clone().unwrap_or_default(),
+        label: query.label.clone().unwrap_or_default(),
+        text: query.text.clone().unwrap_or_default(),
+    };
+    let kept = kept(&uri);
+    let is_first = query.cursor.is_none();
+    let context = Context {
+        nav: "runs",
+        title: "Runs",
+        is_filtered: [&filled.status, &filled.workflow, &filled.label, &filled.text]
+            .iter()
+            .any(|text| !text.is_empty()),
+        query: filled,
+        statuses: RunStatus::ALL.iter().map(|status| status.as_str()).collect(),
+        workflows: workflows.items.into_iter().map(|row| row.name).collect(),
+        is_first,
+        next: next.map(|next| format!("/runs?{kept}cursor={}", cursor(&next))),
+        // Older pages do not change under their reader.
+        live: is_first.then(|| format!("/runs/live?{kept}")),
+        count: rows.len(),
+        rows,
+    };
+    Ok(render_page("runs.html", context).into_response())
+}
+
+/// The query without its cursor, to be gone on with.
+fn kept(uri: &Uri) -> String {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let pairs = pairs.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+    pairs.map(|pair| format!("{pair}&")).collect()
+}
+
+async fn read(app: &Arc<App>, query: RunsQuery) -> Result<(Vec<Row>, Option<Uuid>), Problem> {
+    let before: Option<Uuid> = place(query.cursor.as_deref())?;
+    let mut filter = filter_of(&query)?;
+    let workflow = query.workflow.filter(|name| !name.is_empty());
+    let list = move |store: &dyn Store| {
+        if let Some(word) = workflow {
+            let row = store.workflow(PROJECT, &word)?;
+            filter.workflow_id = Some(row.map_or(Uuid::nil(), |row| row.workflow_id));
+        }
+        store.runs(PROJECT, &filter, before, PAGE_SIZE)
+    };
+    let found = app.engine.read(list).await?;
+    let next = found.items.last().map(|last| last.run_id).filter(|_| found.has_more);
+    Ok((found.items.into_iter().map(|row| Row::of(app, row)).collect(), next))
+}
+
+/// The table anew whenever it has changed.
+pub(super) async fn live(
+    State(app): Shared,
+    Asked(query): Asked<RunsQuery>,
+) -> Result<Response, PageProblem> {
+    let (mut sender, response) = stream();
+    // A filter that makes no sense is told now and not in the stream.
+    filter_of(&query)?;
+    let mut changes = app.engine.feed().changes();
+    let mut going_down = app.going_down.clone();
+    tokio::spawn(async move {
+        app.metrics.streams.inc();
+        loop {
+            changes.mark_unchanged();
+            let Ok((rows, _)) = read(&app, query.clone()).await else { break };
+            let html = render("parts/run_rows.html", BTreeMap::from([("rows", rows)]));
+            if !sender.send(vec![Part { id: "rows".into(), into: None, html }]).await {
+                break;
+            }
+            // What changes fast is looked at a few times a second.
+            tokio::time::sleep(COLLECT * 2).await;
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { break },
+                () = is_down(&mut going_down) => break,
+            }
+        }
+        app.metrics.streams.dec();
+    });
+    Ok(response)
+}

@@ -1,0 +1,158 @@
+//! `/workflows/{name}`: one workflow, with its graph, a form to run it, its source and versions.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use windlass_store::{DefinitionRow, RunFilter, WorkflowRow};
+
+use super::error::PageProblem;
+use super::form::{Field, fields};
+use super::graph;
+use super::render::{Moment, moment, page as render_page, took};
+use super::runs::short_id;
+use crate::api::query::{Asked, Named};
+use crate::api::workflow::find_row;
+use crate::app::{App, PROJECT, Shared};
+use crate::http::problem::{ErrorItem, Problem};
+
+/// Versions and runs that the page shows.
+const SHOWN_MAX: usize = 10;
+
+/// Which version.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Query {
+    version: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Context {
+    nav: &'static str,
+    title: String,
+    name: String,
+    description: Option<String>,
+    version: u32,
+    newest: u32,
+    deployed: Moment,
+    format: String,
+    source: String,
+    graph: String,
+    problem: Option<Told>,
+    form: Form,
+    versions: Vec<Version>,
+    runs: Vec<Run>,
+}
+
+/// The form that runs it.
+#[derive(Default, Serialize)]
+pub(super) struct Form {
+    /// One for each property of the input, or one for all of it.
+    pub(super) fields: Vec<Field>,
+    /// Why the last try was refused.
+    pub(super) refused: Option<Told>,
+}
+
+/// A problem in the middle of a page.
+#[derive(Serialize)]
+pub(super) struct Told {
+    title: &'static str,
+    detail: String,
+    errors: Vec<ErrorItem>,
+}
+
+impl From<Problem> for Told {
+    fn from(problem: Problem) -> Told {
+        Told { title: problem.code.title, detail: problem.detail, errors: problem.errors }
+    }
+}
+
+#[derive(Serialize)]
+struct Version {
+    version: u32,
+    deployed: Moment,
+    is_shown: bool,
+}
+
+#[derive(Serialize)]
+struct Run {
+    id: String,
+    short_id: String,
+    status: &'static str,
+    created: Moment,
+    took: Option<String>,
+}
+
+pub(super) async fn page(
+    State(app): Shared,
+    Named(word): Named<String>,
+    Asked(query): Asked<Query>,
+) -> Result<Response, PageProblem> {
+    let row = find_row(&app, &word).await?;
+    show(&app, row, query.version, None).await
+}
+
+/// The page, with the form as it was filled in if the last try was refused.
+pub(super) async fn show(
+    app: &Arc<App>,
+    row: WorkflowRow,
+    version: Option<u32>,
+    form: Option<Form>,
+) -> Result<Response, PageProblem> {
+    let version = version.unwrap_or(row.version);
+    let (workflow_id, definitions) = (row.workflow_id, app.engine.definitions().clone());
+    let read = move |store: &dyn windlass_store::Store| {
+        let versions = store.versions(workflow_id, None, SHOWN_MAX)?.items;
+        let shown = store.versions(workflow_id, version.checked_add(1), 1)?.items.pop();
+        let filter = RunFilter { workflow_id: Some(workflow_id), ..RunFilter::default() };
+        let runs = store.runs(PROJECT, &filter, None, SHOWN_MAX)?.items;
+        let plan = shown.as_ref().map(|shown| definitions.plan(shown.definition_id));
+        Ok((versions, shown, runs, plan))
+    };
+    let (versions, shown, runs, plan) = app.engine.read(read).await?;
+    let missing = || Problem::parameter("version", format!("there is no version {version}"));
+    let shown = shown.filter(|shown| shown.version == version).ok_or_else(missing)?;
+    let (plan, problem) = match plan {
+        Some(Ok(plan)) => (Some(plan), None),
+        Some(Err(error)) => (None, Some(Told::from(Problem::from(error)))),
+        None => (None, None),
+    };
+    let form = form.unwrap_or_else(|| {
+        let schema = plan.as_ref().and_then(|plan| plan.input.as_ref());
+        Form { fields: fields(schema.map(|schema| schema.source()), None), refused: None }
+    });
+    let version_row = |definition: DefinitionRow| Version {
+        version: definition.version,
+        deployed: moment(definition.created_at),
+        is_shown: definition.version == version,
+    };
+    let context = Context {
+        nav: "workflows",
+        title: row.name.clone(),
+        name: row.name,
+        description: plan.as_ref().and_then(|plan| plan.description.clone()),
+        version,
+        newest: row.version,
+        deployed: moment(shown.created_at),
+        format: shown.format,
+        source: shown.source,
+        graph: plan.as_ref().map_or_else(String::new, |plan| graph::draw(plan, None)),
+        problem,
+        form,
+        versions: versions.into_iter().map(version_row).collect(),
+        runs: runs.into_iter().map(run_of).collect(),
+    };
+    Ok(render_page("workflow.html", context).into_response())
+}
+
+fn run_of(row: windlass_store::RunRow) -> Run {
+    let id = row.run_id.to_string();
+    let end = row.finished_at.zip(row.started_at);
+    Run {
+        short_id: short_id(&id),
+        id,
+        status: row.status.as_str(),
+        created: moment(row.created_at),
+        took: end.map(|(end, start)| took(end.since(start))),
+    }
+}
