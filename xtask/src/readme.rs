@@ -25,16 +25,21 @@ const TIME_LIMIT: Duration = Duration::from_secs(300);
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
+    /// The document
+    #[arg(default_value = "README.md")]
+    file: PathBuf,
     /// The binary the commands use; without it, one is built
     #[arg(long)]
     bin: Option<PathBuf>,
 }
 
 pub(crate) fn run(options: Options) -> Result<bool> {
-    let text = std::fs::read_to_string(root().join("README.md")).context("README.md")?;
+    let name = options.file.display();
+    let text =
+        std::fs::read_to_string(root().join(&options.file)).with_context(|| name.to_string())?;
     let commands = commands(&text);
     if commands.is_empty() {
-        bail!("README.md has no block fenced as `sh`, so nothing of it is tested");
+        bail!("{name} has no block fenced as `sh`, so nothing of it is tested");
     }
     let binary = windlass(options.bin)?;
     let dir = tempfile::Builder::new().prefix("windlass-readme-").tempdir()?;
@@ -112,6 +117,8 @@ fn is_server(command: &str) -> bool {
 }
 
 fn in_background(command: &str, port: &str) -> String {
+    // What comes after would otherwise end up in a comment that stands behind the command.
+    let command = command.split(" #").next().unwrap_or_default();
     let command = command.trim_end().trim_end_matches('&').trim_end();
     let listen = match command.contains("--listen") {
         true => String::new(),
@@ -170,14 +177,14 @@ mod tests {
     use super::*;
 
     const README: &str = "# W\n```console\n$ git clone it\n```\n```sh\n# A comment.\n\
-        cargo run --release -- dev --demo\n\nwindlass run examples/a.yaml \\\n  --input a=1\n```\n\
+        cargo run --release -- dev --demo   # Then look.\n\nwindlass run examples/a.yaml \\\n  --input a=1\n```\n\
         text\n```text\nout\n```\n```sh\ncat > f <<'EOF'\na\n# b\nEOF\n\
         curl http://127.0.0.1:8000/readyz\ncurl -d '{\n}' x\n```\n";
 
     #[test]
     fn only_sh_blocks_are_commands_and_they_keep_their_lines_together() {
         let expected = [
-            "cargo run --release -- dev --demo",
+            "cargo run --release -- dev --demo   # Then look.",
             "windlass run examples/a.yaml \\\n  --input a=1",
             "cat > f <<'EOF'\na\n# b\nEOF",
             "curl http://127.0.0.1:8000/readyz",

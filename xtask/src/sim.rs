@@ -20,7 +20,7 @@ pub(crate) struct Options {
 }
 
 /// How many seeds of the simulation take as long as one of the differential test.
-const SIMULATION_PER_DIFFERENTIAL: u64 = 20;
+const SIMULATION_PER_DIFFERENTIAL: u64 = 100;
 
 pub(crate) fn run(options: &Options) -> Result<bool> {
     let Options { seeds, first } = *options;

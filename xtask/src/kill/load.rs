@@ -27,7 +27,7 @@ const NOOPS: &str = "kill-noops";
 
 const BATCH_PERCENT: u32 = 3;
 const REPEAT_PERCENT: u32 = 3;
-const BREATH_MS: std::ops::RangeInclusive<u64> = 0..=10;
+const BREATH_MS: std::ops::RangeInclusive<u64> = 0..=4;
 
 pub(super) fn deploy(api: &Api) -> Result<()> {
     WORKFLOWS.iter().try_for_each(|workflow| api.deploy(workflow))

@@ -31,7 +31,7 @@ use api::Api;
 use ledger::Ledger;
 use server::Server;
 
-const CLIENTS: usize = 4;
+const CLIENTS: usize = 8;
 /// How long a killed server lives, from the moment it is ready.
 const LIFE_MS: std::ops::RangeInclusive<u64> = 50..=1500;
 /// Every so many cycles, on average, it dies before it is ready as well: recovery must survive too.

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 
 use super::api::{Api, Event};
 use super::effects::Effects;
@@ -19,6 +19,8 @@ const READERS: usize = 4;
 pub(super) struct Totals {
     runs: usize,
     steps: u64,
+    /// Attempts that a kill interrupted: had there been none, nothing would have been tested.
+    interrupted: u64,
     violations: Vec<String>,
 }
 
@@ -26,7 +28,8 @@ impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = |kind: &str| self.violations.iter().filter(|v| v.starts_with(kind)).count();
         let (runs, steps) = (grouped(self.runs as u64), grouped(self.steps));
-        write!(f, "{runs} acknowledged runs, {steps} steps, ")?;
+        let interrupted = grouped(self.interrupted);
+        write!(f, "{runs} acknowledged runs, {steps} steps ({interrupted} interrupted), ")?;
         write!(f, "{} lost, {} re-executed, ", count("lost"), count("re-executed"))?;
         write!(f, "{} orphans, {} duplicates", count("orphan"), count("duplicate"))?;
         let named = ["lost", "re-executed", "orphan", "duplicate"];
@@ -62,29 +65,37 @@ pub(super) fn everything(api: &Api, ledger: &Ledger, effects: &Path) -> Result<T
         ledger.violation(format!("lost: {run} has acted in `{step}` and was promised to nobody"));
     }
     // Thousands of journals: a few readers share them.
-    let (next, mut steps) = (AtomicUsize::new(0), 0);
+    let (next, mut steps, mut interrupted) = (AtomicUsize::new(0), 0, 0);
     std::thread::scope(|scope| {
-        let read = || -> Result<u64> {
-            let mut steps = 0;
+        let read = || -> Result<(u64, u64)> {
+            let (mut steps, mut interrupted) = (0, 0);
             while let Some((key, id)) = promised.get(next.fetch_add(1, Ordering::Relaxed)) {
-                steps += one_run(api, ledger, &effects, key, id)?;
+                let found = one_run(api, ledger, &effects, key, id)?;
+                (steps, interrupted) = (steps + found.0, interrupted + found.1);
             }
-            Ok(steps)
+            Ok((steps, interrupted))
         };
         let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(read)).collect();
         for reader in readers {
-            steps += reader.join().map_err(|_| anyhow::anyhow!("a reader panicked"))??;
+            let found = reader.join().map_err(|_| anyhow!("a reader panicked"))??;
+            (steps, interrupted) = (steps + found.0, interrupted + found.1);
         }
         anyhow::Ok(())
     })?;
-    Ok(Totals { runs: promised.len(), steps, violations: ledger.violations() })
+    Ok(Totals { runs: promised.len(), steps, interrupted, violations: ledger.violations() })
 }
 
-/// Answers how many steps it has.
-fn one_run(api: &Api, ledger: &Ledger, effects: &Effects, key: &str, id: &str) -> Result<u64> {
+/// Answers how many steps it has, and how many of their attempts were interrupted.
+fn one_run(
+    api: &Api,
+    ledger: &Ledger,
+    effects: &Effects,
+    key: &str,
+    id: &str,
+) -> Result<(u64, u64)> {
     let Some(run) = api.run(id)? else {
         ledger.violation(format!("lost: {id}, acknowledged for key {key}, is not there"));
-        return Ok(0);
+        return Ok((0, 0));
     };
     if run.key != key {
         ledger.violation(format!("duplicate: {id} has key {}, and was asked by {key}", run.key));
@@ -101,7 +112,8 @@ fn one_run(api: &Api, ledger: &Ledger, effects: &Effects, key: &str, id: &str) -
             ledger.violation(format!("re-executed: {id} `{step}`: {complaint}"));
         }
     }
-    Ok(run.step_count)
+    let interrupted = events.iter().filter(|event| event.kind == "attempt_interrupted").count();
+    Ok((run.step_count, interrupted as u64))
 }
 
 /// What makes this no journal of a run that went from its beginning to its end.
@@ -184,9 +196,9 @@ mod tests {
     fn numbers_are_grouped_and_violations_counted_by_their_kind() {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         let violations = ["lost: x", "orphan: y", "orphan: z", "odd"].map(str::to_owned).to_vec();
-        let text = Totals { runs: 12345, steps: 7, violations }.to_string();
-        let expected = "12,345 acknowledged runs, 7 steps, 1 lost, 0 re-executed, 2 orphans, \
-                        0 duplicates, 1 other violations";
+        let text = Totals { runs: 12345, steps: 7, interrupted: 1, violations }.to_string();
+        let expected = "12,345 acknowledged runs, 7 steps (1 interrupted), 1 lost, 0 re-executed, \
+                        2 orphans, 0 duplicates, 1 other violations";
         assert_eq!(text, expected);
     }
 }
