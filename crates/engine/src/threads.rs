@@ -42,6 +42,7 @@ const KEYS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const PRUNE_AT_ONCE: usize = 1_000;
 
+#[expect(clippy::large_enum_variant, reason = "nearly all of them are inputs")]
 pub(crate) enum ToShard {
     Input(Input<Ticket>),
     /// Begin nothing more. Attempts that are being made may still end.
@@ -194,7 +195,7 @@ impl ShardThread {
                     ToShard::WindUp => self.shard.wind_up(),
                     ToShard::Stop => {
                         self.shard.wind_up();
-                        give_up_at.get_or_insert(now.plus(WIND_UP_TIME_MAX));
+                        give_up_at.get_or_insert_with(|| now.plus(WIND_UP_TIME_MAX));
                     }
                 }
             }

@@ -43,7 +43,7 @@ impl Fate for ByChance {
     fn ending(&mut self, order: &AttemptOrder, chance: &mut Chance) -> Ending {
         let error = || AttemptError {
             failure: Failure::new("boom", "no"),
-            is_final: order.attempt % 2 == 0,
+            is_final: order.attempt.is_multiple_of(2),
         };
         let fails = chance.one_in(5);
         let output = || Arc::new(json!({ "by": order.attempt }));

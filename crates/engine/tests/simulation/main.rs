@@ -2,7 +2,8 @@
 //!
 //! The machines are the real ones; threads, disk, clock and the world outside are played. A seed
 //! decides everything, so a failure repeats: `WINDLASS_SIM_SEED=17 cargo test -p windlass-engine
-//! --test simulation`. `WINDLASS_SIM_SEEDS=20000` asks for more than the usual number.
+//! --test simulation`. `WINDLASS_SIM_SEEDS=20000` asks for more than the usual number, and
+//! `WINDLASS_SIM_FIRST=500` for others.
 
 #![expect(clippy::unwrap_used, reason = "a simulation that cannot go on has failed")]
 
@@ -36,7 +37,10 @@ fn play(seed: u64) -> World {
 fn whatever_happens_nothing_is_lost_or_done_twice() {
     let seeds = match setting("WINDLASS_SIM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..setting("WINDLASS_SIM_SEEDS").unwrap_or(SEEDS),
+        None => {
+            let first = setting("WINDLASS_SIM_FIRST").unwrap_or(0);
+            first..first + setting("WINDLASS_SIM_SEEDS").unwrap_or(SEEDS)
+        }
     };
     let is_whole = seeds.end - seeds.start >= SEEDS;
     let mut sometimes: BTreeMap<&'static str, u64> = BTreeMap::new();

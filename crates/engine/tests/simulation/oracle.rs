@@ -192,19 +192,21 @@ impl Oracle {
 
     /// Runs that could still go on by themselves.
     pub(crate) fn unfinished(&self, store: &dyn Store) -> Vec<Uuid> {
-        let open = all_runs(store).into_iter().filter(|row| {
-            !row.status.is_terminal()
-                && !(row.status == RunStatus::Waiting
-                    && row.reason.as_deref() == Some("outcome_unknown")
-                    && folded(store, row.run_id).is_some_and(|state| state.next_due().is_none()))
-        });
+        let waits_for_ever = |row: &windlass_store::RunRow| {
+            row.status == RunStatus::Waiting
+                && row.reason.as_deref() == Some("outcome_unknown")
+                && folded(store, row.run_id).is_some_and(|state| state.next_due().is_none())
+        };
+        let open = all_runs(store)
+            .into_iter()
+            .filter(|row| !row.status.is_terminal() && !waits_for_ever(row));
         open.map(|row| row.run_id).collect()
     }
 
     pub(crate) fn complain_of_stuck_runs(&self, store: &dyn Store) {
-        for run_id in self.unfinished(store) {
+        if let Some(run_id) = self.unfinished(store).first() {
             let row = store.run(PROJECT, &run_id.to_string()).unwrap().unwrap();
-            let facts: Vec<String> = journal(store, run_id)
+            let facts: Vec<String> = journal(store, *run_id)
                 .iter()
                 .map(|numbered| {
                     let step = numbered.event.fact.step().unwrap_or("");

@@ -24,9 +24,8 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         text.map(Some).map_err(|_| Error::new(ErrorKind::InvalidOperation, "not UTF-8"))
     });
     environment.add_filter("segment", |text: String| crate::client::segment(&text));
-    environment.add_filter("asset", |name: String| {
-        Value::from_safe_string(super::assets::address(&name))
-    });
+    environment
+        .add_filter("asset", |name: String| Value::from_safe_string(super::assets::address(&name)));
     environment
 });
 
@@ -66,7 +65,7 @@ pub fn moment(at: Time) -> Moment {
 pub fn took(duration: Duration) -> String {
     let (seconds, millis) = (duration.as_secs(), duration.subsec_millis());
     match seconds {
-        0 if millis == 0 => format!("{} µs", duration.subsec_micros()),
+        0 if millis == 0 => "< 1 ms".to_owned(),
         0 => format!("{millis} ms"),
         1..60 => format!("{seconds}.{} s", millis / 100),
         60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
@@ -94,7 +93,7 @@ mod tests {
     #[test]
     fn durations_are_short() {
         let table = [
-            (Duration::from_micros(7), "7 µs"),
+            (Duration::from_micros(7), "< 1 ms"),
             (Duration::from_millis(640), "640 ms"),
             (Duration::from_millis(1_250), "1.2 s"),
             (Duration::from_secs(61), "1 min 1 s"),

@@ -206,8 +206,8 @@ impl Span {
         let unit = |wide: Duration| {
             u64::try_from(wide.as_micros() * 1_000 / length).unwrap_or(1_000).min(1_000)
         };
-        let x = unit(from.since(self.start)).min(996);
-        (x, unit(to.since(from)).clamp(4, 1_000 - x))
+        let x = unit(from.since(self.start)).min(988);
+        (x, unit(to.since(from)).clamp(12, 1_000 - x))
     }
 }
 
@@ -240,18 +240,29 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
     })
 }
 
+/// What is done stands first, as in a bar that fills up.
+const ORDER: [StepStatus; StepStatus::ALL.len()] = [
+    StepStatus::Succeeded,
+    StepStatus::Failed,
+    StepStatus::Cancelled,
+    StepStatus::Skipped,
+    StepStatus::Running,
+    StepStatus::BackingOff,
+    StepStatus::Waiting,
+    StepStatus::Paused,
+    StepStatus::Queued,
+    StepStatus::Pending,
+];
+
 fn counts(counts: &windlass_core::run::Counts) -> Vec<Count> {
     let total = u64::from(counts.total().max(1));
     let mut before = 0;
-    // What is done stands first, as in a bar that fills up.
-    let mut order: Vec<(StepStatus, u32)> = counts.iter().collect();
-    order.sort_by_key(|(status, _)| (!status.is_terminal(), std::cmp::Reverse(*status)));
-    let part = |(status, count): (StepStatus, u32)| {
-        let x = before * 1_000 / total;
+    let part = |status: StepStatus| {
+        let (count, x) = (counts.of(status), before * 1_000 / total);
         before += u64::from(count);
         Count { status: status.as_str(), count, x, width: before * 1_000 / total - x }
     };
-    order.into_iter().map(part).collect()
+    ORDER.into_iter().map(part).filter(|part| part.count > 0).collect()
 }
 
 fn step_row(step: StepBody, plan: Option<&Plan>, span: &Span) -> StepRowView {

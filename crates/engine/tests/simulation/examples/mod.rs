@@ -69,12 +69,11 @@ impl Example {
     }
 
     fn play(&self, plan: Plan, mishap: Option<(&str, Mishap)>) -> Played {
-        let plan = Arc::new(plan);
         let rehearsal = Rehearsal::new(mishap);
         let made = rehearsal.made.clone();
         // Nothing is made on the spot here, so that every attempt passes by the rehearsal.
         let registry = Arc::new(Registry::default());
-        let plans = BTreeMap::from([(DEFINITION, plan.clone())]);
+        let plans = BTreeMap::from([(DEFINITION, Arc::new(plan))]);
         let mut world = World::with(Chance::new(7), plans, registry, Box::new(rehearsal));
         let run_id = world.begin(DEFINITION, self.input());
         world.play_to_the_end();

@@ -13,7 +13,7 @@ const WIDTH: f64 = 190.0;
 const HEIGHT: f64 = 50.0;
 /// Around the graph inside a block, and above it for its name.
 const PADDING: f64 = 18.0;
-const TITLE: f64 = 46.0;
+const TITLE: f64 = 54.0;
 /// Around everything, so that no border is cut.
 const MARGIN: f64 = 6.0;
 /// Characters of a name that fit into a box.
@@ -138,13 +138,12 @@ fn write_line(text: &mut String, line: &Line<'_>, points: &[Point], at: Point) {
     let _ =
         write!(text, "<path class=\"edge edge-{word}\" d=\"{path}\" marker-end=\"url(#arrow)\"/>");
     if let Some(label) = &line.label {
-        let (x, y) = point(points[0]);
-        let (next, _) = point(points[1]);
-        let side = x + (next - x) * 0.3 + 6.0;
+        let ((x1, y1), (x2, y2)) = (point(points[0]), point(points[1]));
         let _ = write!(
             text,
-            "<text class=\"edge-label\" x=\"{side:.1}\" y=\"{:.1}\">{}</text>",
-            y + 16.0,
+            "<text class=\"edge-label\" text-anchor=\"middle\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            (x1 + x2) / 2.0,
+            (y1 + y2) / 2.0 + 4.0,
             escape(label)
         );
     }
