@@ -47,7 +47,7 @@ pub(crate) fn random_plan(chance: &mut Chance) -> Arc<Plan> {
     let count = 1 + chance.below(6);
     for at in 0..count {
         text.push_str(&format!("  - id: n{at}\n    type: "));
-        text.push_str(chance.of(&[
+        text.push_str(chance.of::<&str>(&[
             "work\n    effect: never\n",
             "work\n    retry: { max_attempts: 3, delay: 1s }\n",
             "work\n    effect: keyed\n",
