@@ -1,0 +1,119 @@
+//! Graphs inside of graphs.
+
+use serde_json::json;
+
+use super::Act::{Cancel, Fail, Go, Start, Succeed};
+use super::{Scene, scene};
+
+const EACH: &str = "
+name: Each
+nodes:
+  - id: each
+    type: map
+    config:
+      items: \"{{ input }}\"
+      concurrency: 2
+      body:
+        nodes:
+          - { id: do, type: work, config: { n: \"{{ item }}\" } }
+          - { id: then, type: transform, needs: [do], config: { output: \"{{ [index, do.output] }}\" } }
+  - { id: after, type: transform, needs: [each], config: { output: \"{{ len(each.output) }}\" } }
+";
+
+const EACH_AGGREGATE: &str = "
+name: Each
+on_failure: aggregate
+nodes:
+  - { id: each, type: map, config: { items: \"{{ input }}\", body: { nodes: [{ id: do, type: work }] } } }
+";
+
+const NESTED: &str = "
+name: Nested
+nodes:
+  - { id: base, type: transform, config: { output: 10 } }
+  - id: rows
+    type: map
+    needs: [base]
+    config:
+      items: [[1, 2], [3]]
+      body:
+        nodes:
+          - { id: row, type: transform, config: { output: \"{{ item }}\" } }
+          - id: cells
+            type: map
+            needs: [row]
+            config:
+              items: \"{{ row.output }}\"
+              body:
+                nodes:
+                  - { id: cell, type: work, config: { n: \"{{ base.output + item }}\" } }
+                output: \"{{ cell.output }}\"
+        output: \"{{ cells.output }}\"
+  - { id: other, type: work }
+output: \"{{ rows.output }}\"
+";
+
+pub(super) fn all() -> Vec<Scene> {
+    let items = || json!(["a", "b", "c", "d"]);
+    vec![
+        scene(
+            "map_with_concurrency",
+            EACH,
+            json!(["a", "b", "c"]),
+            vec![
+                Go,
+                Succeed("each[1].do", json!(1)),
+                Succeed("each[0].do", json!(0)),
+                Succeed("each[2].do", json!(2)),
+            ],
+        ),
+        scene("map_of_nothing", EACH, json!([]), vec![Go]),
+        scene(
+            "map_under_way",
+            EACH,
+            items(),
+            vec![Go, Start("each[0].do"), Succeed("each[1].do", json!(1))],
+        ),
+        scene(
+            "map_item_failure",
+            EACH,
+            items(),
+            vec![Go, Succeed("each[0].do", json!(0)), Fail("each[1].do", "boom")],
+        ),
+        scene(
+            "map_failures_aggregated",
+            EACH_AGGREGATE,
+            json!([1, 2, 3]),
+            vec![
+                Go,
+                Fail("each[0].do", "boom"),
+                Succeed("each[1].do", json!(1)),
+                Fail("each[2].do", "bang"),
+            ],
+        ),
+        scene(
+            "nested_map",
+            NESTED,
+            json!(null),
+            vec![
+                Go,
+                Succeed("rows[1].cells[0].cell", json!("c")),
+                Succeed("rows[0].cells[1].cell", json!("b")),
+                Succeed("other", json!(0)),
+                Succeed("rows[0].cells[0].cell", json!("a")),
+            ],
+        ),
+        scene(
+            "nested_map_failure",
+            NESTED,
+            json!(null),
+            vec![Go, Fail("rows[0].cells[1].cell", "boom")],
+        ),
+        scene(
+            "cancel_in_a_nested_map",
+            NESTED,
+            json!(null),
+            vec![Go, Succeed("rows[0].cells[0].cell", json!("a")), Cancel(None)],
+        ),
+    ]
+}

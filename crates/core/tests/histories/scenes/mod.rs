@@ -1,0 +1,44 @@
+//! The shapes a run can have, one scene each. A scene that is recorded is not changed; a new shape is
+//! a new scene.
+
+mod blocks;
+mod failures;
+mod waits;
+mod ways;
+
+use serde_json::Value;
+
+/// A definition, and what happens in a run of it.
+pub(crate) struct Scene {
+    pub(crate) name: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) input: Value,
+    /// Whether the run has an external id and repeats another one.
+    pub(crate) is_named: bool,
+    pub(crate) acts: Vec<Act>,
+}
+
+/// One thing that happens. Whatever follows from it by itself follows at once.
+pub(crate) enum Act {
+    /// The run begins.
+    Go,
+    /// So many milliseconds pass.
+    Wait(u64),
+    Start(&'static str),
+    Succeed(&'static str, Value),
+    Fail(&'static str, &'static str),
+    /// It fails in a way that the kind itself calls final.
+    FailForGood(&'static str, &'static str),
+    Lose(&'static str),
+    Fire(&'static str),
+    Cancel(Option<&'static str>),
+    Abort(&'static str),
+}
+
+pub(crate) fn all() -> Vec<Scene> {
+    [ways::all(), failures::all(), blocks::all(), waits::all()].into_iter().flatten().collect()
+}
+
+fn scene(name: &'static str, text: &'static str, input: Value, acts: Vec<Act>) -> Scene {
+    Scene { name, text, input, is_named: false, acts }
+}
