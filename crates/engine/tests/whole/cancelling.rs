@@ -1,5 +1,6 @@
 //! Stopping what goes on, and leaving alone what does not.
 
+use std::collections::HashMap;
 use std::io::Read;
 
 use serde_json::json;
@@ -89,6 +90,31 @@ async fn a_finished_run_and_an_unknown_one_cannot_be_cancelled() {
         assert_eq!(server.cancel(cancelled).await, refused);
         server.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_waits_for_its_turn_is_cancelled_and_never_begins() {
+    let ground = Ground::in_memory();
+    let server = ground.serve_with(|config| {
+        config.dispatch.limits = HashMap::from([("shell".to_owned(), 1)]);
+    });
+    let step = |script: String| {
+        json!({ "name": "Turn", "nodes": [{ "id": "a", "type": "shell", "config": { "script": script } }] })
+            .to_string()
+    };
+    let first = server.begin(&step("echo begun; exec sleep 600".into()), json!(null)).await;
+    server.until_it_says(first, "begun").await;
+    let effects = ground.file("effects");
+    let second = step(format!("echo made >> {}", effects.display()));
+    let waiting = server.begin(&second, json!(null)).await;
+    assert_eq!(view(server.cancel(waiting).await).status, RunStatus::Cancelled);
+    // Whoever comes after it gets the turn, once that is free.
+    let third = server.begin(&second, json!(null)).await;
+    view(server.cancel(first).await);
+    assert_eq!(server.end_of(third).await.status, RunStatus::Succeeded);
+    assert_eq!(ground.lines("effects"), ["made"]);
+    assert!(!server.facts(waiting).iter().any(|fact| fact.starts_with("attempt_started")));
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

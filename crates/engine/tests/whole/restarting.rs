@@ -86,6 +86,44 @@ async fn a_run_keeps_the_definition_it_was_begun_with() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_a_workflow_that_was_deleted_goes_on() {
+    let ground = Ground::on_disk();
+    let server = ground.serve();
+    let run_id = server.begin(&later("300ms", 1), json!(null)).await;
+    let workflow_id = server.row(run_id).workflow_id;
+    assert_eq!(server.engine.delete_workflow(workflow_id, None).await.unwrap(), Some(1));
+    assert!(server.engine.definitions().newest(PROJECT, "Later").unwrap().is_none());
+    server.stop().await;
+    let server = ground.serve();
+    assert_eq!(server.end_of(run_id).await.output.as_deref(), Some(&json!(2)));
+    server.stop().await;
+}
+
+/// More than a run may decide in one turn, so it is stopped somewhere on its way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_with_much_to_decide_goes_on_where_it_was() {
+    for ground in Ground::both() {
+        let server = ground.serve();
+        let text = "
+name: Many
+nodes:
+  - id: each
+    type: map
+    config: { items: \"{{ range(6000) }}\", body: { nodes: [{ id: t, type: transform, config: { output: \"{{ item * 2 }}\" } }] } }
+output: [\"{{ len(each.output) }}\", \"{{ sum(each.output) }}\"]
+";
+        let run_id = server.begin(text, json!(null)).await;
+        server.stop().await;
+        let server = ground.serve();
+        let run = server.end_of(run_id).await;
+        assert_eq!(run.output.as_deref(), Some(&json!([6_000, 35_994_000])), "{:?}", run.error);
+        assert_eq!(server.facts(run_id).iter().filter(|fact| *fact == "run_started").count(), 1);
+        assert_eq!(run.counts.total(), 6_001);
+        server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn however_many_runs_are_left_behind_all_are_taken_up() {
     // More than the sweep looks at in one go.
     const COUNT: usize = 600;
