@@ -256,6 +256,9 @@ impl Engine {
     /// Does something with a run. The answer comes when it is durable.
     pub async fn command(&self, run_id: Uuid, command: Command) -> Answer {
         let (ticket, answer) = oneshot::channel();
+        if command == Command::Resume {
+            let _ = self.shared.keeper.send(ToKeeper::Own(run_id));
+        }
         self.shared.send(run_id, Input::Command { run_id, command, ticket });
         answer.await.unwrap_or_else(|_| gone())
     }

@@ -1,6 +1,7 @@
 //! The threads around the machines: one for each shard, one that commits, one that keeps the time,
 //! and two that read.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -58,6 +59,8 @@ pub(crate) enum ToCommitter {
 
 pub(crate) enum ToKeeper {
     Timer(TimerRow),
+    /// A run is this process's business from now on.
+    Own(Uuid),
     Stop,
 }
 
@@ -156,10 +159,8 @@ pub(crate) fn start(
     }
     let for_committer = shared.clone();
     threads.others.push(spawn("committer", move || commit(&for_committer, &ears.committer)));
-    if is_active {
-        let for_keeper = shared.clone();
-        threads.others.push(spawn("keeper", move || Keeper::new(for_keeper).run(&ears.keeper)));
-    }
+    let keeper = Keeper::new(shared.clone(), is_active);
+    threads.others.push(spawn("keeper", move || keeper.run(&ears.keeper)));
     threads
 }
 
@@ -319,39 +320,59 @@ fn read(shared: &Shared, ear: &Receiver<ToReader>) {
 /// Keeps the time: fires timers, sweeps for orphans, forgets old keys.
 struct Keeper {
     shared: Arc<Shared>,
+    /// Where runs that were left behind are not to go on: the runs of this process. Theirs are the
+    /// only timers that fire.
+    own: Option<HashSet<Uuid>>,
     timers: Timers,
     sweeper: Sweeper,
     next_prune: Time,
 }
 
 impl Keeper {
-    fn new(shared: Arc<Shared>) -> Keeper {
+    fn new(shared: Arc<Shared>, is_active: bool) -> Keeper {
         let next_prune = shared.clock.now().plus(PRUNE_EVERY);
-        Keeper { shared, timers: Timers::default(), sweeper: Sweeper::default(), next_prune }
+        let own = (!is_active).then(HashSet::new);
+        Keeper { shared, own, timers: Timers::default(), sweeper: Sweeper::default(), next_prune }
     }
 
     fn run(mut self, ear: &Receiver<ToKeeper>) {
         loop {
             let now = self.shared.clock.now();
             self.fire(now);
-            self.sweep(now);
+            if self.own.is_none() {
+                self.sweep(now);
+            }
             self.prune(now);
-            let due = [self.timers.next_due(), self.sweeper.next_due(), Some(self.next_prune)];
+            let sweep = self.sweeper.next_due().filter(|_| self.own.is_none());
+            let due = [self.timers.next_due(), sweep, Some(self.next_prune)];
             let due = due.into_iter().flatten().min().unwrap_or(self.next_prune);
             let wait = due.since(self.shared.clock.now());
             match ear.recv_timeout(wait) {
-                Ok(ToKeeper::Timer(timer)) => {
-                    self.timers.set(timer);
-                    for message in ear.try_iter() {
+                Ok(first) => {
+                    for message in std::iter::once(first).chain(ear.try_iter()) {
                         match message {
-                            ToKeeper::Timer(timer) => self.timers.set(timer),
+                            ToKeeper::Timer(timer) => self.set(timer),
+                            ToKeeper::Own(run_id) => self.adopt(run_id),
                             ToKeeper::Stop => return,
                         }
                     }
                 }
-                Ok(ToKeeper::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
+        }
+    }
+
+    fn set(&mut self, timer: TimerRow) {
+        self.adopt(timer.run_id);
+        self.timers.set(timer);
+    }
+
+    fn adopt(&mut self, run_id: Uuid) {
+        let is_new = self.own.as_mut().is_some_and(|own| own.insert(run_id));
+        if is_new {
+            // Its timers may have been passed over.
+            self.timers.look_again();
         }
     }
 
@@ -359,6 +380,9 @@ impl Keeper {
         for wanted in self.timers.tick(now) {
             match wanted {
                 Wanted::Fire(TimerRow { run_id, path, .. }) => {
+                    if self.own.as_ref().is_some_and(|own| !own.contains(&run_id)) {
+                        continue;
+                    }
                     self.shared.send(run_id, Input::Timer { run_id, path });
                 }
                 Wanted::Load { until, limit } => {
