@@ -21,4 +21,5 @@ mod server;
 mod stopping;
 mod trouble;
 mod two_servers;
+mod visiting;
 mod watching;
