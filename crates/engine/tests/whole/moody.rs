@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::Counts;
@@ -24,11 +25,14 @@ pub(crate) enum Mood {
 pub(crate) struct Moody {
     store: Arc<dyn Store>,
     pub(crate) mood: Mutex<Mood>,
+    /// How many groups were refused that had the end of an attempt in them.
+    pub(crate) refused_ends: watch::Sender<u32>,
 }
 
 impl Moody {
     pub(crate) fn over(store: Arc<dyn Store>) -> Arc<Moody> {
-        Arc::new(Moody { store, mood: Mutex::new(Mood::Fine) })
+        let refused_ends = watch::channel(0).0;
+        Arc::new(Moody { store, mood: Mutex::new(Mood::Fine), refused_ends })
     }
 }
 
@@ -47,7 +51,13 @@ impl Store for Moody {
         let unknown = || StoreError::OutcomeUnknown("the sync failed".into());
         match *mood {
             Mood::Fine => return self.store.commit(epoch, group),
-            Mood::Full => return Err(StoreError::Unavailable("the disk is full".into())),
+            Mood::Full => {
+                let mut steps = group.iter().flat_map(|write| &write.changed_steps);
+                if steps.any(|step| step.end_seq.is_some()) {
+                    self.refused_ends.send_modify(|count| *count += 1);
+                }
+                return Err(StoreError::Unavailable("the disk is full".into()));
+            }
             Mood::WrittenButUnknown => drop(self.store.commit(epoch, group)?),
             Mood::LostAndUnknown => {}
         }

@@ -83,7 +83,8 @@ nodes:
     server.until_it_says(run_id, "begun").await;
     *store.mood.lock() = Mood::Full;
     std::thread::spawn(move || std::fs::write(pipe, ""));
-    server.until_childless().await;
+    let mut refused = store.refused_ends.subscribe();
+    patiently("the end is refused", refused.wait_for(|count| *count > 0)).await.unwrap();
     let new = server.deploy(ONE).await;
     let answer = server.create(new.clone(), false).await;
     assert!(matches!(answer, Answer::Unavailable(_)), "{answer:?}");
