@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -61,6 +61,15 @@ pub struct NewRun {
     pub rerun_of: Option<Uuid>,
     /// The key it is created under.
     pub key: Option<IdempotencyKey>,
+}
+
+/// Where the time of deciding has gone so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// What follows, and folding it.
+    pub decide: Duration,
+    /// Events and rows as texts.
+    pub serialise: Duration,
 }
 
 /// A run that was handed over to be created.
@@ -133,12 +142,19 @@ impl Engine {
             readers: mouths.readers,
             observer: config.observer,
             is_fenced: AtomicBool::new(false),
+            writing: Mutex::new(()),
+            own_commits: AtomicU64::new(0),
+            is_untidy: AtomicBool::new(false),
         });
         let for_reports = shared.clone();
         let reporter: Reporter = Arc::new(move |run_id, path, attempt, report| {
             for_reports.send(run_id, Input::Report { run_id, path, attempt, report });
         });
-        let shard_config = ShardConfig::new(config.dispatch.registry.clone(), fastrand::u64(..));
+        let registry = config.dispatch.registry.clone();
+        let shard_config = ShardConfig {
+            stopwatch: threads::stopwatch,
+            ..ShardConfig::new(registry, fastrand::u64(..))
+        };
         let dispatcher = Dispatcher::new(config.dispatch, runtime, clock, reporter);
         let threads = threads::start(&shared, &dispatcher, ears, &shard_config, config.is_active);
         Ok(Arc::new(Engine {
@@ -181,6 +197,17 @@ impl Engine {
             live_run_count: gauges.iter().map(|one| one.live_count.load(Ordering::Relaxed)).sum(),
             attempt_count: self.dispatcher.running_count(),
         }
+    }
+
+    /// Where the time of deciding has gone so far.
+    pub fn spent(&self) -> Spent {
+        let sum = |of: fn(&threads::Gauges) -> &AtomicU64| {
+            let nanos = self.shared.gauges.iter().map(|one| of(one).load(Ordering::Relaxed));
+            Duration::from_nanos(nanos.sum())
+        };
+        let serialise = sum(|gauges| &gauges.serialised_nanos);
+        let decide = sum(|gauges| &gauges.busy_nanos).saturating_sub(serialise);
+        Spent { decide, serialise }
     }
 
     /// Reads from the store without holding up the caller's thread.

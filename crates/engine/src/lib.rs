@@ -36,6 +36,6 @@ mod view;
 
 pub use definitions::{DefinitionError, Definitions, Workflow, content_hash};
 pub use dispatch::{DispatchConfig, SecretSource};
-pub use engine::{Engine, EngineConfig, Health, NewRun, Submitted};
+pub use engine::{Engine, EngineConfig, Health, NewRun, Spent, Submitted};
 pub use feed::{Feed, News, Subscription};
 pub use view::RunView;

@@ -3,15 +3,16 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 use windlass_core::Time;
-use windlass_store::{RunWrite, Store, TimerRow};
+use windlass_store::{Conflict, RunWrite, Store, StoreError, TimerRow};
 
 use crate::clock::Clock;
 use crate::committer::Committer;
@@ -30,8 +31,14 @@ pub(crate) type Ticket = oneshot::Sender<Answer>;
 /// Something to do with the store on the one thread that writes.
 pub(crate) type Call = Box<dyn FnOnce(&dyn Store) + Send>;
 
+/// What became of a batch.
+type CommitResult = Result<Vec<(usize, Conflict)>, StoreError>;
+
 /// Inputs a shard takes before it looks at the rest.
 const INPUTS_PER_TURN: usize = 4_096;
+/// Runs of a batch that a shard commits itself if nobody else is writing. It saves a lone run two
+/// changes of thread a commit; a larger batch is worth more if the shard can go on meanwhile.
+const OWN_COMMIT_MAX: usize = 4;
 /// How long nothing must have been committed before the store is tidied.
 const QUIET: Duration = Duration::from_millis(200);
 /// How long a shard that stops waits for its last batch.
@@ -54,6 +61,8 @@ pub(crate) enum ToShard {
 pub(crate) enum ToCommitter {
     Batch(usize, Vec<RunWrite>),
     Call(Call),
+    /// A shard has committed by itself.
+    Untidy,
     Stop,
 }
 
@@ -84,13 +93,21 @@ pub(crate) struct Shared {
     pub(crate) observer: Arc<dyn Fn(&Published) + Send + Sync>,
     pub(crate) gauges: Vec<Gauges>,
     pub(crate) is_fenced: AtomicBool,
+    /// Held by whoever commits.
+    pub(crate) writing: Mutex<()>,
+    /// Commits that shards have made themselves.
+    pub(crate) own_commits: AtomicU64,
+    /// Whether the committer has been told that there are such since it last tidied.
+    pub(crate) is_untidy: AtomicBool,
 }
 
 /// What a shard shows of itself.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
     pub(crate) is_in_trouble: AtomicBool,
-    pub(crate) live_count: std::sync::atomic::AtomicUsize,
+    pub(crate) live_count: AtomicUsize,
+    pub(crate) busy_nanos: AtomicU64,
+    pub(crate) serialised_nanos: AtomicU64,
 }
 
 /// Where the threads listen.
@@ -190,6 +207,7 @@ impl ShardThread {
                 Err(RecvTimeoutError::Disconnected) => return,
             };
             let now = self.shared.clock.now();
+            let began = Instant::now();
             for message in first.into_iter().chain(ear.try_iter().take(INPUTS_PER_TURN)) {
                 match message {
                     ToShard::Input(input) => self.shard.step(now, input, &mut out),
@@ -205,9 +223,9 @@ impl ShardThread {
             let gauges = &self.shared.gauges[self.index];
             gauges.is_in_trouble.store(self.shard.is_in_trouble(), Ordering::Relaxed);
             gauges.live_count.store(self.shard.live_count(), Ordering::Relaxed);
-            for output in out.drain(..) {
-                self.perform(output);
-            }
+            gauges.busy_nanos.fetch_add(nanos(began.elapsed()), Ordering::Relaxed);
+            gauges.serialised_nanos.store(nanos(self.shard.serialised()), Ordering::Relaxed);
+            self.perform_all(&mut out, ear);
             if give_up_at.is_some() && self.shard.is_settled() {
                 return;
             }
@@ -230,15 +248,53 @@ impl ShardThread {
         }
     }
 
+    fn perform_all(&mut self, out: &mut Vec<Output<Ticket>>, ear: &Receiver<ToShard>) {
+        while !out.is_empty() {
+            let mut committed = None;
+            for output in std::mem::take(out) {
+                match output {
+                    Output::Commit(batch) => committed = self.commit(batch, ear),
+                    output => self.perform(output),
+                }
+            }
+            if let Some(result) = committed {
+                let now = self.shared.clock.now();
+                self.shard.step(now, Input::Committed(result), out);
+                self.shard.turn(now, out);
+            }
+        }
+    }
+
+    /// Has a batch committed: by the committer or, if it is small and nobody else is writing and
+    /// nothing else is to be done, here. Then the result is the answer.
+    fn commit(&self, batch: Vec<RunWrite>, ear: &Receiver<ToShard>) -> Option<CommitResult> {
+        let shared = &self.shared;
+        if batch.len() <= OWN_COMMIT_MAX
+            && ear.is_empty()
+            && !self.shard.has_work()
+            && let Some(_writing) = shared.writing.try_lock()
+        {
+            let result = shared.store.commit(shared.epoch, &batch);
+            if let Err(error) = &result {
+                tracing::error!(%error, run.count = batch.len(), "a commit failed");
+            }
+            shared.own_commits.fetch_add(1, Ordering::Relaxed);
+            if !shared.is_untidy.swap(true, Ordering::Relaxed) {
+                let _ = shared.committer.send(ToCommitter::Untidy);
+            }
+            return Some(result);
+        }
+        let _ = shared.committer.send(ToCommitter::Batch(self.index, batch));
+        None
+    }
+
     fn perform(&self, output: Output<Ticket>) {
         let shared = &self.shared;
         match output {
             Output::Load { run_id } => {
                 let _ = shared.readers.send(ToReader::Load(self.index, run_id));
             }
-            Output::Commit(batch) => {
-                let _ = shared.committer.send(ToCommitter::Batch(self.index, batch));
-            }
+            Output::Commit(_) => unreachable!("commits are told apart before"),
             Output::Start(order) => self.dispatcher.start(order),
             Output::Stop { run_id, path } => self.dispatcher.stop(run_id, &path),
             Output::Timer(timer) => {
@@ -258,9 +314,20 @@ impl ShardThread {
     }
 }
 
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Time since the first call.
+pub(crate) fn stopwatch() -> Duration {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
 fn commit(shared: &Shared, ear: &Receiver<ToCommitter>) {
     let mut committer = Committer::default();
     let mut is_tidy = true;
+    let mut own_commits_seen = 0;
     loop {
         let first = if is_tidy {
             match ear.recv() {
@@ -271,6 +338,11 @@ fn commit(shared: &Shared, ear: &Receiver<ToCommitter>) {
             match ear.recv_timeout(QUIET) {
                 Ok(message) => message,
                 Err(RecvTimeoutError::Timeout) => {
+                    let own_commits = shared.own_commits.load(Ordering::Relaxed);
+                    if std::mem::replace(&mut own_commits_seen, own_commits) != own_commits {
+                        continue;
+                    }
+                    shared.is_untidy.store(false, Ordering::Relaxed);
                     if let Err(error) = shared.store.tidy() {
                         tracing::warn!(%error, "the store could not be tidied");
                     }
@@ -286,9 +358,11 @@ fn commit(shared: &Shared, ear: &Receiver<ToCommitter>) {
             match message {
                 ToCommitter::Batch(shard, batch) => committer.take(shard, batch),
                 ToCommitter::Call(call) => calls.push(call),
+                ToCommitter::Untidy => {}
                 ToCommitter::Stop => is_last = true,
             }
         }
+        let writing = shared.writing.lock();
         if let Some(group) = committer.next_group() {
             let result = shared.store.commit(shared.epoch, &group);
             if let Err(error) = &result {
@@ -303,6 +377,7 @@ fn commit(shared: &Shared, ear: &Receiver<ToCommitter>) {
         for call in calls {
             call(&*shared.store);
         }
+        drop(writing);
         is_tidy = false;
         if is_last {
             return;

@@ -68,6 +68,8 @@ struct LookedAt {
     transactions: Counter,
     rows_seconds: Seconds,
     sync_seconds: Seconds,
+    decide_seconds: Seconds,
+    serialise_seconds: Seconds,
 }
 
 impl fmt::Debug for Metrics {
@@ -150,6 +152,11 @@ impl Metrics {
         registry.register("db_transactions", "Commits", now.transactions.clone());
         let help = "Writing rows of commits";
         registry.register_with_unit("db_rows", help, Unit::Seconds, now.rows_seconds.clone());
+        let help = "Deciding what follows, and folding it";
+        registry.register_with_unit("decide", help, Unit::Seconds, now.decide_seconds.clone());
+        let help = "Turning events and rows into texts";
+        let seconds = now.serialise_seconds.clone();
+        registry.register_with_unit("serialise", help, Unit::Seconds, seconds);
         let help = "Making commits durable";
         registry.register_with_unit("db_sync", help, Unit::Seconds, now.sync_seconds.clone());
     }
@@ -206,7 +213,7 @@ impl Metrics {
 
     /// Everything, in the format of OpenMetrics.
     pub fn render(&self, engine: &Engine) -> String {
-        let (health, spent) = (engine.health(), engine.store().spent());
+        let (health, spent, decided) = (engine.health(), engine.store().spent(), engine.spent());
         let now = &self.looked_at;
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
         now.live_runs.set(gauge(health.live_run_count));
@@ -214,8 +221,14 @@ impl Metrics {
         now.watchers.set(gauge(engine.feed().watcher_count()));
         now.can_write.set(i64::from(health.can_write));
         now.transactions.inc_by(spent.transaction_count.saturating_sub(now.transactions.get()));
-        now.rows_seconds.inc_by((spent.rows.as_secs_f64() - now.rows_seconds.get()).max(0.0));
-        now.sync_seconds.inc_by((spent.sync.as_secs_f64() - now.sync_seconds.get()).max(0.0));
+        for (counter, total) in [
+            (&now.rows_seconds, spent.rows),
+            (&now.sync_seconds, spent.sync),
+            (&now.decide_seconds, decided.decide),
+            (&now.serialise_seconds, decided.serialise),
+        ] {
+            counter.inc_by((total.as_secs_f64() - counter.get()).max(0.0));
+        }
         let mut page = String::new();
         // Writing to a text cannot fail.
         let _ = text::encode(&mut page, &self.registry);

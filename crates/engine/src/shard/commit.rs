@@ -60,12 +60,14 @@ impl<T> Shard<T> {
         let mut writes = Vec::with_capacity(count);
         let mut entries = Vec::with_capacity(count);
         let sealed: Vec<Uuid> = self.dirty.drain(..count).collect();
+        let began = (self.config.stopwatch)();
         for run_id in sealed {
             if let Some((write, entry)) = self.seal(now, run_id) {
                 writes.push(write);
                 entries.push(entry);
             }
         }
+        self.serialised += (self.config.stopwatch)().saturating_sub(began);
         if self.dirty.is_empty() {
             self.is_urgent = false;
             self.lingering_since = None;

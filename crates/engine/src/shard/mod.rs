@@ -58,6 +58,8 @@ pub struct ShardConfig {
     pub history_max: u64,
     /// Where the shard's chance begins.
     pub seed: u64,
+    /// For measuring alone; nothing is decided by it. The simulation's stands still.
+    pub stopwatch: fn() -> Duration,
 }
 
 impl ShardConfig {
@@ -71,6 +73,7 @@ impl ShardConfig {
             inline_per_turn: 4_096,
             history_max: HISTORY_EVENT_COUNT_MAX,
             seed,
+            stopwatch: || Duration::ZERO,
         }
     }
 }
@@ -104,6 +107,7 @@ pub struct Shard<T> {
     is_fenced: bool,
     is_winding_up: bool,
     chance: u64,
+    serialised: Duration,
 }
 
 impl<T> Shard<T> {
@@ -130,12 +134,18 @@ impl<T> Shard<T> {
             is_fenced: false,
             is_winding_up: false,
             chance,
+            serialised: Duration::ZERO,
         }
     }
 
     /// How many runs are in memory.
     pub fn live_count(&self) -> usize {
         self.live.len()
+    }
+
+    /// How long events and rows were turned into texts so far.
+    pub fn serialised(&self) -> Duration {
+        self.serialised
     }
 
     /// Whether commits fail at present.

@@ -2,20 +2,16 @@
 //! behalf of its visitor: neither by a name that resolves to this machine (DNS rebinding), nor by
 //! a form or script sent across sites.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use super::problem::{self, Problem};
 use crate::app::App;
 
-/// Headers every answer has. Pages bring no script or style but their own.
-const HEADERS: [(header::HeaderName, &str); 5] = [
-    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+/// Headers every page has. Pages bring no script or style but their own.
+const PAGE_HEADERS: [(header::HeaderName, &str); 4] = [
     (header::REFERRER_POLICY, "same-origin"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (
@@ -26,20 +22,26 @@ const HEADERS: [(header::HeaderName, &str); 5] = [
     (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// Lets through what may ask.
-pub async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let mut response = match check(&app, &request) {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
-    };
+/// Tells browsers what they may do with an answer.
+pub fn harden(response: &mut Response) {
     let headers = response.headers_mut();
-    for (name, value) in HEADERS {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let is_page = headers
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    if is_page {
+        for (name, value) in PAGE_HEADERS {
+            headers.entry(name).or_insert(HeaderValue::from_static(value));
+        }
     }
-    response
 }
 
-fn check(app: &App, request: &Request) -> Result<(), Problem> {
+/// Refuses who may not ask.
+///
+/// # Errors
+///
+/// `host-not-allowed` or `origin-not-allowed`.
+pub fn check(app: &App, request: &Request) -> Result<(), Problem> {
     let host = host_of(request)?;
     if !is_known(app, host.host()) {
         let message = format!(

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 
+use super::observe;
 use super::problem::{self, Problem};
-use super::{guard, observe};
 use crate::app::App;
 use crate::{api, pages};
 
@@ -20,11 +20,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(pages::router())
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
-        // The innermost is named first.
         .layer(DefaultBodyLimit::max(body_bytes_max))
-        .layer(from_fn(observe::catch))
         .layer(from_fn_with_state(app.clone(), observe::observe))
-        .layer(from_fn_with_state(app.clone(), guard::guard))
         .with_state(app.clone())
 }
 
