@@ -88,7 +88,7 @@ def fresh_page(server, driver, request):
     yield Page(driver, server.url)
     failed = request.node.stash.get(FAILED, False)
     if failed:
-        screenshot(driver, f"failed-{request.node.name}")
+        screenshot(driver, f"FAILED-{request.node.name}")
     complaints = driver.get_log("browser")
     # What breaks the content security policy is reported here too.
     if not failed and not request.node.get_closest_marker("expects_console"):
@@ -105,6 +105,11 @@ def screenshot(driver, name):
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     name = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
     driver.save_screenshot(str(SCREENSHOTS / f"{name}.png"))
+
+
+def pytest_sessionstart():
+    for old in SCREENSHOTS.glob("FAILED-*.png"):
+        old.unlink()
 
 
 FAILED = pytest.StashKey[bool]()

@@ -34,6 +34,9 @@ class Page:
         self.driver.get(self.url + path)
         return self
 
+    def leave(self):
+        self.driver.get("about:blank")
+
     def open_workflow(self, name):
         return self.open(f"/workflows/{quote(name, safe='')}")
 
@@ -75,9 +78,16 @@ class Page:
         assert parts[1] == "runs" and len(parts) == 3, f"{self.path} is no run's page"
         return parts[2]
 
+    def is_live(self):
+        """Whether the page says, in the end, that it follows what happens."""
+        shown = "//*[normalize-space(text())='live']"
+        return self.until(
+            lambda: self.driver.find_element(By.XPATH, shown).is_displayed(), "it is not live"
+        )
+
     def run_status(self):
-        """The status beside the run's heading."""
-        return self._status_in(self.driver.find_element(By.CSS_SELECTOR, "main header, header + *"))
+        """The status among the facts under the run's heading."""
+        return self._status_in(self.driver.find_element(By.XPATH, "//*[text()='Status']/.."))
 
     def step_status(self, step):
         return self._status_in(self._step(step))
@@ -94,30 +104,23 @@ class Page:
         return found[0] if found else None
 
     def _step(self, step):
-        """The row, list entry or foldable part of a step."""
-        path = (
-            "//*[self::tr or self::li or self::details or self::article]"
-            f"[.//*[normalize-space(text())='{step}']]"
-        )
-        return self.driver.find_elements(By.XPATH, path)[-1]
+        """The foldable part of a step. Its address stands in its summary."""
+        path = f"//details[./summary//*[normalize-space(text())='{step}']]"
+        return self.driver.find_element(By.XPATH, path)
 
     def open_step(self, step):
         """Unfolds a step; answers what it then shows."""
-        part = self._step(step)
-        for fold in [part, *part.find_elements(By.TAG_NAME, "details")]:
-            if fold.tag_name == "details" and not fold.get_attribute("open"):
-                fold.find_element(By.TAG_NAME, "summary").click()
+        if not self._step(step).get_attribute("open"):
+            self._step(step).find_element(By.TAG_NAME, "summary").click()
         return self._step(step).text
 
     def has_link(self, text):
         return bool(self.driver.find_elements(By.LINK_TEXT, text))
 
     def listed_runs(self):
-        """Ids of the runs that the page links to, in their order."""
-        links = self.driver.find_elements(By.CSS_SELECTOR, "a[href*='/runs/']")
-        hrefs = (link.get_attribute("href").removeprefix(self.url) for link in links)
-        ids = (href.removeprefix("/runs/").split("?")[0].split("#")[0] for href in hrefs)
-        return list(dict.fromkeys(found for found in ids if found and "/" not in found))
+        """Ids of the runs that the page's table leads to, in their order."""
+        links = self.driver.find_elements(By.CSS_SELECTOR, "td a[href*='/runs/']")
+        return [link.get_attribute("href").rsplit("/", 1)[1] for link in links]
 
     # Acting
 
@@ -140,11 +143,12 @@ class Page:
     def has_button(self, words):
         try:
             return self.button(words).is_enabled()
-        except NoSuchElementException:
+        except (NoSuchElementException, StaleElementReferenceException):
             return False
 
     def press(self, words):
-        self.button(words).click()
+        # A live page may replace the button between the look and the click.
+        self.until(lambda: self.button(words).click() is None, f"{words} cannot be pressed")
 
     def field(self, label):
         """The form field that belongs to a label with this text."""

@@ -40,12 +40,14 @@ class Server:
         raise TimeoutError("the server is not ready")
 
     def stop(self):
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        """Asks twice, since the first time it waits for what is under way, and then no more."""
+        for end in (self.process.terminate, self.process.terminate, self.process.kill):
+            end()
+            try:
+                self.process.wait(timeout=3)
+                break
+            except subprocess.TimeoutExpired:
+                pass
         self.log.close()
 
     # The API, as far as a test needs it to prepare or to check.

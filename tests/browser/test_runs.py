@@ -19,7 +19,7 @@ def test_the_filter_by_status_shows_only_that_status(server, page):
     page.filter_by_status("failed")
     page.until(lambda: "status=failed" in page.path, "the filter is not in the address")
     page.until(lambda: failed in page.listed_runs(), "the failed run is not listed")
-    listed = page.listed_runs()
+    listed = page.until(page.listed_runs, "no runs are listed")
     assert succeeded not in listed
     assert {server.run(run)["status"] for run in listed} == {"failed"}
 
@@ -30,8 +30,8 @@ def test_pages_follow_each_other_without_gap_or_double(server, page):
     page.open("/runs?workflow=many")
     seen = []
     while True:
-        listed = page.listed_runs()
-        assert listed and not set(listed) & set(seen), "a run is on two pages"
+        listed = page.until(page.listed_runs, "no runs are listed")
+        assert not set(listed) & set(seen), "a run is on two pages"
         seen += listed
         if not page.has_button(NEXT):
             break
@@ -51,6 +51,16 @@ def test_new_runs_and_new_states_appear_by_themselves(server, page, tmp_path):
     gate.touch()
     page.until(lambda: page.listed_status(run) == "succeeded", "its end is not shown")
     assert page.is_marked(), "the page was reloaded"
+
+
+def test_pages_that_were_left_hold_no_connection(page):
+    """A browser keeps left pages for its back button, and it has six connections to a server."""
+    for number in range(8):
+        page.open(f"/runs?text={number}")
+        page.leave()
+    page.driver.back()
+    page.until(lambda: page.heading == "Runs", "the way back is closed")
+    assert page.is_live()
 
 
 def test_no_runs_is_said_and_not_shown_as_an_empty_table(page):

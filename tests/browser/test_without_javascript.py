@@ -26,6 +26,7 @@ def test_cancel_and_rerun_are_forms(server, plain_page):
     page.press(RERUN)
     page.until(lambda: page.run_id != run, "no other run opens")
     assert server.run(page.run_id)["rerun_of"] == run
+    assert page.heading.startswith("waits")
 
 
 def test_the_filter_is_a_form(server, plain_page):
@@ -34,7 +35,7 @@ def test_the_filter_is_a_form(server, plain_page):
     server.wait_until_over(run)
     page.open("/runs")
     page.filter_by_status("failed")
-    assert "status=failed" in page.path
+    page.until(lambda: "status=failed" in page.path, "the filter is not in the address")
     assert run in page.listed_runs()
 
 

@@ -1,5 +1,7 @@
 """Workflows: the list, one of them, and its run form."""
 
+import pytest
+
 from pages import START
 
 
@@ -8,13 +10,13 @@ def test_a_deployed_workflow_is_listed_and_leads_to_its_page(server, page):
     page.open("/workflows")
     assert page.has_link("just deployed")
     page.press(("just deployed",))
-    page.until(lambda: page.heading == "just deployed", "its page does not open")
+    page.until(lambda: page.heading.startswith("just deployed"), "its page does not open")
     assert page.path == "/workflows/just%20deployed"
 
 
 def test_a_workflow_shows_its_graph_source_and_form(page):
     page.open_workflow("greet")
-    assert page.heading == "greet"
+    assert page.heading.startswith("greet")
     page.until_shown("Says hello to somebody")
     assert page.graph_nodes() >= {"hello", "done"}
     assert 'script: echo "hello $WHO"' in page.source
@@ -32,6 +34,7 @@ def test_the_form_starts_a_run_and_leads_to_it(server, page):
     assert run_input == {"who": "Grace", "times": 2}
 
 
+@pytest.mark.expects_console
 def test_the_form_says_what_is_wrong_and_keeps_what_was_typed(page):
     page.open_workflow("greet")
     page.fill("Whom to greet", "Grace")
@@ -47,6 +50,6 @@ def test_a_new_version_is_what_the_page_shows(server, page):
     server.deploy("name: grows\nnodes: [{ id: first, type: noop, config: {} }]\n")
     server.deploy("name: grows\nnodes: [{ id: second, type: noop, config: {} }]\n")
     page.open_workflow("grows")
-    page.until_shown("version 2")
+    assert page.heading == "grows v2"
     assert "second" in page.graph_nodes()
     assert "first" not in page.graph_nodes()
