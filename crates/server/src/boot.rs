@@ -1,7 +1,7 @@
 //! Putting the house together: store, engine, nodes, settings.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 pub const REAP: &str = "__reap";
 
 /// What the house is put together for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Purpose {
     /// Whether this machine itself may be asked by `http` nodes, unless the settings say so.
     pub allows_loopback: bool,
@@ -29,6 +29,8 @@ pub struct Purpose {
     pub is_active: bool,
     /// Whether nothing is kept.
     pub is_in_memory: bool,
+    /// The program that stands by to end children; this one if left out.
+    pub program: Option<PathBuf>,
 }
 
 /// A house that stands.
@@ -79,8 +81,8 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         store,
         dispatch: DispatchConfig {
             registry: registry.clone(),
-            http: Arc::new(http_client(&config, purpose)?),
-            shell: Arc::new(ShellSettings { work_dir, guard: reaper()?, owner }),
+            http: Arc::new(http_client(&config, &purpose)?),
+            shell: Arc::new(ShellSettings { work_dir, guard: reaper(&purpose)?, owner }),
             secrets: Arc::new(FromEnvironment),
             limits: HashMap::from([
                 ("shell".to_owned(), usize::try_from(config.shell.concurrency)?),
@@ -111,7 +113,7 @@ fn shard_count(config: &Config) -> anyhow::Result<usize> {
     }
 }
 
-fn http_client(config: &Config, purpose: Purpose) -> anyhow::Result<HttpClient> {
+fn http_client(config: &Config, purpose: &Purpose) -> anyhow::Result<HttpClient> {
     let mut allowed = AllowList::parse(&config.http.allow).map_err(|error| anyhow!(error))?;
     if config.http.allow_loopback.unwrap_or(purpose.allows_loopback) {
         allowed = allowed.with_loopback();
@@ -119,8 +121,11 @@ fn http_client(config: &Config, purpose: Purpose) -> anyhow::Result<HttpClient> 
     HttpClient::new(allowed).map_err(|error| anyhow!("cannot set up TLS: {error}"))
 }
 
-fn reaper() -> anyhow::Result<Arc<dyn ChildGuard>> {
-    let program = std::env::current_exe().context("cannot find this program's own file")?;
+fn reaper(purpose: &Purpose) -> anyhow::Result<Arc<dyn ChildGuard>> {
+    let program = match &purpose.program {
+        Some(program) => program.clone(),
+        None => std::env::current_exe().context("cannot find this program's own file")?,
+    };
     let reaper = Reaper::start(&program, REAP)
         .with_context(|| format!("cannot start `{}`", program.display()))?;
     Ok(Arc::new(reaper))

@@ -80,11 +80,12 @@ impl Follower {
         let mut going_down = self.app.going_down.clone();
         loop {
             if !self.has_looked {
-                let portion = self.read().await?;
+                let (portion, is_over) = self.read().await?;
                 if !portion.is_empty() {
                     return Ok(Some(self.pass_on(portion)));
                 }
                 self.has_looked = true;
+                self.is_over |= is_over;
             }
             if self.is_over {
                 return Ok(None);
@@ -112,7 +113,8 @@ impl Follower {
         }
     }
 
-    async fn read(&self) -> Result<Portion, StoreError> {
+    /// What the store has behind what was said and, if that is nothing, whether it ever will.
+    async fn read(&self) -> Result<(Portion, bool), StoreError> {
         let (run_id, seq, log_seq) = (self.run_id, self.seq, self.log_seq);
         let read = move |store: &dyn windlass_store::Store| {
             let events = store.events(run_id, seq, PORTION, PAGE_BYTES_MAX)?.items;
@@ -120,7 +122,12 @@ impl Follower {
                 Some(after) => store.logs(run_id, after, None, PORTION)?.items,
                 None => Vec::new(),
             };
-            Ok(Portion { events, logs })
+            let portion = Portion { events, logs };
+            let is_over = portion.is_empty()
+                && store.overview(run_id, 0)?.is_none_or(|overview| {
+                    overview.row.status.is_terminal() && overview.row.last_seq <= seq
+                });
+            Ok((portion, is_over))
         };
         self.app.engine.read(read).await
     }

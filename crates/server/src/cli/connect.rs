@@ -68,7 +68,7 @@ impl Connect {
 ///
 /// If it cannot be opened.
 pub(crate) fn here(config: Config, is_active: bool) -> anyhow::Result<Client> {
-    let purpose = Purpose { allows_loopback: true, is_active, is_in_memory: false };
+    let purpose = Purpose { allows_loopback: true, is_active, is_in_memory: false, program: None };
     let house = Arc::new(build(config, purpose)?);
     Ok(Client::Here { router: router(&house.app), house })
 }

@@ -60,7 +60,8 @@ impl Server {
         let listener =
             listen::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let address: SocketAddr = listener.local_addr()?;
-        let purpose = Purpose { allows_loopback, is_active: true, is_in_memory: false };
+        let purpose =
+            Purpose { allows_loopback, is_active: true, is_in_memory: false, program: None };
         let house = tokio::task::spawn_blocking(move || build(config, purpose)).await??;
         let url = format!("http://{address}");
         connect::write_record(&data, &url)

@@ -51,10 +51,13 @@ pub async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, 
 /// `bad-json` with the place, or `invalid-request` with every violation.
 pub fn parse<T: DeserializeOwned + JsonSchema + 'static>(bytes: &[u8]) -> Result<T, Problem> {
     let bytes = if bytes.trim_ascii().is_empty() { b"{}" } else { bytes };
-    // What fits is read once. Only what does not is looked at closely.
+    // What fits is read once; only what does not is looked at closely. A list would be read as the
+    // fields in their order, which nobody means.
+    let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
     let error = match serde_json::from_slice::<T>(bytes) {
-        Ok(body) => return Ok(body),
-        Err(error) => error,
+        Ok(body) if is_object => return Ok(body),
+        Ok(_) => "an object is expected".to_owned(),
+        Err(error) => error.to_string(),
     };
     let value: Value = serde_json::from_slice(bytes).map_err(|error| {
         let place = format!("line {}, column {}", error.line(), error.column());
@@ -64,7 +67,7 @@ pub fn parse<T: DeserializeOwned + JsonSchema + 'static>(bytes: &[u8]) -> Result
     })?;
     let violations = schema::<T>().violations(&value);
     if violations.is_empty() {
-        return Err(Problem::new(problem::INVALID_REQUEST, error.to_string()));
+        return Err(Problem::new(problem::INVALID_REQUEST, error));
     }
     let first = &violations[0];
     let detail = match first.path.as_str() {

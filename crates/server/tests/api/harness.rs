@@ -1,0 +1,133 @@
+//! A server without a socket: the router on a directory of its own.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+use windlass_server::boot::{House, Purpose, build};
+use windlass_server::config::Config;
+use windlass_server::http::router::router;
+
+pub(crate) struct Server {
+    pub(crate) router: Router,
+    pub(crate) house: House,
+    _directory: tempfile::TempDir,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The problem's code; the answer must be a well-formed problem.
+    pub(crate) fn problem(&self) -> String {
+        let kind = self.headers[header::CONTENT_TYPE].to_str().unwrap();
+        assert_eq!(kind, "application/problem+json", "{}", self.body);
+        for field in ["type", "title", "status", "detail", "code"] {
+            assert!(!self.body[field].is_null(), "no `{field}`: {}", self.body);
+        }
+        assert_eq!(self.body["status"], self.status.as_u16());
+        self.body["code"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl Server {
+    pub(crate) fn new() -> Server {
+        Server::with(|_| {})
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Server {
+        let directory = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.store.data = directory.path().join("data");
+        change(&mut config);
+        let purpose = Purpose {
+            allows_loopback: true,
+            is_active: true,
+            is_in_memory: false,
+            program: Some(env!("CARGO_BIN_EXE_windlass").into()),
+        };
+        let house = build(config, purpose).unwrap();
+        Server { router: router(&house.app), house, _directory: directory }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let text = || Value::from(String::from_utf8_lossy(&bytes).into_owned());
+        let body = serde_json::from_slice(&bytes).unwrap_or_else(|_| text());
+        Answer { status, headers, body }
+    }
+
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: impl Into<Body>) -> Answer {
+        self.send(request(method, path).body(body.into()).unwrap()).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, Body::empty()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::POST, path, body.to_string()).await
+    }
+
+    pub(crate) async fn deploy(&self, text: &str) -> Value {
+        let answer = self.ask(Method::POST, "/api/v1/workflows", text.to_owned()).await;
+        assert!(answer.status.is_success(), "{}", answer.body);
+        answer.body
+    }
+
+    /// Runs a workflow to its end.
+    pub(crate) async fn run(&self, workflow: &str, input: Value) -> Value {
+        let path = format!("/api/v1/workflows/{workflow}/execute");
+        let body = json!({ "input": input }).to_string();
+        let request = request(Method::POST, &path).header("prefer", "wait=20").body(body.into());
+        let answer = self.send(request.unwrap()).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body
+    }
+}
+
+pub(crate) fn request(method: Method, path: &str) -> axum::http::request::Builder {
+    Request::builder().method(method).uri(path).header(header::HOST, "localhost:8000")
+}
+
+/// A workflow that adds one to `n`.
+pub(crate) const ADD: &str = "name: add\ninput: {type: object, properties: {n: {type: number}}, \
+    required: [n]}\nnodes:\n  - {id: sum, type: noop, config: {output: '{{ input.n + 1 }}'}}\n";
+
+/// A workflow that waits for an hour.
+pub(crate) const WAIT: &str =
+    "name: wait\nnodes:\n  - {id: nap, type: delay, config: {duration: 1h}}\n";
+
+/// Ids and times differ each time and are hidden in snapshots.
+pub(crate) fn redacted(value: &Value) -> String {
+    let text = serde_json::to_string_pretty(value).unwrap();
+    let words = text.split_inclusive(|c: char| "\"/ .".contains(c));
+    let hidden = words.map(|word| {
+        let (bare, end) = word.split_at(word.trim_end_matches(['"', '/', ' ', '.']).len());
+        let is_id = bare.len() >= 32 && bare.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
+        if is_id { format!("[id]{end}") } else { word.to_owned() }
+    });
+    let text: String = hidden.collect();
+    let mut shown = String::new();
+    for line in text.lines() {
+        let is_time = line.contains("_at\": \"2") || line.contains("\"at\": \"2");
+        match line.split_once("\": ").filter(|_| is_time) {
+            Some((name, rest)) => {
+                let comma = if rest.ends_with(',') { "," } else { "" };
+                shown.push_str(&format!("{name}\": \"[time]\"{comma}\n"));
+            }
+            None => shown.push_str(&format!("{line}\n")),
+        }
+    }
+    shown
+}

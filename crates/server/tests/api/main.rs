@@ -1,0 +1,14 @@
+//! Every endpoint: what it answers when all is well, and each of its problems.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod batch;
+mod definitions;
+mod execute;
+mod guard;
+mod harness;
+mod keys;
+mod operations;
+mod runs;
+mod stream;
