@@ -19,6 +19,9 @@ use crate::app::{App, PROJECT};
 use crate::http::prefer::PREFERENCE_APPLIED;
 use crate::http::problem::{self, Problem};
 
+/// How long a store may take to make a run durable before its client is told that nobody knows.
+const DURABLE_TIME_MAX: Duration = Duration::from_secs(10);
+
 /// A run of the newest version of a workflow.
 pub fn new_run(workflow: &Workflow, input: Value, labels: BTreeMap<String, String>) -> NewRun {
     NewRun {
@@ -163,6 +166,25 @@ pub fn answer(run: RunBody, wait: Option<Duration>) -> Response {
     response
 }
 
+/// Waits until a run that was handed over is durable: before that there is nothing to answer with.
+async fn until_durable(app: &App, run_id: Uuid) -> Result<RunBody, Problem> {
+    let word = run_id.to_string();
+    let mut news = app.engine.feed().subscribe(run_id);
+    let found = async {
+        loop {
+            match read(app, &word).await {
+                Err(problem) if problem.code == problem::RUN_NOT_FOUND => {}
+                found => return found,
+            }
+            news.next().await;
+        }
+    };
+    tokio::time::timeout(DURABLE_TIME_MAX, found).await.unwrap_or_else(|_| {
+        let message = "the run was handed over, but the store is slow to take it";
+        Err(Problem::new(problem::OUTCOME_UNKNOWN, message))
+    })
+}
+
 /// Creates a run and, if the client would wait, waits for its end.
 ///
 /// # Errors
@@ -186,14 +208,7 @@ pub async fn execute(
     // Most runs are over before anybody would look: then one answer says it all.
     let run = match tokio::time::timeout(wait, submitted.answer()).await {
         Ok(answer) => created(app, answer, request_hash.as_deref()).await?,
-        Err(_) => match read(app, &run_id.to_string()).await {
-            Ok(run) => run,
-            Err(problem) if problem.code == problem::RUN_NOT_FOUND => {
-                let message = "the run was handed over but is not durable yet";
-                return Err(Problem::new(problem::OUTCOME_UNKNOWN, message));
-            }
-            Err(problem) => return Err(problem),
-        },
+        Err(_) => until_durable(app, run_id).await?,
     };
     let left = wait.saturating_sub(began.elapsed());
     if matches!(run.status, "succeeded" | "failed" | "cancelled") || left.is_zero() {

@@ -36,6 +36,7 @@ pub fn render(template: &str, context: impl Serialize) -> String {
         .and_then(|template| template.render(Value::from(Serde(&context))));
     rendered.unwrap_or_else(|error| {
         tracing::error!(%template, error = %format!("{error:#}"), "a page cannot be rendered");
+        debug_assert!(false, "{template}: {error:#}");
         "<p>This part cannot be shown. The server's log says why.</p>".to_owned()
     })
 }

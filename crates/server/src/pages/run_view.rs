@@ -47,6 +47,8 @@ pub struct Head {
     pub external_id: Option<String>,
     /// The run it repeats.
     pub rerun_of: Option<String>,
+    /// The end of that one's id.
+    pub rerun_of_short: Option<String>,
     /// The input.
     pub input: String,
     /// The output.
@@ -231,6 +233,7 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
         labels: body.labels.into_iter().collect(),
         external_id: body.external_id,
         rerun_of: body.rerun_of.map(|id| id.to_string()),
+        rerun_of_short: body.rerun_of.map(|id| short_id(&id.to_string())),
         input: json(&body.input),
         output: body.output.as_ref().map(json),
         error: body.error,

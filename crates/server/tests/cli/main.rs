@@ -1,0 +1,230 @@
+//! The commands, as a shell calls them.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+
+fn windlass(directory: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+    command.args(arguments).current_dir(directory).stdin(Stdio::null());
+    // What the developer has set must not decide what the tests see.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("WINDLASS_") {
+            command.env_remove(name);
+        }
+    }
+    command.output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn ok(directory: &Path, arguments: &[&str]) -> String {
+    let output = windlass(directory, arguments);
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout)
+}
+
+#[test]
+fn help_says_what_there_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut pages = String::new();
+    let commands = [
+        "",
+        "dev",
+        "serve",
+        "run",
+        "check",
+        "workflow",
+        "workflow list",
+        "workflow show",
+        "workflow deploy",
+        "workflow delete",
+        "runs",
+        "runs list",
+        "runs show",
+        "runs watch",
+        "runs logs",
+        "runs cancel",
+        "runs rerun",
+        "config",
+        "config show",
+        "config check",
+        "bench",
+        "openapi",
+        "completions",
+    ];
+    for command in commands {
+        let mut arguments: Vec<&str> = command.split_whitespace().collect();
+        arguments.push("--help");
+        pages.push_str(&format!("$ windlass {}\n", arguments.join(" ")));
+        pages.push_str(&ok(directory.path(), &arguments));
+        pages.push('\n');
+    }
+    insta::assert_snapshot!("help", pages);
+}
+
+#[test]
+fn a_run_prints_its_output_and_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = format!("{EXAMPLES}/triage-order.json");
+    let arguments = ["run", &file, "--input", "customer=Ada", "--input", "amount=50"];
+    let output = windlass(directory.path(), &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let printed: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(printed, json!({ "customer": "Ada", "how": "at once", "shipping": "this week" }));
+    let told = text(&output.stderr);
+    assert!(told.contains("pay: succeeded") && told.contains("ask: skipped (not_taken)"), "{told}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0, "nothing is left behind");
+    let quiet = windlass(directory.path(), &[&arguments[..], &["--quiet"]].concat());
+    assert_eq!(text(&quiet.stderr), "");
+}
+
+#[test]
+fn a_run_says_by_its_exit_status_how_it_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &str| {
+        std::fs::write(directory.path().join(name), content).unwrap();
+    };
+    write("fails.yaml", "name: f\nnodes:\n  - {id: a, type: fail, config: {message: no way}}\n");
+    write("broken.yaml", "name: f\nnodes:\n  - {id: a, type: nope}\n");
+    let table: [(&[&str], i32, &str); 7] = [
+        (&["run", "fails.yaml"], 1, "no way"),
+        (&["run", "broken.yaml"], 3, "broken.yaml:3:19: error[unknown-kind]"),
+        (&["run", "missing.yaml"], 2, "`missing.yaml` cannot be read"),
+        (&["run"], 2, "required"),
+        (&["run", "fails.yaml", "--input", "x"], 2, "neither `key=value`"),
+        (&["check", "fails.yaml"], 0, "fine"),
+        (&["check", "fails.yaml", "broken.yaml"], 3, "not usable"),
+    ];
+    for (arguments, code, told) in table {
+        let output = windlass(directory.path(), arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(told), "{arguments:?}: {}", text(&output.stderr));
+    }
+    let input = format!("{EXAMPLES}/triage-order.json");
+    let output = windlass(directory.path(), &["run", &input, "--input", "amount=x"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("/amount"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_killed_run_goes_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let definition = "name: long\nnodes:\n  - {id: a, type: shell, config: {env: {F: '{{ input.f }}'}, \
+                      script: 'echo done >> \"$F\"'}}\n  - {id: nap, type: delay, needs: [a], \
+                      config: {duration: 3s}}\n  - {id: b, type: transform, needs: [nap], config: \
+                      {output: '{{ a.output.exit_code }}'}}\n";
+    std::fs::write(directory.path().join("long.yaml"), definition).unwrap();
+    let effects = directory.path().join("effects");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .args(["run", "long.yaml", "--data", "state", "--input"])
+        .arg(format!("f={}", effects.display()))
+        .current_dir(directory.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let lines = std::io::BufRead::lines(stderr).map(Result::unwrap);
+    let mut run = None;
+    for line in lines {
+        if let Some(rest) = line.strip_prefix("run ") {
+            run = rest.split(',').next().map(str::to_owned);
+        }
+        if line.starts_with("nap: waits") {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = run.unwrap();
+    let shown = ok(directory.path(), &["runs", "show", &run, "--data", "state"]);
+    assert!(shown.contains("waiting (timer)"), "{shown}");
+    let printed = ok(directory.path(), &["run", "--resume", &run, "--data", "state"]);
+    assert_eq!(printed.trim(), "0");
+    assert_eq!(std::fs::read_to_string(effects).unwrap(), "done\n", "done once");
+    let again = ok(directory.path(), &["run", "--resume", &run, "--data", "state"]);
+    assert_eq!(again.trim(), "0");
+}
+
+#[test]
+fn commands_open_the_directory_themselves_if_no_server_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let nothing = windlass(at, &["runs", "list"]);
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(text(&nothing.stderr).contains("there is no server and no data"));
+    let file = format!("{EXAMPLES}/triage-order.json");
+    ok(at, &["run", &file, "-i", "customer=Ada", "-i", "amount=5", "--data", "d"]);
+    let data = ["--data", "d"];
+    let list = ok(at, &[&["runs", "list", "-o", "json"], &data[..]].concat());
+    let list: Value = serde_json::from_str(&list).unwrap();
+    let run = list[0]["id"].as_str().unwrap();
+    assert_eq!(list[0]["status"], "succeeded");
+    assert!(ok(at, &["workflow", "list", "--data", "d"]).contains("Triage an order"));
+    let source = ok(at, &["workflow", "show", "Triage an order", "--data", "d"]);
+    assert_eq!(source.trim(), std::fs::read_to_string(&file).unwrap().trim());
+    assert!(ok(at, &["workflow", "deploy", &file, "--data", "d"]).contains("version 1, unchanged"));
+    assert!(ok(at, &["runs", "watch", run, "--data", "d"]).contains("run_succeeded"));
+    let cancel = windlass(at, &["runs", "cancel", run, "--data", "d"]);
+    assert_eq!(cancel.status.code(), Some(6), "{}", text(&cancel.stderr));
+    let missing = windlass(at, &["runs", "show", "nobody", "--data", "d"]);
+    assert_eq!(missing.status.code(), Some(4));
+    ok(at, &["workflow", "delete", "Triage an order", "--data", "d"]);
+    assert!(!ok(at, &["workflow", "list", "--data", "d"]).contains("Triage"));
+    let unreachable = windlass(at, &["runs", "list", "--server", "http://127.0.0.1:1"]);
+    assert_eq!(unreachable.status.code(), Some(7));
+}
+
+#[test]
+fn settings_say_where_they_come_from() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    std::fs::write(at.join("windlass.toml"), "[shell]\nconcurrency = 3\n").unwrap();
+    let shown = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .args(["config", "show", "-o", "json", "--listen", "127.0.0.1:9999"])
+        .env("WINDLASS_LOG__LEVEL", "debug")
+        .current_dir(at)
+        .output()
+        .unwrap();
+    let settings: Vec<Value> = serde_json::from_slice(&shown.stdout).unwrap();
+    let origin = |key: &str| {
+        let setting = settings.iter().find(|setting| setting["key"] == key).unwrap();
+        let from = setting["origin"].as_str().unwrap().rsplit('/').next().unwrap().to_owned();
+        (setting["value"].clone(), from)
+    };
+    assert_eq!(origin("server.listen"), (json!("127.0.0.1:9999"), "--listen".into()));
+    assert_eq!(origin("shell.concurrency"), (json!(3), "windlass.toml".into()));
+    assert_eq!(origin("log.level"), (json!("debug"), "WINDLASS_LOG__LEVEL".into()));
+    assert_eq!(origin("http.concurrency"), (json!(256), "default".into()));
+    assert_eq!(windlass(at, &["config", "check"]).status.code(), Some(0));
+    for (content, told) in [
+        ("[shell]\nconcurrensy = 3\n", "concurrensy"),
+        ("[shell]\nconcurrency = 0\n", "shell.concurrency"),
+        ("[server]\nlisten = \"0.0.0.0:80\"\n", "not a loopback address"),
+        ("[http]\nallow = [\"10.0.0.0/99\"]\n", "10.0.0.0/99"),
+        ("[shell", "TOML"),
+    ] {
+        std::fs::write(at.join("windlass.toml"), content).unwrap();
+        let output = windlass(at, &["config", "check"]);
+        assert_eq!(output.status.code(), Some(3), "{content}");
+        assert!(text(&output.stderr).contains(told), "{content}: {}", text(&output.stderr));
+        assert_eq!(windlass(at, &["serve"]).status.code(), Some(2), "{content}");
+    }
+}
+
+#[test]
+fn what_the_program_prints_about_itself_can_be_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let document: Value = serde_json::from_str(&ok(directory.path(), &["openapi"])).unwrap();
+    assert_eq!(document["info"]["title"], "Windlass");
+    for shell in ["bash", "zsh", "fish", "elvish"] {
+        assert!(ok(directory.path(), &["completions", shell]).contains("windlass"), "{shell}");
+    }
+}
