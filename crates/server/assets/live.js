@@ -49,6 +49,9 @@
   source.onopen = () => { mark.hidden = false; mark.classList.remove("is-lost"); };
   source.onerror = () => { mark.classList.add("is-lost"); };
   source.addEventListener("part", (event) => swap(JSON.parse(event.data)));
+  // A page that is kept for the back button would keep its connection too, and a browser has six.
+  addEventListener("pagehide", () => source.close());
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   source.addEventListener("end", () => { source.close(); mark.hidden = true; });
 
   const lines = document.getElementById("lines");

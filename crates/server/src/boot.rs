@@ -106,9 +106,8 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
 
 fn shard_count(config: &Config) -> anyhow::Result<usize> {
     match usize::try_from(config.engine.shard_count)? {
-        // Deciding is quick beside writing and HTTP, which want the other cores; and the fewer the
-        // shards, the more runs share a commit.
-        0 => Ok(std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2))),
+        // A shard has one batch under way at most, so it takes two to keep the disk busy.
+        0 => Ok(std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))),
         count => Ok(count),
     }
 }

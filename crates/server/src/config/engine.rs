@@ -7,7 +7,8 @@ use super::within;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EngineSection {
-    /// How many threads decide. 0 means one for every two cores.
+    /// How many threads decide. 0 means one for each core, and
+    /// two at least.
     pub shard_count: u64,
     /// How long attempts may go on once the server has been told to end.
     pub shutdown_grace: HumanDuration,

@@ -101,7 +101,7 @@ async fn client(address: &str, request: &str) -> anyhow::Result<u32> {
 }
 
 /// Whether an answer is there with its whole body.
-fn is_whole(answer: &[u8]) -> bool {
+pub(super) fn is_whole(answer: &[u8]) -> bool {
     let text = String::from_utf8_lossy(answer);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
     let length = head.lines().find_map(|line| {
