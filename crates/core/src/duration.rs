@@ -10,6 +10,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::limits::WAIT_MAX;
 
+/// The units that `humantime` knows.
+const PATTERN: &str = "^\\s*([0-9]+\\s*(nanos|nsec|ns|usec|us|µs|millis|msec|ms|seconds|second|secs|\
+    sec|s|minutes|minute|mins|min|m|hours|hour|hrs|hr|h|days|day|d|weeks|week|wks|wk|w|months|month|\
+    M|years|year|yrs|yr|y)\\s*)+$";
+
 /// A duration written with its unit, such as `10ms`, `3s` or `1h30m`. At most ten years.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct HumanDuration(pub Duration);
@@ -64,7 +69,12 @@ impl JsonSchema for HumanDuration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "examples": ["10ms", "3s", "1h30m"] })
+        json_schema!({
+            "type": "string",
+            "pattern": PATTERN,
+            "x-expected": "a duration such as `10ms`, `3s` or `1h30m`",
+            "examples": ["10ms", "3s", "1h30m"]
+        })
     }
 }
 

@@ -98,6 +98,13 @@ impl Schema {
                 let message = format!("expected {}, got {got}", want.join(" or "));
                 into.push(Violation { message, ..known });
             }
+            ErrorKind::Pattern { got, .. } if self.expected(error.schema_url).is_some() => {
+                let expected = self.expected(error.schema_url).unwrap_or_default();
+                into.push(Violation {
+                    message: format!("expected {expected}, got `{got}`"),
+                    ..known
+                });
+            }
             kind => into.push(Violation { message: kind.to_string().replace('\'', "`"), ..known }),
         }
     }
@@ -144,6 +151,12 @@ impl Schema {
                 });
             }
         }
+    }
+
+    /// What a schema of ours wants, in words.
+    fn expected(&self, schema_url: &str) -> Option<&str> {
+        let pointer = schema_url.split_once('#').map_or("", |(_, fragment)| fragment);
+        self.source.pointer(pointer)?.get("x-expected")?.as_str()
     }
 
     fn property_names(&self, schema_url: &str) -> Vec<String> {

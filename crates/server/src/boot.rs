@@ -65,8 +65,9 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
             .with_context(|| format!("cannot open the data directory `{}`", data.display()))?;
         (store, std::path::absolute(data)?.join("work"))
     };
-    let owner = work_dir.to_string_lossy().into_owned();
-    if !purpose.is_in_memory && purpose.is_active {
+    // The directory that is locked: whoever carries its mark and is not ours was left behind.
+    let owner = work_dir.parent().unwrap_or(&work_dir).to_string_lossy().into_owned();
+    if !purpose.is_in_memory {
         let count = kill_leftovers(&owner);
         if count > 0 {
             tracing::info!(process.count = count, "ended what an earlier server left behind");

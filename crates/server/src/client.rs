@@ -99,7 +99,6 @@ impl Client {
     /// # Errors
     ///
     /// If the address makes no sense.
-    #[expect(clippy::disallowed_methods, reason = "the user names the server to be asked")]
     pub fn remote(base: &str) -> anyhow::Result<Client> {
         install_tls();
         let base = base.trim_end_matches('/').to_owned();

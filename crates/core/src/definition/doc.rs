@@ -65,7 +65,7 @@ pub(super) struct NodeDoc {
     /// What the kind needs to know.
     #[serde(default)]
     pub(super) config: Option<Map<String, Value>>,
-    /// Nodes that must have succeeded before: a short form of edges.
+    /// Nodes that come before: a short form of edges. `join: all` makes every one a condition.
     #[serde(default)]
     pub(super) needs: Needs,
     /// A condition. If it is false when the node's turn comes, the node is skipped.

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::doc::{DefinitionDoc, EdgeDoc, NodeDoc};
 use super::findings::Findings;
+use crate::finding::Finding;
 use crate::json;
 use crate::schema::{Schema, Violation};
 
@@ -67,22 +68,27 @@ pub(super) fn definition(
     top.insert("nodes".into(), Value::Array(vec![]));
     top.insert("edges".into(), Value::Array(vec![]));
     top.entry("name").or_insert_with(|| "?".into());
-    let doc = lenient(&Value::Object(top), "", &violations)?;
-    Some((doc, graph(value, "", &violations)))
+    let doc = lenient(&Value::Object(top), "", &violations, findings, "")?;
+    Some((doc, graph(value, "", &violations, findings)))
 }
 
 /// Reads the body of a block that stands at `path`.
 pub(super) fn body(value: &Value, path: &str, findings: &mut Findings<'_>) -> GraphDoc {
     let violations = body_schema().violations(value);
     violations.iter().for_each(|violation| findings.add_violation(path, violation));
-    graph(value, path, &violations)
+    graph(value, path, &violations, findings)
 }
 
-fn graph(value: &Value, path: &str, violations: &[Violation]) -> GraphDoc {
+fn graph(
+    value: &Value,
+    path: &str,
+    violations: &[Violation],
+    findings: &mut Findings<'_>,
+) -> GraphDoc {
     GraphDoc {
         path: path.to_owned(),
-        nodes: list(value, "nodes", path, violations),
-        edges: list(value, "edges", path, violations),
+        nodes: list(value, "nodes", path, violations, findings),
+        edges: list(value, "edges", path, violations, findings),
         output: value.get("output").cloned(),
     }
 }
@@ -92,6 +98,7 @@ fn list<T: DeserializeOwned>(
     field: &str,
     path: &str,
     violations: &[Violation],
+    findings: &mut Findings<'_>,
 ) -> Vec<(String, T)> {
     let items = value.get(field).and_then(Value::as_array);
     items
@@ -100,21 +107,39 @@ fn list<T: DeserializeOwned>(
         .enumerate()
         .filter_map(|(index, item)| {
             let own_path = json::pointer(&json::pointer("", field), index);
-            let doc = lenient(item, &own_path, violations)?;
-            Some((format!("{path}{own_path}"), doc))
+            let place = format!("{path}{own_path}");
+            let doc = lenient(item, &own_path, violations, findings, &place)?;
+            Some((place, doc))
         })
         .collect()
 }
 
-/// Reads `value` without the parts that its schema refused.
-fn lenient<T: DeserializeOwned>(value: &Value, path: &str, violations: &[Violation]) -> Option<T> {
+/// Reads `value` without the parts that its schema refused. What the schema lets pass and the type
+/// does not, such as a wait of eleven years, is a finding too: nothing disappears in silence.
+fn lenient<T: DeserializeOwned>(
+    value: &Value,
+    path: &str,
+    violations: &[Violation],
+    findings: &mut Findings<'_>,
+    place: &str,
+) -> Option<T> {
     let mut value = value.clone();
+    let mut is_known = false;
     for violation in violations {
         if let Some(inside) = violation.path.strip_prefix(path) {
+            is_known = true;
             remove(&mut value, inside);
         }
     }
-    serde_json::from_value(value).ok()
+    match serde_json::from_value(value) {
+        Ok(doc) => Some(doc),
+        Err(error) => {
+            if !is_known {
+                findings.add(Finding::error("bad-value", place, error.to_string()));
+            }
+            None
+        }
+    }
 }
 
 fn remove(value: &mut Value, pointer: &str) {

@@ -280,3 +280,29 @@ fn the_schema_describes_every_field() {
         }
     }
 }
+
+#[test]
+fn a_value_that_its_type_refuses_is_found_and_hides_nothing() {
+    let found = |node: &str| -> Vec<String> {
+        let text = format!("name: x\nnodes:\n  - {{id: a, {node}}}\n  - {{id: b, type: nope}}\n");
+        let findings = check(&text, &Kinds::pure()).findings;
+        findings.iter().map(|finding| format!("{} {}", finding.path, finding.message)).collect()
+    };
+    let expected = "expected a duration such as `10ms`, `3s` or `1h30m`, got `3parsecs`";
+    for (node, path) in [
+        ("type: transform, timeout: 3parsecs", "/nodes/0/timeout"),
+        ("type: transform, retry: {delay: 3parsecs}", "/nodes/0/retry/delay"),
+        ("type: delay, config: {duration: 3parsecs}", "/nodes/0/config/duration"),
+    ] {
+        let found = found(node);
+        assert!(found.contains(&format!("{path} {expected}")), "{node}: {found:?}");
+        assert!(found.iter().any(|one| one.contains("`nope`")), "{node}: {found:?}");
+    }
+    for node in ["type: transform, timeout: 999y", "type: delay, config: {duration: 999y}"] {
+        let found = found(node);
+        assert!(found[0].contains("ten years"), "{node}: {found:?}");
+    }
+    // A template in one field does not hide what is wrong with another.
+    let found = found("type: map, config: {items: '{{ [1] }}', concurrency: 0, body: {nodes: []}}");
+    assert!(found.iter().any(|one| one.contains("concurrency")), "{found:?}");
+}

@@ -248,10 +248,13 @@ impl Compiler<'_> {
                     .enumerate()
                     .map(|(index, item)| self.value(item, &json::pointer(path, index), errors))
                     .collect();
-                if items.iter().all(|item| item.literal().is_some()) {
-                    return Template::Literal(value.clone());
+                // A literal may have been written as one of the language: `{{ 5 }}` is 5.
+                let literals: Option<Vec<Value>> =
+                    items.iter().map(|item| item.literal().cloned()).collect();
+                match literals {
+                    Some(literals) => Template::Literal(Value::Array(literals)),
+                    None => Template::List(items),
                 }
-                Template::List(items)
             }
             Value::Object(fields) => {
                 let fields: Vec<(String, Template)> = fields
@@ -260,10 +263,14 @@ impl Compiler<'_> {
                         (name.clone(), self.value(field, &json::pointer(path, name), errors))
                     })
                     .collect();
-                if fields.iter().all(|(_, field)| field.literal().is_some()) {
-                    return Template::Literal(value.clone());
+                let literals: Option<Map<String, Value>> = fields
+                    .iter()
+                    .map(|(name, field)| Some((name.clone(), field.literal()?.clone())))
+                    .collect();
+                match literals {
+                    Some(literals) => Template::Literal(Value::Object(literals)),
+                    None => Template::Object(fields),
                 }
-                Template::Object(fields)
             }
             other => Template::Literal(other.clone()),
         }

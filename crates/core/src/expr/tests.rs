@@ -226,7 +226,8 @@ fn templates_keep_types_and_interpolate() {
         "braces": "{{ '{{' }}",
         "not one": "a { b } c }}",
         "list": [1, "{{ {'a': {'b': 1}} }}"],
-        "plain": { "x": [true, null] }
+        "plain": { "x": [true, null] },
+        "literals": [{ "n": "{{ 5 }}", "t": "{{ 'x' }}" }, "{{ true }}"]
     });
     let rendered = render(value).unwrap();
     assert_eq!(
@@ -237,7 +238,8 @@ fn templates_keep_types_and_interpolate() {
             "braces": "{{",
             "not one": "a { b } c }}",
             "list": [1, { "a": { "b": 1 } }],
-            "plain": { "x": [true, null] }
+            "plain": { "x": [true, null] },
+            "literals": [{ "n": 5, "t": "x" }, true]
         })
     );
     assert_eq!(rendered.secrets, []);

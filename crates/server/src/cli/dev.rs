@@ -55,9 +55,8 @@ async fn demo(app: &Arc<App>) -> anyhow::Result<Vec<String>> {
         let Some(content) = Examples::get(&file) else { continue };
         let text = String::from_utf8(content.data.into_owned())?;
         let (checked, deployed) = app.engine.deploy(PROJECT, text, None).await?;
-        let row = match deployed {
-            Some(Deployed::New(row) | Deployed::Same(row)) => row,
-            _ => anyhow::bail!("{file}: {:?}", checked.findings),
+        let Some(Deployed::New(row) | Deployed::Same(row)) = deployed else {
+            anyhow::bail!("{file}: {:?}", checked.findings);
         };
         let workflow = find(app, &row.name).await?;
         let input = example_input(&workflow.plan.input);

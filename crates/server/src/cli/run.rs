@@ -106,14 +106,11 @@ impl Run {
         let app = &house.app;
         let input = input::read(&self.input)?;
         let (checked, deployed) = app.engine.deploy(PROJECT, text, None).await?;
-        let file = self.file.as_deref().unwrap_or(Path::new("-")).display();
+        let file = self.file.as_deref().unwrap_or_else(|| Path::new("-")).display();
         for finding in &checked.findings {
             message(&format!("{file}:{finding}"));
         }
-        let row = match deployed {
-            Some(Deployed::New(row) | Deployed::Same(row)) => row,
-            _ => return Ok(None),
-        };
+        let Some(Deployed::New(row) | Deployed::Same(row)) = deployed else { return Ok(None) };
         let workflow = find(app, &row.name).await.map_err(refused)?;
         let run = new_run(&workflow, input, Default::default());
         match app.engine.create(PROJECT, run).await {

@@ -49,7 +49,7 @@ fn told(html: &str) -> String {
 fn hidden(text: &str) -> String {
     let mut shown = String::new();
     for line in text.lines() {
-        let words = line.split_inclusive(|c: char| c == ' ' || c == '/' || c == '"').map(|word| {
+        let words = line.split_inclusive([' ', '/', '"']).map(|word| {
             let bare = word.trim_end_matches([' ', '/', '"']);
             let is_hex =
                 bare.len() >= 12 && bare.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
