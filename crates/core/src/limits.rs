@@ -51,6 +51,8 @@ pub const INTERRUPTION_COUNT_MAX: u32 = 50;
 /// Longest wait a definition may ask for.
 pub const WAIT_MAX: Duration = Duration::from_secs(10 * 366 * 86_400);
 
+/// How long an idempotency key stands for the run that it has created.
+pub const KEYS_KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// Runs of one `execute-batch`.
 pub const BATCH_RUN_COUNT_MAX: usize = 1_000;
 /// One log line, in bytes. A longer line is cut, and says so.

@@ -82,8 +82,9 @@ pub struct Submitted {
 
 impl Submitted {
     /// What has become of it.
-    pub async fn answer(self) -> Answer {
-        self.answer.await.unwrap_or_else(|_| gone())
+    /// May be given up and asked for again; it answers once.
+    pub async fn answer(&mut self) -> Answer {
+        (&mut self.answer).await.unwrap_or_else(|_| gone())
     }
 }
 
@@ -228,7 +229,7 @@ impl Engine {
     /// Creates a run. The answer comes when it is durable.
     pub async fn create(&self, project: &str, run: NewRun) -> Answer {
         match self.submit(project, vec![run], false).pop() {
-            Some(submitted) => submitted.answer().await,
+            Some(mut submitted) => submitted.answer().await,
             None => gone(),
         }
     }

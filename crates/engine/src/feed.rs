@@ -29,7 +29,8 @@ pub struct Feed {
 pub struct Subscription {
     feed: Arc<Feed>,
     run_id: Uuid,
-    news: broadcast::Receiver<Arc<Published>>,
+    /// There until it is dropped.
+    news: Option<broadcast::Receiver<Arc<Published>>>,
 }
 
 /// What a subscription has to say.
@@ -57,7 +58,7 @@ impl Feed {
         let sender = runs.entry(run_id).or_insert_with(|| broadcast::channel(BEHIND_MAX).0);
         let news = sender.subscribe();
         self.watcher_count.fetch_add(1, Ordering::Relaxed);
-        Subscription { feed: self.clone(), run_id, news }
+        Subscription { feed: self.clone(), run_id, news: Some(news) }
     }
 
     /// Grows whenever any run has news. For lists, which look again.
@@ -88,9 +89,9 @@ impl Feed {
 impl Subscription {
     /// Waits for news.
     pub async fn next(&mut self) -> News {
-        match self.news.recv().await {
-            Ok(published) => News::Published(published),
-            Err(_) => News::Behind,
+        match &mut self.news {
+            Some(news) => news.recv().await.map_or(News::Behind, News::Published),
+            None => News::Behind,
         }
     }
 }
@@ -99,8 +100,9 @@ impl Drop for Subscription {
     fn drop(&mut self) {
         self.feed.watcher_count.fetch_sub(1, Ordering::Relaxed);
         let mut runs = self.feed.runs.lock();
-        // This subscription still counts as one.
-        if runs.get(&self.run_id).is_some_and(|sender| sender.receiver_count() <= 1) {
+        // Under the lock, so that of two that go at once the second knows that it is the last.
+        self.news = None;
+        if runs.get(&self.run_id).is_some_and(|sender| sender.receiver_count() == 0) {
             runs.remove(&self.run_id);
         }
     }

@@ -52,11 +52,6 @@ impl Timers {
         }
     }
 
-    /// Looks into the store at the next [`Timers::tick`].
-    pub fn look_again(&mut self) {
-        self.next_load = None;
-    }
-
     /// What is to be done now.
     pub fn tick(&mut self, now: Time) -> Vec<Wanted> {
         let mut wanted = Vec::new();

@@ -40,6 +40,8 @@ pub struct House {
     pub app: Arc<App>,
     /// Ends every stream.
     pub go_down: watch::Sender<bool>,
+    /// Where attempts work if nothing is kept. It goes with the house.
+    _own_dir: Option<tempfile::TempDir>,
 }
 
 /// Opens the store and starts the engine.
@@ -50,8 +52,11 @@ pub struct House {
 pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let data = &config.store.data;
     let clock = Clock::new();
+    let mut own_dir = None;
     let (store, work_dir): (Arc<dyn Store>, _) = if purpose.is_in_memory {
-        let work_dir = std::env::temp_dir().join(format!("windlass-{}", std::process::id()));
+        let directory = tempfile::Builder::new().prefix("windlass-").tempdir()?;
+        let work_dir = directory.path().join("work");
+        own_dir = Some(directory);
         (Arc::new(MemoryStore::new()), work_dir)
     } else {
         let options = SqliteOptions {
@@ -63,7 +68,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         let store = options
             .open(clock.now())
             .with_context(|| format!("cannot open the data directory `{}`", data.display()))?;
-        (store, std::path::absolute(data)?.join("work"))
+        (store, data.canonicalize()?.join("work"))
     };
     // The directory that is locked: whoever carries its mark and is not ours was left behind.
     let owner = work_dir.parent().unwrap_or(&work_dir).to_string_lossy().into_owned();
@@ -102,7 +107,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let started_at = clock.now();
     let boot_id = windlass_engine::ids::new_id(started_at);
     let app = App { engine, config, registry, metrics, boot_id, started_at, going_down };
-    Ok(House { app: Arc::new(app), go_down })
+    Ok(House { app: Arc::new(app), go_down, _own_dir: own_dir })
 }
 
 fn shard_count(config: &Config) -> anyhow::Result<usize> {

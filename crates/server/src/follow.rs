@@ -70,6 +70,11 @@ impl Follower {
         self
     }
 
+    /// Whether the run is over and everything was said.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// What comes next; `None` once the run is over and everything was said, or the server goes
     /// down.
     ///
@@ -107,7 +112,10 @@ impl Follower {
             };
             if !self.joins(&portion) {
                 self.has_looked = false;
-            } else if !portion.is_empty() {
+            } else if portion.is_empty() {
+                // Who began behind the end has heard everything.
+                self.is_over |= published.is_over;
+            } else {
                 return Ok(Some(self.pass_on(portion)));
             }
         }

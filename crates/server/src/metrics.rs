@@ -1,6 +1,7 @@
 //! What is counted, for Prometheus. Names are part of the outside contract.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub struct Metrics {
     log_lines: Counter,
     requests: Family<RequestLabels, Counter>,
     request_seconds: Histogram,
-    pub(crate) streams: Gauge,
+    streams: Gauge,
     looked_at: LookedAt,
     workflows: Mutex<std::collections::HashSet<String>>,
 }
@@ -75,6 +76,16 @@ struct LookedAt {
 impl fmt::Debug for Metrics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// A stream that is being listened to.
+#[derive(Debug)]
+pub struct StreamCount(Arc<Metrics>);
+
+impl Drop for StreamCount {
+    fn drop(&mut self) {
+        self.0.streams.dec();
     }
 }
 
@@ -209,6 +220,12 @@ impl Metrics {
         let labels = RequestLabels { route: route.to_owned(), method: method.to_owned(), status };
         self.requests.get_or_create(&labels).inc();
         self.request_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Counts a stream as long as the answer is kept.
+    pub fn stream(self: &Arc<Metrics>) -> StreamCount {
+        self.streams.inc();
+        StreamCount(self.clone())
     }
 
     /// Everything, in the format of OpenMetrics.

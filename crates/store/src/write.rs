@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
+use windlass_core::limits::KEYS_KEPT;
 use windlass_core::run::{Counts, RunStatus};
 use windlass_core::{Failure, Time};
 
@@ -167,4 +168,10 @@ pub enum Deployed {
         /// The newest version; 0 if there is no such workflow.
         current: u32,
     },
+}
+
+/// Keys used then or before have had their time at `now`.
+pub(crate) fn expired_at(now: Time) -> Time {
+    let kept = i64::try_from(KEYS_KEPT.as_micros()).unwrap_or(i64::MAX);
+    Time::from_micros(now.micros().saturating_sub(kept))
 }

@@ -119,7 +119,7 @@ impl Server {
     /// Creates runs in one commit, and answers for each, in order.
     pub(crate) async fn create_all(&self, runs: Vec<NewRun>, until_over: bool) -> Vec<Answer> {
         let mut answers = Vec::new();
-        for submitted in self.engine.submit(PROJECT, runs, until_over) {
+        for mut submitted in self.engine.submit(PROJECT, runs, until_over) {
             answers.push(submitted.answer().await);
         }
         answers

@@ -11,7 +11,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use windlass_core::limits::{LABEL_BYTES_MAX, LABEL_COUNT_MAX};
 use windlass_engine::shard::Answer;
-use windlass_engine::{NewRun, Workflow};
+use windlass_engine::{NewRun, Submitted, Workflow};
 use windlass_store::RunRow;
 
 use super::run::RunBody;
@@ -166,10 +166,15 @@ pub fn answer(run: RunBody, wait: Option<Duration>) -> Response {
     response
 }
 
-/// Waits until a run that was handed over is durable: before that there is nothing to answer with.
-async fn until_durable(app: &App, run_id: Uuid) -> Result<RunBody, Problem> {
-    let word = run_id.to_string();
-    let mut news = app.engine.feed().subscribe(run_id);
+/// What a client gets whose time is up before the run's: the run as soon as it is durable, or why
+/// there is none. Before that there is nothing to answer with.
+async fn until_durable(
+    app: &App,
+    mut submitted: Submitted,
+    request_hash: Option<&str>,
+) -> Result<RunBody, Problem> {
+    let word = submitted.run_id.to_string();
+    let mut news = app.engine.feed().subscribe(submitted.run_id);
     let found = async {
         loop {
             match read(app, &word).await {
@@ -179,7 +184,13 @@ async fn until_durable(app: &App, run_id: Uuid) -> Result<RunBody, Problem> {
             news.next().await;
         }
     };
-    tokio::time::timeout(DURABLE_TIME_MAX, found).await.unwrap_or_else(|_| {
+    let either = async {
+        tokio::select! {
+            answer = submitted.answer() => created(app, answer, request_hash).await,
+            found = found => found,
+        }
+    };
+    tokio::time::timeout(DURABLE_TIME_MAX, either).await.unwrap_or_else(|_| {
         let message = "the run was handed over, but the store is slow to take it";
         Err(Problem::new(problem::OUTCOME_UNKNOWN, message))
     })
@@ -197,18 +208,17 @@ pub async fn execute(
 ) -> Result<RunBody, Problem> {
     let request_hash = run.key.as_ref().map(|key| key.request_hash.clone());
     let mut submitted = app.engine.submit(PROJECT, vec![run], wait.is_some());
-    let Some(submitted) = submitted.pop() else {
+    let Some(mut submitted) = submitted.pop() else {
         return Err(Problem::new(problem::INTERNAL, "no run was handed over"));
     };
     let Some(wait) = wait else {
         return created(app, submitted.answer().await, request_hash.as_deref()).await;
     };
     let began = std::time::Instant::now();
-    let run_id = submitted.run_id;
     // Most runs are over before anybody would look: then one answer says it all.
     let run = match tokio::time::timeout(wait, submitted.answer()).await {
         Ok(answer) => created(app, answer, request_hash.as_deref()).await?,
-        Err(_) => until_durable(app, run_id).await?,
+        Err(_) => until_durable(app, submitted, request_hash.as_deref()).await?,
     };
     let left = wait.saturating_sub(began.elapsed());
     if matches!(run.status, "succeeded" | "failed" | "cancelled") || left.is_zero() {

@@ -58,7 +58,7 @@ impl Connect {
             );
             return Err(Usage(message).into());
         }
-        here(config, false)
+        here(config)
     }
 }
 
@@ -67,8 +67,8 @@ impl Connect {
 /// # Errors
 ///
 /// If it cannot be opened.
-pub(crate) fn here(config: Config, is_active: bool) -> anyhow::Result<Client> {
-    let purpose = Purpose { allows_loopback: true, is_active, is_in_memory: false, program: None };
+pub(crate) fn here(config: Config) -> anyhow::Result<Client> {
+    let purpose = Purpose { allows_loopback: true, ..Purpose::default() };
     let house = Arc::new(build(config, purpose)?);
     Ok(Client::Here { router: router(&house.app), house })
 }

@@ -48,10 +48,6 @@ impl Run {
         let result = self.drive(&house, text).await;
         house.go_down.send_replace(true);
         house.app.engine.shut_down(std::time::Duration::ZERO).await;
-        if self.data.is_none() {
-            let work_dir = std::env::temp_dir().join(format!("windlass-{}", std::process::id()));
-            let _ = std::fs::remove_dir_all(work_dir);
-        }
         result
     }
 

@@ -88,7 +88,10 @@ impl Server {
             tracing::info!(attempt.count = attempts, "waiting for attempts; again to end at once");
         }
         self.house.go_down.send_replace(true);
-        let _ = self.serving.await;
+        tokio::select! {
+            _ = self.serving => {}
+            () = ends.next() => {}
+        }
         let engine = &self.house.app.engine;
         tokio::select! {
             () = engine.shut_down(grace) => {}

@@ -20,6 +20,8 @@ use tower::ServiceExt;
 const HEAD_TIME_MAX: Duration = Duration::from_secs(60);
 /// The largest head, and the buffer of a connection, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// How long what was sent to a client may stay unread.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
 /// How long requests under way may take when the server ends.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -42,9 +44,12 @@ pub async fn serve(
     let permits = Arc::new(Semaphore::new(connection_count_max));
     let all = u32::try_from(connection_count_max).unwrap_or(u32::MAX);
     loop {
-        let Ok(permit) = permits.clone().acquire_owned().await else { break };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let next = async {
+            let permit = permits.clone().acquire_owned().await;
+            (permit, listener.accept().await)
+        };
+        let (permit, accepted) = tokio::select! {
+            next = next => next,
             () = is_down(&mut going_down) => break,
         };
         match accepted {
@@ -74,6 +79,9 @@ pub(crate) async fn is_down(going_down: &mut watch::Receiver<bool>) {
 async fn connection(stream: TcpStream, router: Router, mut going_down: watch::Receiver<bool>) {
     // Answers are written whole, so waiting for more to send only costs time.
     let _ = stream.set_nodelay(true);
+    // A client that does not read would keep its connection for ever.
+    let silence_ms = u32::try_from(SILENCE_MAX.as_millis()).unwrap_or(u32::MAX);
+    let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, silence_ms);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
         async move { Ok::<_, Infallible>(answer(router, request).await) }
@@ -88,7 +96,10 @@ async fn connection(stream: TcpStream, router: Router, mut going_down: watch::Re
         result = &mut served => result,
         () = is_down(&mut going_down) => {
             served.as_mut().graceful_shutdown();
-            served.await
+            match tokio::time::timeout(DRAIN_TIME_MAX, served).await {
+                Ok(result) => result,
+                Err(_) => return,
+            }
         }
     };
     if let Err(error) = result {

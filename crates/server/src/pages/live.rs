@@ -60,6 +60,12 @@ impl Sender {
         !self.frames.is_closed()
     }
 
+    /// Waits until nobody listens any more.
+    pub(super) fn closed(&self) -> impl Future<Output = ()> + use<> {
+        let frames = self.frames.clone();
+        async move { frames.closed().await }
+    }
+
     /// Tells the reader that nothing follows.
     pub(super) async fn end(&self) {
         let _ = self.frames.send(Ok(Event::default().event("end").data("over"))).await;

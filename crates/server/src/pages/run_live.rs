@@ -47,11 +47,16 @@ pub(super) async fn live(
     let follower = Follower::new(app.clone(), row.run_id);
     let follower = follower.after(query.after).with_logs_after(query.logs);
     tokio::spawn(async move {
-        app.metrics.streams.inc();
-        if let Err(error) = follow(&app, row.run_id, from, follower, sender).await {
-            tracing::warn!(%error, "a live page had to be given up");
+        let _count = app.metrics.stream();
+        let is_left = sender.closed();
+        tokio::select! {
+            result = follow(&app, row.run_id, from, follower, sender) => {
+                if let Err(error) = result {
+                    tracing::warn!(%error, "a live page had to be given up");
+                }
+            }
+            () = is_left => {}
         }
-        app.metrics.streams.dec();
     });
     Ok(response)
 }
@@ -96,7 +101,10 @@ async fn follow(
         // A run with very many steps is looked at less often, so that watching it stays cheap.
         tokio::time::sleep(began.elapsed() * 4).await;
     }
-    sender.end().await;
+    // A page whose server goes down comes back to the next one.
+    if follower.is_over() {
+        sender.end().await;
+    }
     Ok(())
 }
 

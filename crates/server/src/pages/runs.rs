@@ -160,7 +160,9 @@ pub(super) async fn live(
     let mut changes = app.engine.feed().changes();
     let mut going_down = app.going_down.clone();
     tokio::spawn(async move {
-        app.metrics.streams.inc();
+        let _count = app.metrics.stream();
+        let is_left = sender.closed();
+        tokio::pin!(is_left);
         loop {
             changes.mark_unchanged();
             let Ok((rows, _)) = read(&app, query.clone()).await else { break };
@@ -173,9 +175,9 @@ pub(super) async fn live(
             tokio::select! {
                 changed = changes.changed() => if changed.is_err() { break },
                 () = is_down(&mut going_down) => break,
+                () = &mut is_left => break,
             }
         }
-        app.metrics.streams.dec();
     });
     Ok(response)
 }

@@ -5,7 +5,7 @@ use super::{Data, Run};
 use crate::error::StoreError;
 use crate::rows::{DefinitionRow, KeyRow, LogRow, NumberedEvent, RunRow, StepRow, WorkflowRow};
 use crate::text::nul_safe;
-use crate::write::{Chunk, Conflict, Deploy, Deployed, NewRun, RunWrite, Standing};
+use crate::write::{Chunk, Conflict, Deploy, Deployed, NewRun, RunWrite, Standing, expired_at};
 
 impl Data {
     pub(super) fn write_run(
@@ -71,7 +71,9 @@ impl Data {
         };
         if let Some(key) = &new.key {
             let place = (new.project.clone(), key.route.clone(), key.key.clone());
-            if let Some((row, _)) = self.keys.get(&place) {
+            let found = self.keys.get(&place);
+            let found = found.filter(|(_, used_at)| *used_at > expired_at(new.created_at));
+            if let Some((row, _)) = found {
                 let KeyRow { run_id, request_hash } = row.clone();
                 return Some(Conflict::KeyTaken { run_id, request_hash });
             }

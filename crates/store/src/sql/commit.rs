@@ -7,7 +7,7 @@ use super::{
     Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, journal, steps, timers,
 };
 use crate::error::StoreError;
-use crate::write::{Conflict, IdempotencyKey, NewRun, RunWrite};
+use crate::write::{Conflict, IdempotencyKey, NewRun, RunWrite, expired_at};
 
 static NEWER_EPOCH: Statement = Statement::new("SELECT epoch FROM server WHERE epoch > $1 LIMIT 1");
 
@@ -17,12 +17,16 @@ static KEEP: Statement = Statement::new("RELEASE one_run");
 
 static FIND_KEY: Statement = Statement::new(
     "SELECT run_id, request_hash FROM idempotency_key
-      WHERE project = $1 AND route = $2 AND key = $3",
+      WHERE project = $1 AND route = $2 AND key = $3 AND used_at > $4",
 );
 
+/// One that is there still has had its time.
 static INSERT_KEY: Statement = Statement::new(
     "INSERT INTO idempotency_key (project, route, key, request_hash, run_id, used_at)
-     VALUES ($1, $2, $3, $4, $5, $6)",
+     VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (project, route, key) DO UPDATE
+        SET request_hash = excluded.request_hash, run_id = excluded.run_id,
+            used_at = excluded.used_at",
 );
 
 static FIND_EXTERNAL_ID: Statement =
@@ -136,7 +140,7 @@ fn create_run(
     id: &IdText,
 ) -> Result<Option<Conflict>, SqlError> {
     if let Some(key) = &new.key
-        && let Some(conflict) = taken_key(connection, &new.project, key)?
+        && let Some(conflict) = taken_key(connection, new, key)?
     {
         return Ok(Some(conflict));
     }
@@ -234,11 +238,16 @@ fn continue_run(
 
 fn taken_key(
     connection: &mut impl Connection,
-    project: &str,
+    new: &NewRun,
     key: &IdempotencyKey,
 ) -> Result<Option<Conflict>, SqlError> {
     let mut taken = None;
-    let values = [project.into(), (&key.route).into(), (&key.key).into()];
+    let values = [
+        (&new.project).into(),
+        (&key.route).into(),
+        (&key.key).into(),
+        expired_at(new.created_at).into(),
+    ];
     connection.query(&FIND_KEY, &values, &mut |row| {
         let mut columns = Columns::of(row);
         taken = Some(Conflict::KeyTaken { run_id: columns.id()?, request_hash: columns.text()? });

@@ -81,7 +81,7 @@ fn open_reader(file: &Path, start: Instant) -> Result<Reader, StoreError> {
     )
     .map_err(on_open)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(on_open)?;
-    for (name, value) in [("query_only", "ON"), ("cache_size", "-4000"), ("temp_store", "MEMORY")] {
+    for (name, value) in [("query_only", "ON"), ("cache_size", "-2000"), ("temp_store", "MEMORY")] {
         connection.pragma_update(None, name, value).map_err(on_open)?;
     }
     connection.set_prepared_statement_cache_capacity(64);

@@ -1,4 +1,5 @@
 use serde_json::json;
+use windlass_core::Time;
 use windlass_core::run::{RunStatus, StepStatus};
 use windlass_store::*;
 
@@ -221,6 +222,24 @@ pub(crate) fn old_keys_are_pruned(store: &dyn Store) {
     assert_eq!(store.prune_keys(at(4), 2).unwrap(), 0);
     assert_eq!(store.key(PROJECT, "POST /execute", "k1").unwrap(), None);
     assert!(store.key(PROJECT, "POST /execute", "k4").unwrap().is_some());
+}
+
+pub(crate) fn a_key_has_its_time(store: &dyn Store) {
+    let keyed = |number: u128, seconds: i64| {
+        with(new_run(number), |write| {
+            new_of(write).key = Some(key("k", "hash"));
+            new_of(write).created_at = Time::from_micros(seconds * 1_000_000);
+        })
+    };
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let week = 7 * 86_400;
+    assert_eq!(store.commit(epoch, &[keyed(1, 10)]).unwrap(), []);
+    let taken = store.commit(epoch, &[keyed(2, week + 9)]).unwrap();
+    assert!(matches!(taken[..], [(0, Conflict::KeyTaken { .. })]), "{taken:?}");
+    // Whether or not it has been pruned.
+    assert_eq!(store.commit(epoch, &[keyed(3, week + 10)]).unwrap(), []);
+    let found = store.key(PROJECT, "POST /execute", "k").unwrap().unwrap();
+    assert_eq!(found.run_id, id(3));
 }
 
 pub(crate) fn an_empty_store_has_empty_lists(store: &dyn Store) {

@@ -97,11 +97,15 @@ pub async fn stream_run(
     }
     let (frames, out) = mpsc::channel::<Result<Event, Infallible>>(FRAME_COUNT_MAX);
     tokio::spawn(async move {
-        app.metrics.streams.inc();
-        if let Err(error) = send(app.clone(), row, after, frames).await {
-            tracing::warn!(%error, "a stream had to be given up");
+        let _count = app.metrics.stream();
+        let is_left = frames.clone();
+        // A run may say nothing for days. Who has gone meanwhile must not be kept.
+        tokio::select! {
+            result = send(app.clone(), row, after, frames) => if let Err(error) = result {
+                tracing::warn!(%error, "a stream had to be given up");
+            },
+            () = is_left.closed() => {}
         }
-        app.metrics.streams.dec();
     });
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
     let mut response = Sse::new(ReceiverStream::new(out)).keep_alive(keep_alive).into_response();

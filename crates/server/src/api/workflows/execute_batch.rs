@@ -91,7 +91,7 @@ pub async fn execute_batch(
         let result = match (run, &mut submitted) {
             (Err(problem), _) => Err(problem),
             (Ok(run), submitted) => match submitted.next() {
-                Some(submitted) => {
+                Some(mut submitted) => {
                     let hash = run.key.map(|key| key.request_hash);
                     created(&app, submitted.answer().await, hash.as_deref()).await
                 }

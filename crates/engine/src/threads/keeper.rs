@@ -1,0 +1,179 @@
+//! The thread that keeps the time: it fires timers, sweeps for orphans, forgets old keys.
+//!
+//! In a process that does not take up what others left behind, it keeps the timers of that
+//! process's own runs, and nothing else.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use uuid::Uuid;
+use windlass_core::Time;
+use windlass_core::limits::KEYS_KEPT;
+use windlass_core::run::StepStatus;
+use windlass_store::{StoreError, TimerRow};
+
+use super::{Call, Shared, ToCommitter, ToKeeper};
+use crate::shard::Input;
+use crate::sweeper::Sweeper;
+use crate::timers::{Timers, Wanted};
+
+/// How often old keys are looked for, and how soon again if there were more than one look takes.
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
+const PRUNE_AGAIN: Duration = Duration::from_millis(100);
+const PRUNE_AT_ONCE: usize = 2_000;
+/// Steps read at once when a run's timers are looked for.
+const STEPS_AT_ONCE: usize = 1_000;
+
+pub(super) struct Keeper {
+    shared: Arc<Shared>,
+    /// Where runs that were left behind are not to go on: the timers of this process's own runs.
+    own: Option<BTreeSet<TimerRow>>,
+    timers: Timers,
+    sweeper: Sweeper,
+    next_prune: Time,
+    /// Whether the last look for old keys left some.
+    has_old_keys: Arc<AtomicBool>,
+}
+
+impl Keeper {
+    pub(super) fn new(shared: Arc<Shared>, is_active: bool) -> Keeper {
+        Keeper {
+            own: (!is_active).then(BTreeSet::new),
+            timers: Timers::default(),
+            sweeper: Sweeper::default(),
+            next_prune: shared.clock.now(),
+            has_old_keys: Arc::new(AtomicBool::new(false)),
+            shared,
+        }
+    }
+
+    pub(super) fn run(mut self, ear: &Receiver<ToKeeper>) {
+        loop {
+            let now = self.shared.clock.now();
+            self.fire(now);
+            self.sweep(now);
+            self.prune(now);
+            let wait = self.next_due().since(self.shared.clock.now());
+            match ear.recv_timeout(wait) {
+                Ok(first) => {
+                    for message in std::iter::once(first).chain(ear.try_iter()) {
+                        match message {
+                            ToKeeper::Timer(timer) => self.set(timer),
+                            ToKeeper::Own(run_id) => self.take_as_own(run_id),
+                            ToKeeper::Stop => return,
+                        }
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    fn next_due(&self) -> Time {
+        let prune = if self.has_old_keys.load(Ordering::Relaxed) {
+            self.shared.clock.now().plus(PRUNE_AGAIN).min(self.next_prune)
+        } else {
+            self.next_prune
+        };
+        let timer = match &self.own {
+            Some(own) => own.first().map(|timer| timer.due_at),
+            None => self.timers.next_due(),
+        };
+        let sweep = self.sweeper.next_due().filter(|_| self.own.is_none());
+        [timer, sweep].into_iter().flatten().chain([prune]).min().unwrap_or(prune)
+    }
+
+    fn set(&mut self, timer: TimerRow) {
+        match &mut self.own {
+            Some(own) => drop(own.insert(timer)),
+            None => self.timers.set(timer),
+        }
+    }
+
+    /// Keeps the timers of a run from now on that was there before this process.
+    fn take_as_own(&mut self, run_id: Uuid) {
+        let Some(own) = &mut self.own else { return };
+        match waits(&self.shared, run_id) {
+            Ok(timers) => own.extend(timers),
+            Err(error) => tracing::warn!(%error, "the timers of a run could not be read"),
+        }
+    }
+
+    fn fire(&mut self, now: Time) {
+        if let Some(own) = &mut self.own {
+            while own.first().is_some_and(|timer| timer.due_at <= now) {
+                let Some(TimerRow { run_id, path, .. }) = own.pop_first() else { return };
+                self.shared.send(run_id, Input::Timer { run_id, path });
+            }
+            return;
+        }
+        for wanted in self.timers.tick(now) {
+            match wanted {
+                Wanted::Fire(TimerRow { run_id, path, .. }) => {
+                    self.shared.send(run_id, Input::Timer { run_id, path });
+                }
+                Wanted::Load { until, limit } => {
+                    let found = self.shared.store.due_timers(until, limit);
+                    if let Err(error) = &found {
+                        tracing::warn!(%error, "timers could not be read");
+                    }
+                    self.timers.loaded(self.shared.clock.now(), until, found.ok());
+                }
+            }
+        }
+    }
+
+    fn sweep(&mut self, now: Time) {
+        if self.own.is_some() {
+            return;
+        }
+        let Some(look) = self.sweeper.tick(now) else { return };
+        let page = self.shared.store.orphans(self.shared.epoch, look.after, look.limit);
+        if let Err(error) = &page {
+            tracing::warn!(%error, "orphans could not be read");
+        }
+        let page = page.ok();
+        self.sweeper.found(now, page.as_deref());
+        for run_id in page.into_iter().flatten() {
+            self.shared.send(run_id, Input::Adopt { run_id });
+        }
+    }
+
+    /// Has old keys forgotten, a portion at a time so that commits do not wait for it.
+    fn prune(&mut self, now: Time) {
+        if self.next_prune > now && !self.has_old_keys.swap(false, Ordering::Relaxed) {
+            return;
+        }
+        self.next_prune = now.plus(PRUNE_EVERY);
+        let kept = i64::try_from(KEYS_KEPT.as_micros()).unwrap_or(i64::MAX);
+        let before = Time::from_micros(now.micros() - kept);
+        let has_old_keys = self.has_old_keys.clone();
+        let prune: Call = Box::new(move |store| match store.prune_keys(before, PRUNE_AT_ONCE) {
+            Ok(count) => has_old_keys.store(count == PRUNE_AT_ONCE, Ordering::Relaxed),
+            Err(error) => tracing::warn!(%error, "old idempotency keys could not be forgotten"),
+        });
+        let _ = self.shared.committer.send(ToCommitter::Call(prune));
+    }
+}
+
+/// Until when the steps of a run wait.
+fn waits(shared: &Shared, run_id: Uuid) -> Result<Vec<TimerRow>, StoreError> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = shared.store.steps(run_id, after, STEPS_AT_ONCE)?;
+        after = page.items.last().map(|step| step.ordinal);
+        for step in page.items {
+            let waits = matches!(step.status, StepStatus::Waiting | StepStatus::BackingOff);
+            if let Some(due_at) = step.due_at.filter(|_| waits) {
+                found.push(TimerRow { due_at, run_id, path: step.path });
+            }
+        }
+        if !page.has_more {
+            return Ok(found);
+        }
+    }
+}
