@@ -72,7 +72,7 @@ impl JsonSchema for HumanDuration {
         json_schema!({
             "type": "string",
             "pattern": PATTERN,
-            "x-expected": "a duration such as `10ms`, `3s` or `1h30m`",
+            "x-expected": "a duration with its unit, such as `10ms`, `3s` or `1h30m`",
             "examples": ["10ms", "3s", "1h30m"]
         })
     }

@@ -90,14 +90,22 @@ impl fmt::Display for Finding {
 /// The known name closest to what somebody typed, as a hint; `None` if nothing is close.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let close = |name: &&str| {
-        strsim::damerau_levenshtein(&typed.to_lowercase(), &name.to_lowercase())
-            <= (typed.chars().count().max(name.chars().count()) / 3).max(1)
+        let (typed, name) = (typed.to_lowercase(), name.to_lowercase());
+        let distance = strsim::damerau_levenshtein(&typed, &name);
+        distance <= (typed.chars().count().max(name.chars().count()) / 3).max(1)
+            || is_same_stem(&typed, &name)
     };
     known
         .into_iter()
         .filter(close)
         .min_by_key(|name| (strsim::damerau_levenshtein(typed, name), name.len()))
         .map(|name| format!("did you mean `{name}`?"))
+}
+
+/// Whether two words differ only in their endings, as `retries` and `retry` do.
+fn is_same_stem(a: &str, b: &str) -> bool {
+    let stem = a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count();
+    stem >= 4 && stem + 1 >= a.chars().count().min(b.chars().count())
 }
 
 #[cfg(test)]
@@ -110,5 +118,6 @@ mod tests {
         assert_eq!(nearest("tranform", known), Some("did you mean `transform`?".into()));
         assert_eq!(nearest("HTTP", known), Some("did you mean `http`?".into()));
         assert_eq!(nearest("banana", known), None);
+        assert_eq!(nearest("retries", ["retry", "type"]), Some("did you mean `retry`?".into()));
     }
 }

@@ -59,18 +59,21 @@ impl Schema {
     pub fn violations(&self, value: &Value) -> Vec<Violation> {
         let mut violations = Vec::new();
         if let Err(error) = self.compiled.validate(value, self.index) {
-            self.collect(&error, &mut violations);
+            self.collect(&error, value, &mut violations);
         }
         violations
     }
 
-    fn collect(&self, error: &ValidationError<'_, '_>, into: &mut Vec<Violation>) {
+    fn collect(&self, error: &ValidationError<'_, '_>, root: &Value, into: &mut Vec<Violation>) {
+        if let Some(words) = words(error) {
+            return into.push(not_a_word(error, root, &words));
+        }
         if matches!(error.kind, ErrorKind::AnyOf | ErrorKind::OneOf(None)) {
-            return self.collect_alternatives(error, into);
+            return self.collect_alternatives(error, root, into);
         }
         if !error.causes.is_empty() {
             for cause in &error.causes {
-                self.collect(cause, into);
+                self.collect(cause, root, into);
             }
             return;
         }
@@ -95,8 +98,11 @@ impl Schema {
             })),
             ErrorKind::Type { got, want } => {
                 let want: Vec<String> = want.iter().map(|one| one.to_string()).collect();
-                let message = format!("expected {}, got {got}", want.join(" or "));
-                into.push(Violation { message, ..known });
+                let want = match self.expected(error.schema_url) {
+                    Some(expected) => expected.to_owned(),
+                    None => want.join(" or "),
+                };
+                into.push(Violation { message: format!("expected {want}, got {got}"), ..known });
             }
             ErrorKind::Pattern { got, .. } if self.expected(error.schema_url).is_some() => {
                 let expected = self.expected(error.schema_url).unwrap_or_default();
@@ -111,10 +117,15 @@ impl Schema {
 
     /// Of several alternatives that all failed, only the one that came furthest is of interest; if
     /// none came further than the value itself, what they expected is named together.
-    fn collect_alternatives(&self, error: &ValidationError<'_, '_>, into: &mut Vec<Violation>) {
+    fn collect_alternatives(
+        &self,
+        error: &ValidationError<'_, '_>,
+        root: &Value,
+        into: &mut Vec<Violation>,
+    ) {
         let alternatives = error.causes.iter().map(|cause| {
             let mut violations = Vec::new();
-            self.collect(cause, &mut violations);
+            self.collect(cause, root, &mut violations);
             violations
         });
         let alternatives: Vec<Vec<Violation>> =
@@ -173,6 +184,46 @@ impl fmt::Debug for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Schema").field(&self.source).finish()
     }
+}
+
+/// The words a value may be, if that is all its schema says: an enum, whichever way it is written.
+fn words(error: &ValidationError<'_, '_>) -> Option<Vec<String>> {
+    let same_place = |cause: &ValidationError<'_, '_>| {
+        cause.instance_location.to_string() == error.instance_location.to_string()
+    };
+    if !error.causes.iter().all(same_place) {
+        return None;
+    }
+    match &error.kind {
+        ErrorKind::Const { want } => want.as_str().map(|word| vec![word.to_owned()]),
+        ErrorKind::Enum { want } => {
+            want.iter().map(|one| one.as_str().map(str::to_owned)).collect()
+        }
+        ErrorKind::AnyOf | ErrorKind::OneOf(None) => {
+            let lists: Option<Vec<_>> = error.causes.iter().map(words).collect();
+            lists.map(|lists| lists.concat())
+        }
+        // A group around a single complaint, such as a reference.
+        _ => match error.causes.as_slice() {
+            [only] => words(only),
+            _ => None,
+        },
+    }
+}
+
+fn not_a_word(error: &ValidationError<'_, '_>, root: &Value, words: &[String]) -> Violation {
+    let path = error.instance_location.to_string();
+    let got = root.pointer(&path);
+    let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    let (got, hint) = match got {
+        Some(Value::String(got)) => {
+            (format!("`{got:.100}`"), nearest(got, words.iter().map(String::as_str)))
+        }
+        Some(other) => (json::type_name(other).to_owned(), None),
+        None => ("nothing".to_owned(), None),
+    };
+    let message = format!("expected {}, got {got}", quoted.join(" or "));
+    Violation { path, message, hint, is_unknown_field: false }
 }
 
 fn list_hint(names: &[String]) -> Option<String> {
@@ -239,6 +290,28 @@ mod tests {
         let found = messages(schema.clone(), json!({ "count": "x" }));
         assert_eq!(found, ["/count: expected integer, got string"]);
         assert_eq!(messages(schema, json!(5)), [": expected null or object, got number"]);
+    }
+
+    #[test]
+    fn a_wrong_word_is_answered_with_the_right_ones() {
+        let words = json!([
+            { "const": "success", "description": "It succeeded." },
+            { "const": "failure" },
+            { "const": "always" }
+        ]);
+        for schema in [
+            json!({ "properties": { "on": { "oneOf": words } } }),
+            json!({ "properties": { "on": { "$ref": "#/$defs/On" } }, "$defs": { "On": { "oneOf": words } } }),
+            json!({ "properties": { "on": { "enum": ["success", "failure", "always"] } } }),
+        ] {
+            assert_eq!(
+                messages(schema.clone(), json!({ "on": "sucess" })),
+                ["/on: expected `success` or `failure` or `always`, got `sucess` \
+                  (did you mean `success`?)"]
+            );
+            let found = messages(schema, json!({ "on": 5 }));
+            assert_eq!(found, ["/on: expected `success` or `failure` or `always`, got number"]);
+        }
     }
 
     #[test]

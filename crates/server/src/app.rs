@@ -1,5 +1,8 @@
+//! What every handler has at hand.
+
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_engine::Engine;
@@ -27,8 +30,14 @@ pub struct App {
     /// When this process began.
     pub started_at: Time,
     /// Ends every stream when the server goes down.
-    pub going_down: tokio::sync::watch::Receiver<bool>,
+    pub going_down: watch::Receiver<bool>,
 }
 
 /// How handlers take it.
 pub type Shared = axum::extract::State<Arc<App>>;
+
+/// Waits until the server goes down.
+pub(crate) async fn is_down(going_down: &mut watch::Receiver<bool>) {
+    // The sender goes with the house; then it is down as well.
+    let _ = going_down.wait_for(|is_down| *is_down).await;
+}

@@ -54,12 +54,17 @@ pub struct Refusal(pub ProblemBody);
 /// A refusal in words: what, and what exactly in every place.
 fn describe(problem: &ProblemBody) -> String {
     let mut text = format!("{}: {}", problem.title, problem.detail);
+    // One error is usually all that the detail says already.
+    let is_said = problem.errors.len() == 1 && problem.detail.contains(&problem.errors[0].message);
     for error in &problem.errors {
         let place = match (error.line, error.column) {
-            (Some(line), Some(column)) => format!("{line}:{column}"),
-            _ => error.path.clone(),
+            (Some(line), Some(column)) => format!("{line}:{column}: "),
+            _ if error.path.is_empty() => String::new(),
+            _ => format!("{}: ", error.path),
         };
-        text.push_str(&format!("\n  {place}: {}", error.message));
+        if !is_said || error.line.is_some() {
+            text.push_str(&format!("\n  {place}{}", error.message));
+        }
         if let Some(hint) = &error.hint {
             text.push_str(&format!("\n      hint: {hint}"));
         }

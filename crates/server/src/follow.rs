@@ -10,7 +10,7 @@ use windlass_engine::{News, Subscription};
 use windlass_store::{LogRow, NumberedEvent, StoreError};
 
 use crate::app::App;
-use crate::http::listen::is_down;
+use crate::app::is_down;
 use crate::http::paging::PAGE_BYTES_MAX;
 
 /// Events or lines read from the store in one go.

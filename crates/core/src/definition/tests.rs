@@ -288,7 +288,8 @@ fn a_value_that_its_type_refuses_is_found_and_hides_nothing() {
         let findings = check(&text, &Kinds::pure()).findings;
         findings.iter().map(|finding| format!("{} {}", finding.path, finding.message)).collect()
     };
-    let expected = "expected a duration such as `10ms`, `3s` or `1h30m`, got `3parsecs`";
+    let expected =
+        "expected a duration with its unit, such as `10ms`, `3s` or `1h30m`, got `3parsecs`";
     for (node, path) in [
         ("type: transform, timeout: 3parsecs", "/nodes/0/timeout"),
         ("type: transform, retry: {delay: 3parsecs}", "/nodes/0/retry/delay"),

@@ -20,7 +20,8 @@ pub(super) fn condition(text: &str) -> Result<Ast, ExprError> {
 /// Parses the expression behind a `{{` at character `start`; also says where it ends.
 pub(super) fn embedded(chars: &[char], start: usize) -> Result<(Ast, usize), ExprError> {
     let (tokens, end) = split(chars, start, Braces::End)?;
-    Ok((whole(tokens, end - start)?, end))
+    let length = chars[start..end].iter().map(|c| c.len_utf8()).sum();
+    Ok((whole(tokens, length)?, end))
 }
 
 fn whole(tokens: Vec<Token>, length: usize) -> Result<Ast, ExprError> {
@@ -358,7 +359,8 @@ fn call(name: String, arguments: Vec<Ast>, offset: usize) -> Result<Ast, ExprErr
     };
     if arguments.len() < least || arguments.len() > most {
         let wanted = if least == most { least.to_string() } else { format!("{least} to {most}") };
-        let message = format!("`{name}` takes {wanted} values, not {}", arguments.len());
+        let noun = if wanted == "1" { "value" } else { "values" };
+        let message = format!("`{name}` takes {wanted} {noun}, not {}", arguments.len());
         return Err(ExprError::new("bad-arguments", offset, message));
     }
     Ok(Ast { what: What::Call(name, arguments), offset })

@@ -291,8 +291,19 @@ impl Compiler<'_> {
                 at += 1;
                 continue;
             }
-            let (expression, end) =
-                Expression::embedded(&chars, at + 2, self.bindings).map_err(|error| vec![error])?;
+            let (expression, end) = match Expression::embedded(&chars, at + 2, self.bindings) {
+                Ok(parsed) => parsed,
+                Err(error) => {
+                    errors.push(error);
+                    // What follows may have mistakes of its own.
+                    let rest = &chars[at + 2..];
+                    let Some(end) = rest.windows(2).position(|two| two == ['}', '}']) else {
+                        break;
+                    };
+                    at += end + 4;
+                    continue;
+                }
+            };
             if !plain.is_empty() {
                 parts.push(Part::Text(std::mem::take(&mut plain)));
             }
@@ -324,7 +335,8 @@ impl Compiler<'_> {
         let refused = |message: &str| vec![ExprError::new("secret", offset, message)];
         match expression.lone_secret() {
             _ if !self.secrets => Err(refused(
-                "a secret cannot be read here, only where a node sends it out (its `config`)",
+                "a secret cannot be read here, only in the `config` of a node that sends it out, \
+                 such as `http` or `shell`",
             )),
             Some(name) => Ok(Part::Secret(name.to_owned())),
             None => Err(refused("a secret can only be put in as it is: `{{secrets.name}}`")),

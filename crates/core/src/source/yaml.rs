@@ -24,7 +24,9 @@ pub(super) fn read(text: &str) -> Result<Source, Finding> {
         builder.take(event, span)?;
     }
     let value = builder.root.ok_or_else(|| {
-        Finding::error("empty", "", "the document is empty").hint("start with `name:` and `nodes:`")
+        let finding = Finding::error("empty", "", "the document is empty");
+        let finding = finding.hint("start with `name:` and `nodes:`");
+        Finding { line: Some(1), column: Some(1), ..finding }
     })?;
     Ok(Source { value, positions: builder.positions, format: Format::Yaml })
 }
@@ -114,7 +116,8 @@ impl Builder {
 
     fn open(&mut self, value: Value, anchor: usize, span: Span) -> Result<(), Finding> {
         if self.wants_key() {
-            let finding = Finding::error("bad-yaml", "", "a key must be a text");
+            let finding = Finding::error("bad-yaml", "", "a key must be a text")
+                .hint("a value with `{{ … }}` needs quotes in YAML: `\"{{ … }}\"`");
             return Err(at(span.start, finding));
         }
         if self.stack.len() >= JSON_DEPTH_MAX {

@@ -15,7 +15,8 @@ static DOCUMENT: LazyLock<String> =
 
 /// The routes that describe the others.
 pub(super) fn router() -> Router<Arc<App>> {
-    let ui = SwaggerUi::new("/docs").config(Config::new(["/openapi.json"]));
+    // There is one document; the bar for choosing another would only carry a foreign logo.
+    let ui = SwaggerUi::new("/docs").config(Config::new(["/openapi.json"]).use_base_layout());
     Router::new().route("/openapi.json", get(openapi_json)).merge(ui)
 }
 

@@ -1,4 +1,4 @@
-//! Creating runs and waiting for them, for every endpoint that does.
+//! Creating runs, for every endpoint that does.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,13 +8,11 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use uuid::Uuid;
 use windlass_core::limits::{LABEL_BYTES_MAX, LABEL_COUNT_MAX};
 use windlass_engine::shard::Answer;
 use windlass_engine::{NewRun, Submitted, Workflow};
-use windlass_store::RunRow;
 
-use super::run::RunBody;
+use super::run::{RunBody, read, wait_until_over};
 use crate::app::{App, PROJECT};
 use crate::http::prefer::PREFERENCE_APPLIED;
 use crate::http::problem::{self, Problem};
@@ -100,55 +98,6 @@ pub fn refusal(answer: Answer) -> Problem {
             Problem::new(problem::INTERNAL, "an answer in the wrong place")
         }
     }
-}
-
-/// The row of the run of this id or external id.
-///
-/// # Errors
-///
-/// `run-not-found`.
-pub async fn find(app: &App, word: &str) -> Result<RunRow, Problem> {
-    let name = word.to_owned();
-    let row = app.engine.read(move |store| store.run(PROJECT, &name)).await?;
-    row.ok_or_else(|| Problem::no_run(word))
-}
-
-/// The run of this id or external id.
-///
-/// # Errors
-///
-/// `run-not-found`.
-pub async fn read(app: &App, word: &str) -> Result<RunBody, Problem> {
-    let name = word.to_owned();
-    let read = move |store: &dyn windlass_store::Store| {
-        let row = store.run(PROJECT, &name)?;
-        row.map(|row| RunBody::read(store, row)).transpose()
-    };
-    app.engine.read(read).await?.ok_or_else(|| Problem::no_run(word))
-}
-
-/// Waits until a run is over, `wait` at most, and answers with it as it then is.
-///
-/// # Errors
-///
-/// If it cannot be read.
-pub async fn wait_until_over(app: &App, run_id: Uuid, wait: Duration) -> Result<RunBody, Problem> {
-    let word = run_id.to_string();
-    let mut news = app.engine.feed().subscribe(run_id);
-    let over = async {
-        loop {
-            // The subscription came first, so nothing is missed between a look and the next news.
-            let row = find(app, &word).await?;
-            if row.status.is_terminal() {
-                return Ok::<(), Problem>(());
-            }
-            news.next().await;
-        }
-    };
-    if let Ok(result) = tokio::time::timeout(wait, over).await {
-        result?;
-    }
-    read(app, &word).await
 }
 
 /// The answer with a run: 200 if it is over, 202 if it is not.

@@ -1,6 +1,7 @@
-//! A run as the API shows it.
+//! A run as the API shows it, finding one, and waiting for its end.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -10,6 +11,9 @@ use windlass_core::Failure;
 use windlass_core::run::{Fact, RunStatus};
 use windlass_engine::RunView;
 use windlass_store::{RunRow, Store, StoreError};
+
+use crate::app::{App, PROJECT};
+use crate::http::problem::Problem;
 
 /// A run.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
@@ -150,4 +154,53 @@ fn payloads(store: &dyn Store, row: &RunRow) -> Result<(Value, Option<Value>), S
         }
     }
     Ok((input, output))
+}
+
+/// The row of the run of this id or external id.
+///
+/// # Errors
+///
+/// `run-not-found`.
+pub async fn find(app: &App, word: &str) -> Result<RunRow, Problem> {
+    let name = word.to_owned();
+    let row = app.engine.read(move |store| store.run(PROJECT, &name)).await?;
+    row.ok_or_else(|| Problem::no_run(word))
+}
+
+/// The run of this id or external id.
+///
+/// # Errors
+///
+/// `run-not-found`.
+pub async fn read(app: &App, word: &str) -> Result<RunBody, Problem> {
+    let name = word.to_owned();
+    let read = move |store: &dyn Store| {
+        let row = store.run(PROJECT, &name)?;
+        row.map(|row| RunBody::read(store, row)).transpose()
+    };
+    app.engine.read(read).await?.ok_or_else(|| Problem::no_run(word))
+}
+
+/// Waits until a run is over, `wait` at most, and answers with it as it then is.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub async fn wait_until_over(app: &App, run_id: Uuid, wait: Duration) -> Result<RunBody, Problem> {
+    let word = run_id.to_string();
+    let mut news = app.engine.feed().subscribe(run_id);
+    let over = async {
+        loop {
+            // The subscription came first, so nothing is missed between a look and the next news.
+            let row = find(app, &word).await?;
+            if row.status.is_terminal() {
+                return Ok::<(), Problem>(());
+            }
+            news.next().await;
+        }
+    };
+    if let Ok(result) = tokio::time::timeout(wait, over).await {
+        result?;
+    }
+    read(app, &word).await
 }

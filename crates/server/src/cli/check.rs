@@ -37,9 +37,13 @@ impl Check {
                     for finding in &checked.findings {
                         output::line(&format!("{name}:{finding}"));
                     }
-                    let count = checked.findings.len();
                     let word = if checked.is_ok() { "fine" } else { "not usable" };
-                    exit::message(&format!("{name}: {word}, {count} findings"));
+                    let count = match checked.findings.len() {
+                        0 => "no findings".to_owned(),
+                        1 => "1 finding".to_owned(),
+                        count => format!("{count} findings"),
+                    };
+                    exit::message(&format!("{name}: {word}, {count}"));
                 }
             }
         }

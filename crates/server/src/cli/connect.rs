@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::anyhow;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
@@ -43,7 +44,7 @@ impl Connect {
     /// If there is nobody.
     pub(crate) async fn client(&self) -> anyhow::Result<Client> {
         if let Some(server) = &self.server {
-            return Client::remote(server);
+            return Client::remote(server).map_err(|error| Usage(format!("{error:#}")).into());
         }
         let flags = Flags { data: self.data.clone(), ..Flags::default() };
         let config = load(&flags)?.config;
@@ -56,7 +57,7 @@ impl Connect {
                  and `--data` name others",
                 config.store.data.display()
             );
-            return Err(Usage(message).into());
+            return Err(anyhow!(message));
         }
         here(config)
     }
@@ -96,7 +97,13 @@ pub(crate) fn write_record(data: &Path, url: &str) -> std::io::Result<()> {
     std::fs::rename(draft, place)
 }
 
-/// Takes the record away.
+/// Takes this process's record away. A successor's stays.
 pub(crate) fn remove_record(data: &Path) {
-    let _ = std::fs::remove_file(data.join(RECORD));
+    let place = data.join(RECORD);
+    let record = std::fs::read(&place).ok();
+    let record = record.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+    if record.is_some_and(|record| record.pid == std::process::id()) {
+        // What cannot be removed is found to be out of date by whoever reads it.
+        let _ = std::fs::remove_file(place);
+    }
 }

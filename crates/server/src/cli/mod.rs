@@ -32,7 +32,6 @@ pub(crate) use output::Format;
 #[command(
     name = "windlass",
     version,
-    about,
     max_term_width = 100,
     after_help = "Exit status: 0 it went well, 1 the run failed or was cancelled, 2 usage, 3 the \
                   check found errors, 4 not found, 6 conflict, 7 no server or store to be used, 130 \

@@ -6,23 +6,39 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use uuid::Uuid;
 use windlass_core::run::Fact;
-use windlass_store::{LogRow, NumberedEvent};
+use windlass_store::{LogRow, NumberedEvent, Overview};
 
 use super::exit::message;
 use crate::app::App;
-use crate::follow::Follower;
+use crate::follow::{Follower, Portion};
 
-/// Follows a run to its end.
+/// Follows a run to its end: from its beginning, or from where an earlier process left it.
 ///
 /// # Errors
 ///
 /// If it cannot be read.
-pub(crate) async fn follow(app: Arc<App>, run_id: Uuid, is_quiet: bool) -> anyhow::Result<()> {
-    let mut follower = Follower::new(app, run_id).with_logs_after(0);
+pub(crate) async fn follow(
+    app: Arc<App>,
+    run_id: Uuid,
+    left: Option<Overview>,
+    is_quiet: bool,
+) -> anyhow::Result<()> {
     let mut teller = Teller::new(is_quiet);
-    while let Some(portion) = follower.next().await? {
-        portion.logs.iter().for_each(|line| teller.log(line));
-        portion.events.iter().for_each(|event| teller.event(event));
+    let mut follower = Follower::new(app, run_id).with_logs_after(0);
+    if let Some(left) = left {
+        teller.begin(&left);
+        follower = follower.after(left.row.last_seq).with_logs_after(left.last_log_seq);
+    }
+    while let Some(Portion { events, logs }) = follower.next().await? {
+        // Events and lines have orders of their own; people read them by the clock.
+        let mut logs = logs.iter().peekable();
+        for event in &events {
+            while let Some(line) = logs.next_if(|line| line.at <= event.event.at) {
+                teller.log(line);
+            }
+            teller.event(event);
+        }
+        logs.for_each(|line| teller.log(line));
     }
     teller.bar.finish_and_clear();
     Ok(())
@@ -42,6 +58,16 @@ impl Teller {
         let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} steps  {elapsed}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         Teller { bar, is_quiet }
+    }
+
+    /// Says how far an earlier process came.
+    fn begin(&self, overview: &Overview) {
+        let total = overview.row.counts.total();
+        let done = overview.row.counts.iter().filter(|(status, _)| status.is_terminal());
+        let done: u32 = done.map(|(_, count)| count).sum();
+        self.bar.inc_length(u64::from(total));
+        self.bar.inc(u64::from(done));
+        self.say(&format!("resumed: {done} of {total} steps were over"));
     }
 
     fn say(&self, text: &str) {

@@ -1,16 +1,18 @@
 //! `windlass run FILE`: one workflow, once, without a server.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use uuid::Uuid;
 use windlass_core::limits::DEFINITION_BYTES_MAX;
 use windlass_engine::shard::{Answer, Command};
-use windlass_store::Deployed;
+use windlass_store::{Deployed, Overview};
 
 use super::exit::{Usage, message};
 use super::{Exit, input, output, progress};
-use crate::api::execute::{find as find_run, new_run, read, refusal};
+use crate::api::execute::{new_run, refusal};
+use crate::api::run::{find as find_run, read};
 use crate::api::workflow::find;
 use crate::app::PROJECT;
 use crate::boot::{House, Purpose, build};
@@ -63,10 +65,10 @@ impl Run {
     async fn drive(&self, house: &House, text: Option<String>) -> anyhow::Result<Exit> {
         let app = &house.app;
         // What is said of a run begins before the run does.
-        let run_id = match (&self.resume, text) {
+        let (run_id, left) = match (&self.resume, text) {
             (Some(word), _) => self.resumed(house, word).await?,
             (None, Some(text)) => match self.created(house, text).await? {
-                Some(run_id) => run_id,
+                Some(run_id) => (run_id, None),
                 None => return Ok(Exit::CheckFailed),
             },
             (None, None) => return Err(Usage("a file is needed".to_owned()).into()),
@@ -75,7 +77,7 @@ impl Run {
             message(&format!("run {run_id}, kept in `{}`", data.display()));
         }
         let ended = tokio::select! {
-            ended = progress::follow(app.clone(), run_id, self.quiet) => ended.map(|()| true),
+            ended = progress::follow(app.clone(), run_id, left, self.quiet) => ended.map(|()| true),
             _ = tokio::signal::ctrl_c() => Ok(false),
         }?;
         if !ended {
@@ -115,13 +117,16 @@ impl Run {
         }
     }
 
-    async fn resumed(&self, house: &House, word: &str) -> anyhow::Result<Uuid> {
-        let row = find_run(&house.app, word).await.map_err(refused)?;
-        if row.status.is_terminal() {
-            return Ok(row.run_id);
+    /// Lets a run go on, and says how it stood before.
+    async fn resumed(&self, house: &House, word: &str) -> anyhow::Result<(Uuid, Option<Overview>)> {
+        let engine = &house.app.engine;
+        let run_id = find_run(&house.app, word).await.map_err(refused)?.run_id;
+        let left = engine.read(move |store| store.overview(run_id, 0)).await?;
+        if left.as_ref().is_some_and(|left| left.row.status.is_terminal()) {
+            return Ok((run_id, left));
         }
-        match house.app.engine.command(row.run_id, Command::Resume).await {
-            Answer::Run(_) => Ok(row.run_id),
+        match engine.command(run_id, Command::Resume).await {
+            Answer::Run(_) => Ok((run_id, left)),
             answer => Err(refused(refusal(answer))),
         }
     }
@@ -139,13 +144,16 @@ fn refused(problem: Problem) -> anyhow::Error {
 /// If it cannot be read, or is too large to be one.
 pub(super) fn read_definition(file: &Path) -> anyhow::Result<String> {
     let name = file.display();
-    let bytes = if file == Path::new("-") {
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::stdin(), &mut bytes)?;
-        bytes
-    } else {
-        std::fs::read(file).map_err(|error| Usage(format!("`{name}` cannot be read: {error}")))?
+    let refused_by_system =
+        |error: std::io::Error| Usage(format!("`{name}` cannot be read: {error}"));
+    let source: Box<dyn Read> = match file == Path::new("-") {
+        true => Box::new(std::io::stdin()),
+        false => Box::new(std::fs::File::open(file).map_err(refused_by_system)?),
     };
+    // One byte more than is allowed is enough to know.
+    let mut bytes = Vec::new();
+    let most = u64::try_from(DEFINITION_BYTES_MAX)?.saturating_add(1);
+    source.take(most).read_to_end(&mut bytes).map_err(refused_by_system)?;
     if bytes.len() > DEFINITION_BYTES_MAX {
         let message = format!("`{name}` has more than {DEFINITION_BYTES_MAX} bytes");
         return Err(refused(Problem::new(problem::BODY_TOO_LARGE, message)));

@@ -66,14 +66,7 @@ pub fn parse<T: DeserializeOwned + JsonSchema + 'static>(bytes: &[u8]) -> Result
         Problem::new(problem::BAD_JSON, format!("{place}: {what}"))
     })?;
     let violations = schema::<T>().violations(&value);
-    if violations.is_empty() {
-        return Err(Problem::new(problem::INVALID_REQUEST, error));
-    }
-    let first = &violations[0];
-    let detail = match first.path.as_str() {
-        "" => first.message.clone(),
-        path => format!("{path}: {}", first.message),
-    };
+    let detail = problem::summary(&violations).unwrap_or(error);
     Err(Problem::violations(problem::INVALID_REQUEST, &detail, violations))
 }
 

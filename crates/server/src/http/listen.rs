@@ -16,6 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
+use crate::app::is_down;
+
 /// How long a client may take to send the head of a request, or leave a connection idle.
 const HEAD_TIME_MAX: Duration = Duration::from_secs(60);
 /// The largest head, and the buffer of a connection, in bytes.
@@ -69,11 +71,6 @@ pub async fn serve(
     }
     drop(listener);
     let _ = tokio::time::timeout(DRAIN_TIME_MAX, permits.acquire_many(all)).await;
-}
-
-/// Waits until the server goes down.
-pub(crate) async fn is_down(going_down: &mut watch::Receiver<bool>) {
-    let _ = going_down.wait_for(|is_down| *is_down).await;
 }
 
 async fn connection(stream: TcpStream, router: Router, mut going_down: watch::Receiver<bool>) {

@@ -185,6 +185,19 @@ impl Problem {
     }
 }
 
+/// What is wrong with a value, in a sentence: the first violation and how many there are besides.
+pub fn summary(violations: &[Violation]) -> Option<String> {
+    let first = violations.first()?;
+    let what = match first.path.as_str() {
+        "" => first.message.clone(),
+        path => format!("{path}: {}", first.message),
+    };
+    Some(match violations.len() {
+        1 => what,
+        count => format!("{what}; and {} more", count - 1),
+    })
+}
+
 /// A word from outside, cut so that a message stays one.
 fn short(word: &str) -> String {
     match word.char_indices().nth(100) {
@@ -239,7 +252,8 @@ impl From<Refused> for Problem {
         let message = refused.to_string();
         match refused {
             Refused::BadInput(violations) => {
-                Problem::violations(INVALID_INPUT, &message, violations)
+                let detail = summary(&violations).unwrap_or(message);
+                Problem::violations(INVALID_INPUT, &detail, violations)
             }
             Refused::InputTooLarge { .. } => Problem::new(INPUT_TOO_LARGE, message),
             Refused::InputTooDeep { .. } => Problem::new(INVALID_INPUT, message),

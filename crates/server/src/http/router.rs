@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{Method, Uri};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 
@@ -25,9 +25,15 @@ pub fn router(app: &Arc<App>) -> Router {
         .with_state(app.clone())
 }
 
-async fn no_such_route(uri: Uri) -> Response {
+async fn no_such_route(uri: Uri, headers: HeaderMap) -> Response {
     let message = format!("there is nothing at `{}`; `/openapi.json` lists what is", uri.path());
-    Problem::new(problem::NO_SUCH_ROUTE, message).into_response()
+    let problem = Problem::new(problem::NO_SUCH_ROUTE, message);
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    // A browser is a person, who has mistyped the address of a page.
+    if accept.is_some_and(|accept| accept.contains("text/html")) {
+        return pages::problem(problem);
+    }
+    problem.into_response()
 }
 
 async fn method_not_allowed(method: Method, uri: Uri) -> Response {

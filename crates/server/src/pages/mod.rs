@@ -23,10 +23,16 @@ mod workflows;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::response::Redirect;
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 
 use crate::app::App;
+use crate::http::problem::Problem;
+
+/// A problem as a page.
+pub fn problem(problem: Problem) -> Response {
+    error::PageProblem(problem).into_response()
+}
 
 /// All pages.
 pub fn router() -> Router<Arc<App>> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::response::Html;
 use minijinja::value::Serde;
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, ErrorKind, HtmlEscape, UndefinedBehavior, Value};
 use rust_embed::RustEmbed;
 use serde::Serialize;
 use windlass_core::Time;
@@ -23,11 +23,29 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
         let text = String::from_utf8(file.data.into_owned());
         text.map(Some).map_err(|_| Error::new(ErrorKind::InvalidOperation, "not UTF-8"))
     });
+    environment.add_filter("ticks", |text: String| Value::from_safe_string(ticks(&text)));
     environment.add_filter("segment", |text: String| crate::client::segment(&text));
     environment
         .add_filter("asset", |name: String| Value::from_safe_string(super::assets::address(&name)));
     environment
 });
+
+/// A message with what stands between backticks as code.
+fn ticks(text: &str) -> String {
+    let escaped = HtmlEscape(text).to_string();
+    let parts: Vec<&str> = escaped.split('`').collect();
+    let last = parts.len() - 1;
+    let mut html = String::with_capacity(escaped.len());
+    for (number, part) in parts.into_iter().enumerate() {
+        match number % 2 {
+            1 if number < last => html.push_str(&format!("<code>{part}</code>")),
+            // A lone one stands for itself.
+            1 => html.push_str(&format!("`{part}")),
+            _ => html.push_str(part),
+        }
+    }
+    html
+}
 
 /// A template, rendered. One that cannot be is a bug of ours, told in the log.
 pub fn render(template: &str, context: impl Serialize) -> String {
@@ -104,6 +122,13 @@ mod tests {
         for (duration, text) in table {
             assert_eq!(took(duration), text);
         }
+    }
+
+    #[test]
+    fn code_stands_between_backticks() {
+        assert_eq!(ticks("`a<b`: no `c`"), "<code>a&lt;b</code>: no <code>c</code>");
+        assert_eq!(ticks("a ` b"), "a ` b");
+        assert_eq!(ticks(""), "");
     }
 
     #[test]

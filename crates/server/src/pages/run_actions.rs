@@ -5,8 +5,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use windlass_engine::shard::{Answer, Command};
 
 use super::error::PageProblem;
-use crate::api::execute::{execute, find, refusal};
+use crate::api::execute::{execute, refusal};
 use crate::api::query::Named;
+use crate::api::run::find;
 use crate::api::runs::rerun::{RerunRequest, repeat};
 use crate::app::Shared;
 

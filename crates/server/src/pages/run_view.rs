@@ -289,7 +289,7 @@ fn step_row(step: StepBody, plan: Option<&Plan>, span: &Span) -> StepRowView {
         status: step.status,
         reason: step.reason,
         attempt: step.attempt,
-        took: began.filter(|_| is_over).map(|began| took(end.since(began))),
+        took: began.filter(|_| is_over && is_moving).map(|began| took(end.since(began))),
         due: time(&step.due_at).map(moment),
         started: began.map(moment),
         bar: began.filter(|_| is_moving).map(|began| span.part(began, end)),

@@ -16,8 +16,8 @@ use super::live::{COLLECT, Part, stream};
 use super::render::{Moment, moment, page as render_page, render, took};
 use crate::api::query::Asked;
 use crate::api::runs::list::{RunsQuery, filter_of};
+use crate::app::is_down;
 use crate::app::{App, PROJECT, Shared};
-use crate::http::listen::is_down;
 use crate::http::paging::{cursor, place};
 use crate::http::problem::Problem;
 

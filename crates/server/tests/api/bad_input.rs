@@ -62,6 +62,9 @@ async fn what_is_too_large_is_413() {
     let input = json!({ "input": { "x": "y".repeat(1024 * 1024) } });
     let answer = server.post(path, input).await;
     assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (413, "input-too-large"));
+    let definition = format!("name: big\ndescription: {}\n", "x".repeat(3 * 1024 * 1024));
+    let answer = server.ask(Method::POST, "/api/v1/workflows", definition).await;
+    assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (413, "body-too-large"));
     let body = vec![b' '; 9 * 1024 * 1024];
     let answer = server.ask(Method::POST, path, body).await;
     assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (413, "body-too-large"));
@@ -83,6 +86,13 @@ async fn unknown_paths_and_methods_are_problems() {
         assert_eq!(answer.problem(), "method-not-allowed");
         assert!(!answer.header("allow").is_empty(), "{path}");
     }
+    // A browser is shown a page.
+    let mistyped = request(Method::GET, "/rnus").header("accept", "text/html,*/*;q=0.8");
+    let page = server.send(mistyped.body("".into()).unwrap()).await;
+    assert_eq!(
+        (page.status.as_u16(), page.header("content-type")),
+        (404, "text/html; charset=utf-8")
+    );
     let odd = server.get("/api/v1/runs/%ff").await;
     assert_eq!(odd.status.as_u16(), 400, "{}", odd.body);
 }

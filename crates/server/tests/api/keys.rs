@@ -63,3 +63,24 @@ async fn a_rerun_has_keys_of_its_own() {
     let other = with_key(&server, &path, "k", json!({ "input": { "n": 5 } })).await;
     assert_eq!(other.problem(), "key-reused");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_with_a_key_gets_the_same_run_and_the_same_refusals() {
+    let server = Server::new();
+    server.deploy(WAIT).await;
+    let ask = async |key: &str, body: Value| {
+        let request = request(Method::POST, "/api/v1/workflows/wait/execute")
+            .header("idempotency-key", key)
+            .header("prefer", "wait=0");
+        server.send(request.body(body.to_string().into()).unwrap()).await
+    };
+    let named = json!({ "external_id": "one" });
+    let first = ask("k", named.clone()).await;
+    assert_eq!(first.status, 202, "{}", first.body);
+    let again = ask("k", named.clone()).await;
+    assert_eq!((again.status.as_u16(), &again.body["id"]), (202, &first.body["id"]));
+    let other = ask("k", json!({ "external_id": "two" })).await;
+    assert_eq!((other.status.as_u16(), other.problem().as_str()), (422, "key-reused"));
+    let taken = ask("another", named).await;
+    assert_eq!((taken.status.as_u16(), taken.problem().as_str()), (409, "external-id-taken"));
+}

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -45,6 +45,7 @@ fn help_says_what_there_is() {
         "workflow list",
         "workflow show",
         "workflow deploy",
+        "workflow execute",
         "workflow delete",
         "runs",
         "runs list",
@@ -111,7 +112,8 @@ fn a_run_says_by_its_exit_status_how_it_ended() {
     let input = format!("{EXAMPLES}/triage-order.json");
     let output = windlass(directory.path(), &["run", &input, "--input", "amount=x"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("/amount"), "{}", text(&output.stderr));
+    let told = text(&output.stderr);
+    assert_eq!(told.matches("/amount").count(), 1, "{told}");
 }
 
 #[test]
@@ -158,7 +160,7 @@ fn commands_open_the_directory_themselves_if_no_server_runs() {
     let directory = tempfile::tempdir().unwrap();
     let at = directory.path();
     let nothing = windlass(at, &["runs", "list"]);
-    assert_eq!(nothing.status.code(), Some(2));
+    assert_eq!(nothing.status.code(), Some(7));
     assert!(text(&nothing.stderr).contains("there is no server and no data"));
     let file = format!("{EXAMPLES}/triage-order.json");
     ok(at, &["run", &file, "-i", "customer=Ada", "-i", "amount=5", "--data", "d"]);
@@ -171,7 +173,7 @@ fn commands_open_the_directory_themselves_if_no_server_runs() {
     let source = ok(at, &["workflow", "show", "Triage an order", "--data", "d"]);
     assert_eq!(source.trim(), std::fs::read_to_string(&file).unwrap().trim());
     assert!(ok(at, &["workflow", "deploy", &file, "--data", "d"]).contains("version 1, unchanged"));
-    assert!(ok(at, &["runs", "watch", run, "--data", "d"]).contains("run_succeeded"));
+    assert!(ok(at, &["runs", "watch", run, "--data", "d"]).contains("run succeeded"));
     let cancel = windlass(at, &["runs", "cancel", run, "--data", "d"]);
     assert_eq!(cancel.status.code(), Some(6), "{}", text(&cancel.stderr));
     let missing = windlass(at, &["runs", "show", "nobody", "--data", "d"]);
@@ -180,6 +182,8 @@ fn commands_open_the_directory_themselves_if_no_server_runs() {
     assert!(!ok(at, &["workflow", "list", "--data", "d"]).contains("Triage"));
     let unreachable = windlass(at, &["runs", "list", "--server", "http://127.0.0.1:1"]);
     assert_eq!(unreachable.status.code(), Some(7));
+    let nonsense = windlass(at, &["runs", "list", "--server", "not a url"]);
+    assert_eq!(nonsense.status.code(), Some(2), "{}", text(&nonsense.stderr));
 }
 
 #[test]
@@ -227,4 +231,62 @@ fn what_the_program_prints_about_itself_can_be_used() {
     for shell in ["bash", "zsh", "fish", "elvish"] {
         assert!(ok(directory.path(), &["completions", shell]).contains("windlass"), "{shell}");
     }
+}
+
+/// A server on a directory, and where it listens.
+fn serve(directory: &Path, listen: &str) -> (Child, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .args(["serve", "--data", "d", "--listen", listen])
+        .current_dir(directory)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
+    let mut lines = std::io::BufRead::lines(stderr).map(Result::unwrap);
+    let ready = "windlass is ready at ";
+    let url = lines.find_map(|line| line.strip_prefix(ready).map(str::to_owned)).unwrap();
+    // Whoever writes to a pipe that nobody reads is ended by it.
+    std::thread::spawn(move || lines.for_each(drop));
+    (child, url)
+}
+
+fn stop(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_run_is_watched_over_a_restart_of_its_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let definition = "name: nap\nnodes:\n  - {id: nap, type: delay, config: {duration: 2s}}\n  \
+                      - {id: b, type: noop, needs: [nap], config: {output: '{{ input.n }}'}}\n";
+    std::fs::write(at.join("nap.yaml"), definition).unwrap();
+    let (server, url) = serve(at, "127.0.0.1:0");
+    ok(at, &["workflow", "deploy", "nap.yaml", "--data", "d"]);
+    let run = ok(at, &["workflow", "execute", "nap", "-i", "n=1", "--data", "d"]);
+    let mut watch = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .args(["runs", "watch", run.trim(), "--server", &url])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = std::io::BufReader::new(watch.stdout.take().unwrap());
+    let mut story = String::new();
+    while !story.contains("step waiting") {
+        assert_ne!(std::io::BufRead::read_line(&mut told, &mut story).unwrap(), 0, "{story}");
+    }
+    stop(server);
+    let mut excuse = std::io::BufReader::new(watch.stderr.take().unwrap());
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut excuse, &mut line).unwrap();
+    assert!(line.contains("trying again"), "{line}");
+    let (server, _) = serve(at, url.trim_start_matches("http://"));
+    std::io::Read::read_to_string(&mut told, &mut story).unwrap();
+    assert!(watch.wait().unwrap().success(), "{story}");
+    assert_eq!(story.matches("run started").count(), 1, "{story}");
+    assert!(story.contains("run succeeded"), "{story}");
+    let failed = windlass(at, &["workflow", "execute", "nap", "--watch", "--data", "d"]);
+    assert_eq!(failed.status.code(), Some(1), "{}", text(&failed.stdout));
+    stop(server);
 }

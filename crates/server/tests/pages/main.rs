@@ -157,7 +157,7 @@ async fn forms_run_cancel_and_run_again() {
     assert!(html.contains("this is not JSON") && html.contains("value=\"many\""), "{html}");
     let missing = send_form(&server, path, "input.n=3").await;
     assert_eq!(missing.status, 422);
-    assert!(missing.body.as_str().unwrap().contains("`who` is missing"));
+    assert!(missing.body.as_str().unwrap().contains("<code>who</code> is missing"));
 
     let started = send_form(&server, "/workflows/wait/run", "json=%7B%7D").await;
     assert_eq!(started.status, 303, "{}", started.body);

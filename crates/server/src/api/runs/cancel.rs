@@ -6,9 +6,9 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use windlass_engine::shard::{Answer, Command};
 
-use crate::api::execute::{answer, find, refusal, wait_until_over};
+use crate::api::execute::{answer, refusal};
 use crate::api::query::Named;
-use crate::api::run::RunBody;
+use crate::api::run::{RunBody, find, wait_until_over};
 use crate::app::Shared;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses, prefer};

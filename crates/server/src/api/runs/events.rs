@@ -4,8 +4,8 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use crate::api::event::EventBody;
-use crate::api::execute::find;
 use crate::api::query::{Asked, Named};
+use crate::api::run::find;
 use crate::app::Shared;
 use crate::http::paging::{List, PAGE_BYTES_MAX, cursor, limit, place};
 use crate::http::{Problem, ProblemResponses};

@@ -1,9 +1,9 @@
 use axum::Json;
 use axum::extract::State;
 
-use crate::api::execute::read;
 use crate::api::query::Named;
 use crate::api::run::RunBody;
+use crate::api::run::read;
 use crate::app::Shared;
 use crate::http::{Problem, ProblemResponses};
 

@@ -4,9 +4,9 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::events::number;
-use crate::api::execute::find;
 use crate::api::log_line::LogLineBody;
 use crate::api::query::{Asked, Named};
+use crate::api::run::find;
 use crate::app::Shared;
 use crate::http::paging::{List, cursor, limit, place};
 use crate::http::{Problem, ProblemResponses};

@@ -12,9 +12,9 @@ use windlass_core::run::Fact;
 use windlass_engine::{NewRun, Workflow};
 use windlass_store::RunRow;
 
-use crate::api::execute::{answer, check_labels, execute, find, new_run};
+use crate::api::execute::{answer, check_labels, execute, new_run};
 use crate::api::query::Named;
-use crate::api::run::RunBody;
+use crate::api::run::{RunBody, find};
 use crate::api::workflow;
 use crate::app::{App, Shared};
 use crate::http::problem::{self, Problem, ProblemBody};

@@ -2,9 +2,9 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 
-use crate::api::execute::find;
 use crate::api::page::PageQuery;
 use crate::api::query::{Asked, Named};
+use crate::api::run::find;
 use crate::api::step::{StepBody, StepPlace, read_steps};
 use crate::app::Shared;
 use crate::http::paging::{List, cursor, limit, place};

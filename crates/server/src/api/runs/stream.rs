@@ -18,10 +18,10 @@ use windlass_store::{RunRow, Store, StoreError};
 
 use super::events::number;
 use crate::api::event::EventBody;
-use crate::api::execute::find;
 use crate::api::log_line::LogLineBody;
 use crate::api::query::{Asked, Named};
 use crate::api::run::RunBody;
+use crate::api::run::find;
 use crate::api::step::{StepBody, bodies};
 use crate::app::{App, Shared};
 use crate::follow::Follower;
@@ -67,8 +67,9 @@ pub struct Snapshot {
 ///
 /// The first frame is `snapshot`. Then every event of the journal, in order: the frame's `event` is
 /// the event's type, its `id` the event's `seq`. Log lines come as `log` frames without an id. A
-/// client that comes back with `Last-Event-ID` or `?after=` gets no snapshot and misses nothing,
-/// even over a restart of the server. The stream ends after the run's last event; who comes back
+/// client that comes back with `Last-Event-ID` or `?after=` gets no snapshot and misses no event,
+/// even over a restart of the server; the lines written meanwhile are at `/logs?after=` with the
+/// `log_seq` of the last line it has. The stream ends after the run's last event; who comes back
 /// then gets 204.
 #[utoipa::path(
     get, path = "/api/v1/runs/{run}/stream", tag = "runs",
@@ -90,7 +91,10 @@ pub async fn stream_run(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let after = number("after", last_event_id.or(query.after.as_deref()))?;
+    let after = match last_event_id {
+        Some(id) => number("Last-Event-ID", Some(id))?,
+        None => number("after", query.after.as_deref())?,
+    };
     let row = find(&app, &word).await?;
     if row.status.is_terminal() && after.is_some_and(|after| after >= row.last_seq) {
         return Ok(StatusCode::NO_CONTENT.into_response());

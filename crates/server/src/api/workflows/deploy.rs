@@ -2,6 +2,7 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use windlass_core::limits::DEFINITION_BYTES_MAX;
 use windlass_store::{Deployed, WorkflowRow};
 
 use crate::api::workflow::WorkflowDetail;
@@ -34,6 +35,10 @@ pub async fn deploy_workflow(State(app): Shared, request: Request) -> Result<Res
 /// The definition's text.
 pub(super) async fn text_of(app: &App, request: Request) -> Result<String, Problem> {
     let bytes = body::read(request, app).await?;
+    if bytes.len() > DEFINITION_BYTES_MAX {
+        let message = format!("a definition has at most {DEFINITION_BYTES_MAX} bytes");
+        return Err(Problem::new(problem::BODY_TOO_LARGE, message));
+    }
     String::from_utf8(bytes.into()).map_err(|error| {
         let message = format!("byte {} is not UTF-8", error.utf8_error().valid_up_to());
         Problem::new(problem::BAD_DOCUMENT, message)

@@ -15,6 +15,7 @@ use crate::api::query::Named;
 use crate::api::run::RunBody;
 use crate::api::workflow::find;
 use crate::app::{PROJECT, Shared};
+use crate::http::paging::PAGE_BYTES_MAX;
 use crate::http::problem::{self, Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses, key};
 
@@ -59,7 +60,8 @@ pub enum BatchResult {
 
 /// Runs a workflow's newest version up to 1,000 times, created in one commit.
 ///
-/// Answers 202 once all are durable, with a result for each.
+/// Answers 202 once all are durable, with a result for each. Past 8 MiB of inputs and outputs, as
+/// runs found by their keys may have, the further ones are null here and whole at their own paths.
 #[utoipa::path(
     post, path = "/api/v1/workflows/{workflow}/execute-batch", tag = "workflows",
     params(("workflow" = String, Path, description = "Id or name")),
@@ -86,7 +88,7 @@ pub async fn execute_batch(
         request.runs.into_iter().map(|run| prepare(&workflow, run)).collect();
     let good: Vec<NewRun> = runs.iter().filter_map(|run| run.as_ref().ok().cloned()).collect();
     let mut submitted = app.engine.submit(PROJECT, good, false).into_iter();
-    let mut results = Vec::with_capacity(count);
+    let (mut results, mut weight) = (Vec::with_capacity(count), 0_usize);
     for run in runs {
         let result = match (run, &mut submitted) {
             (Err(problem), _) => Err(problem),
@@ -99,7 +101,13 @@ pub async fn execute_batch(
             },
         };
         results.push(match result {
-            Ok(run) => BatchResult::Run(Box::new(run)),
+            Ok(mut run) => {
+                weight = weight.saturating_add(run.weight());
+                if weight > PAGE_BYTES_MAX {
+                    (run.input, run.output) = (Value::Null, None);
+                }
+                BatchResult::Run(Box::new(run))
+            }
             Err(problem) => BatchResult::Problem(problem.body()),
         });
     }

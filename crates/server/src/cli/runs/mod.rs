@@ -4,7 +4,7 @@ mod logs;
 pub(super) mod pages;
 mod rerun;
 mod show;
-mod watch;
+pub(super) mod watch;
 
 use clap::Subcommand;
 

@@ -10,8 +10,9 @@ use crate::client::{Client, Question};
 #[derive(Debug, Args)]
 pub(crate) struct PageArgs {
     /// How many at most.
-    #[arg(long, default_value_t = 50, value_name = "COUNT")]
-    pub limit: usize,
+    #[arg(long, default_value_t = 50, value_name = "COUNT",
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: u64,
     /// How to write it.
     #[arg(short, long, default_value = "table")]
     pub output: Format,
@@ -22,7 +23,8 @@ pub(crate) struct PageArgs {
 /// # Errors
 ///
 /// If the server refuses.
-pub(crate) async fn read(client: &Client, path: &str, limit: usize) -> anyhow::Result<Vec<Value>> {
+pub(crate) async fn read(client: &Client, path: &str, limit: u64) -> anyhow::Result<Vec<Value>> {
+    let limit = usize::try_from(limit)?;
     let mut items = Vec::new();
     let mut cursor = String::new();
     while items.len() < limit {

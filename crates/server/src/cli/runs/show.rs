@@ -14,7 +14,7 @@ pub(crate) struct Show {
     run: String,
     /// How many steps at most.
     #[arg(long, default_value_t = 200, value_name = "COUNT")]
-    steps: usize,
+    steps: u64,
     #[command(flatten)]
     connect: Connect,
     /// How to write it.

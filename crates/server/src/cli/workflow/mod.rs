@@ -1,5 +1,6 @@
 mod delete;
 mod deploy;
+mod execute;
 mod list;
 mod show;
 
@@ -13,6 +14,7 @@ pub(crate) enum Workflow {
     List(list::List),
     Show(show::Show),
     Deploy(deploy::Deploy),
+    Execute(execute::Execute),
     Delete(delete::Delete),
 }
 
@@ -22,6 +24,7 @@ impl Workflow {
             Workflow::List(command) => command.run().await,
             Workflow::Show(command) => command.run().await,
             Workflow::Deploy(command) => command.run().await,
+            Workflow::Execute(command) => command.run().await,
             Workflow::Delete(command) => command.run().await,
         }
     }

@@ -16,8 +16,8 @@ const PADDING: f64 = 18.0;
 const TITLE: f64 = 54.0;
 /// Around everything, so that no border is cut.
 const MARGIN: f64 = 6.0;
-/// Characters of a name that fit into a box.
-const NAME_MAX: usize = 22;
+/// Room for a name in a box, in letters of usual width.
+const NAME_MAX: f64 = 20.0;
 
 /// A graph with its boxes, each with what is inside.
 struct Drawn<'a> {
@@ -263,10 +263,28 @@ fn write_box(
     text.push_str("</g>");
 }
 
+/// As much of a name as fits.
 fn cut(name: &str) -> String {
-    match name.char_indices().nth(NAME_MAX) {
-        Some((end, _)) => format!("{}…", &name[..end]),
+    let mut room = NAME_MAX;
+    let too_far = |(_, letter): &(usize, char)| {
+        room -= width(*letter);
+        room < 0.0
+    };
+    match name.char_indices().find(too_far) {
+        Some((end, _)) => format!("{}…", name[..end].trim_end()),
         None => name.to_owned(),
+    }
+}
+
+/// About how wide a letter is, as a share of a usual one: the font is the reader's.
+fn width(letter: char) -> f64 {
+    match letter {
+        // Where the scripts begin whose signs are squares.
+        '\u{1100}'.. => 1.9,
+        'm' | 'w' | 'M' | 'W' | '@' => 1.5,
+        letter if letter.is_uppercase() => 1.25,
+        'i' | 'j' | 'l' | 't' | 'f' | 'r' | ' ' | '.' | ',' | ':' => 0.6,
+        _ => 1.0,
     }
 }
 
@@ -282,4 +300,17 @@ fn escape(text: &str) -> String {
         }
     }
     escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_cut_by_their_width() {
+        assert_eq!(cut("Fetch the report"), "Fetch the report");
+        assert_eq!(cut("a_rather_long_node_name"), "a_rather_long_node_na…");
+        assert_eq!(cut("WWWWWWWWWWWWWWWWWWWW"), "WWWWWWWWWWWWW…");
+        assert_eq!(cut("承認されるまで待ってください"), "承認されるまで待って…");
+    }
 }
