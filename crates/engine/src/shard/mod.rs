@@ -69,7 +69,7 @@ impl ShardConfig {
             registry,
             evict_after: Duration::from_secs(2),
             linger: Duration::from_millis(10),
-            batch_run_count_max: 4_096,
+            batch_run_count_max: 1_024,
             inline_per_turn: 4_096,
             history_max: HISTORY_EVENT_COUNT_MAX,
             seed,

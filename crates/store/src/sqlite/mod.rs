@@ -122,7 +122,7 @@ fn open_writer(file: &Path) -> Result<SqliteConnection, StoreError> {
         // Folding the WAL back is our own business, see `Driver::tidy`.
         ("wal_autocheckpoint", "0"),
         ("journal_size_limit", "67108864"),
-        ("cache_size", "-8000"),
+        ("cache_size", "-4000"),
         ("temp_store", "MEMORY"),
         ("foreign_keys", "OFF"),
     ] {

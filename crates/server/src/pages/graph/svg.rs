@@ -225,6 +225,8 @@ fn write_box(
     (width, height): Point,
 ) {
     let word = state.map_or("none", |state| state.word);
+    // The dot tells the state; where there is none, the name takes its place.
+    let left = x + if state.is_some() { 31.0 } else { 17.0 };
     let block = if node.body.is_some() { " block" } else { "" };
     let name = match group.nodes.len() {
         1 => node.title.clone().unwrap_or_else(|| node.id.clone()),
@@ -239,15 +241,13 @@ fn write_box(
         "<g class=\"node is-{word}{block}\"><title>{}</title>\
          <rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"8\"/>\
          <circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"5\"/>\
-         <text class=\"name\" x=\"{:.1}\" y=\"{:.1}\">{}</text>\
-         <text class=\"kind\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+         <text class=\"name\" x=\"{left:.1}\" y=\"{:.1}\">{}</text>\
+         <text class=\"kind\" x=\"{left:.1}\" y=\"{:.1}\">{}</text>",
         escape(&told),
         x + 17.0,
         y + 20.0,
-        x + 31.0,
         y + 24.0,
         escape(&cut(&name)),
-        x + 31.0,
         y + 40.0,
         escape(&node.kind.name.replace('_', " ")),
     );
