@@ -32,7 +32,7 @@ pub struct EngineConfig {
     pub store: Arc<dyn Store>,
     /// What attempts need.
     pub dispatch: DispatchConfig,
-    /// How many shards there are: one for each core is usual.
+    /// How many shards there are: one for each core, and two at least, is usual.
     pub shard_count: usize,
     /// Whether runs that a former server left behind are taken up. Off for tools that only look.
     pub is_active: bool,
@@ -239,6 +239,8 @@ impl Engine {
     pub fn submit(&self, project: &str, runs: Vec<NewRun>, until_over: bool) -> Vec<Submitted> {
         let shard_count = self.shared.shards.len();
         // A key belongs to the shard of its hash: the second request with it finds the first there.
+        // In a batch, which stays together, only the first key is looked at; the store tells of
+        // the others.
         let shard = match runs.first().and_then(|run| run.key.as_ref()) {
             Some(key) => hash_of(&key.key) % shard_count,
             None => self.next_shard.fetch_add(1, Ordering::Relaxed) % shard_count,

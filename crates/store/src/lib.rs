@@ -4,8 +4,9 @@
 //! model, [`SqliteOptions::open`] the embedded database. One conformance suite holds both to the promises,
 //! and a differential test drives the same random operations through both.
 //!
-//! Every method blocks. The engine calls `commit` from one thread of its own and reads from a pool
-//! of threads; the simulation calls everything from one.
+//! Every method blocks. The engine calls `commit` from one thread at a time (its committer, or a
+//! shard that has a small batch and nobody to wait for) and reads from a pool of threads; the
+//! simulation calls everything from one.
 //!
 //! Not here: when something is committed and what follows from it (`windlass-engine`).
 

@@ -26,10 +26,11 @@ use crate::node::Node;
 /// Runs a script or a program, as a child process in a group of its own.
 ///
 /// Values reach it by `env`, `stdin` and `argv`, never inside of the script's text, so that no
-/// value can become code. Its environment is otherwise empty but for `PATH`, `HOME`, `LANG`, `TZ`
-/// and what Windlass adds: `WINDLASS_RUN_ID`, `WINDLASS_STEP`, `WINDLASS_ATTEMPT` (from 1),
-/// `WINDLASS_IDEMPOTENCY_KEY` (the same for every attempt) and `WINDLASS_OUTPUT`, a file to write a
-/// JSON result to.
+/// value can become code. Its environment is otherwise empty but for `PATH`, `HOME`, `USER`, `LANG`,
+/// `LC_ALL`, `TZ` and `TMPDIR`, and what Windlass adds: `WINDLASS_RUN_ID`, `WINDLASS_STEP`,
+/// `WINDLASS_ATTEMPT` (from 1), `WINDLASS_IDEMPOTENCY_KEY` (the same for every attempt),
+/// `WINDLASS_OUTPUT`, a file to write a JSON result to, and `WINDLASS_OWNER`, by which the next
+/// server finds what this one leaves behind.
 ///
 /// Every line it writes is a log line. The output is
 /// `{"exit_code": 0, "stdout": "…", "result": …}`, with the last 64 KiB of what it wrote to
