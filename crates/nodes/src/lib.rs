@@ -18,6 +18,6 @@ mod registry;
 
 pub use context::{LogLine, LogSink, LogStream, NodeContext, Stop, StopReason};
 pub use kinds::http::{AllowList, HttpClient};
-pub use kinds::shell::{ChildGuard, NoGuard, ShellSettings};
+pub use kinds::shell::{ChildGuard, Mark, NoGuard, ShellSettings};
 pub use node::{InlineNode, Node, fail, retry};
 pub use registry::{Attempt, Executor, Registry};

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use windlass_engine::clock::Clock;
 use windlass_engine::{DispatchConfig, Engine, EngineConfig, SecretSource};
-use windlass_nodes::kinds::shell::{Reaper, kill_leftovers};
+use windlass_nodes::kinds::shell::{Mark, Reaper, kill_leftovers};
 use windlass_nodes::{AllowList, ChildGuard, HttpClient, Registry, ShellSettings};
 use windlass_store::{MemoryStore, SqliteOptions, Store};
 
@@ -70,10 +70,12 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
             .with_context(|| format!("cannot open the data directory `{}`", data.display()))?;
         (store, data.canonicalize()?.join("work"))
     };
-    // The directory that is locked: whoever carries its mark and is not ours was left behind.
-    let owner = work_dir.parent().unwrap_or(&work_dir).to_string_lossy().into_owned();
+    let started_at = clock.now();
+    let boot_id = windlass_engine::ids::new_id(started_at);
+    // The directory is locked: whoever carries its mark was left behind.
+    let owner = Mark::new(work_dir.parent().unwrap_or(&work_dir).to_string_lossy(), boot_id);
     if !purpose.is_in_memory {
-        let count = kill_leftovers(&owner);
+        let count = kill_leftovers(owner.directory());
         if count > 0 {
             tracing::info!(process.count = count, "ended what an earlier server left behind");
         }
@@ -88,7 +90,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         dispatch: DispatchConfig {
             registry: registry.clone(),
             http: Arc::new(http_client(&config, &purpose)?),
-            shell: Arc::new(ShellSettings { work_dir, guard: reaper(&purpose)?, owner }),
+            shell: Arc::new(ShellSettings { work_dir, guard: reaper(&purpose, &owner)?, owner }),
             secrets: Arc::new(FromEnvironment),
             limits: HashMap::from([
                 ("shell".to_owned(), usize::try_from(config.shell.concurrency)?),
@@ -104,8 +106,6 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     };
     let engine = Engine::start(engine_config, Handle::current())?;
     let (go_down, going_down) = watch::channel(false);
-    let started_at = clock.now();
-    let boot_id = windlass_engine::ids::new_id(started_at);
     let app = App { engine, config, registry, metrics, boot_id, started_at, going_down };
     Ok(House { app: Arc::new(app), go_down, _own_dir: own_dir })
 }
@@ -126,12 +126,12 @@ fn http_client(config: &Config, purpose: &Purpose) -> anyhow::Result<HttpClient>
     HttpClient::new(allowed).map_err(|error| anyhow!("cannot set up TLS: {error}"))
 }
 
-fn reaper(purpose: &Purpose) -> anyhow::Result<Arc<dyn ChildGuard>> {
+fn reaper(purpose: &Purpose, mark: &Mark) -> anyhow::Result<Arc<dyn ChildGuard>> {
     let program = match &purpose.program {
         Some(program) => program.clone(),
         None => std::env::current_exe().context("cannot find this program's own file")?,
     };
-    let reaper = Reaper::start(&program, REAP)
+    let reaper = Reaper::start(&program, REAP, mark)
         .with_context(|| format!("cannot start `{}`", program.display()))?;
     Ok(Arc::new(reaper))
 }

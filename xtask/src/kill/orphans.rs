@@ -21,13 +21,13 @@ pub(super) fn that_outlive(data: &Path) -> Vec<String> {
 }
 
 fn marked(data: &Path) -> Vec<String> {
-    let mark = format!("WINDLASS_OWNER={}", data.display());
+    let mark = format!("WINDLASS_OWNER={}#", data.display());
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
     let pids = pids.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
     pids.filter(|pid| {
         let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+        environment.split(|byte| *byte == 0).any(|entry| entry.starts_with(mark.as_bytes()))
     })
     .map(|pid| {
         let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -46,8 +46,9 @@ mod tests {
     #[test]
     fn a_marked_process_is_found_while_it_lives() {
         let data = Path::new("/nowhere/kill-test-of-orphans");
+        let mark = format!("{}#1", data.display());
         let mut child =
-            Command::new("sleep").arg("60").env("WINDLASS_OWNER", data).spawn().unwrap();
+            Command::new("sleep").arg("60").env("WINDLASS_OWNER", mark).spawn().unwrap();
         // Till it has become `sleep`, the child still has this process's environment.
         let begin = Instant::now();
         while marked(data).is_empty() && begin.elapsed() < GONE_WITHIN {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use windlass_core::run::{Event, RunStatus};
 use windlass_engine::shard::{Answer, Command, Published};
 use windlass_engine::{DispatchConfig, Engine, EngineConfig, NewRun, RunView, SecretSource};
-use windlass_nodes::{AllowList, ChildGuard, HttpClient, Registry, ShellSettings};
+use windlass_nodes::{AllowList, ChildGuard, HttpClient, Mark, Registry, ShellSettings};
 use windlass_store::{LogRow, NumberedEvent, RunRow, StepRow, Store};
 
 pub(crate) const PROJECT: &str = "default";
@@ -68,7 +68,7 @@ pub(crate) fn config(store: Arc<dyn Store>, directory: &Path) -> (EngineConfig, 
             shell: Arc::new(ShellSettings {
                 work_dir: directory.to_owned(),
                 guard: Arc::new(Children(heard.children.clone())),
-                owner: "test".into(),
+                owner: Mark::new("test", 1),
             }),
             secrets: Arc::new(Secrets(&[])),
             limits: HashMap::new(),

@@ -8,7 +8,8 @@ use tokio::runtime::Runtime;
 use windlass_core::run::AttemptError;
 use windlass_engine::shard::AttemptOrder;
 use windlass_nodes::{
-    AllowList, Executor, HttpClient, LogSink, NoGuard, NodeContext, Registry, ShellSettings, Stop,
+    AllowList, Executor, HttpClient, LogSink, Mark, NoGuard, NodeContext, Registry, ShellSettings,
+    Stop,
 };
 
 pub(super) struct Hands {
@@ -56,7 +57,7 @@ impl Hands {
             shell: Arc::new(ShellSettings {
                 work_dir: self.work_dir.path().to_owned(),
                 guard: Arc::new(NoGuard),
-                owner: "test".into(),
+                owner: Mark::new("test", 1),
             }),
         }
     }

@@ -11,7 +11,7 @@ use windlass_core::run::AttemptError;
 
 use super::{AllowList, Http, HttpClient};
 use crate::context::{LogSink, NodeContext, Stop, StopReason};
-use crate::kinds::shell::{NoGuard, ShellSettings};
+use crate::kinds::shell::{Mark, NoGuard, ShellSettings};
 use crate::node::Node;
 
 /// A real server on loopback that answers by saying what it was asked.
@@ -62,7 +62,7 @@ fn context(allowed: AllowList) -> (tokio::sync::watch::Sender<Option<StopReason>
     let shell = ShellSettings {
         work_dir: std::env::temp_dir(),
         guard: Arc::new(NoGuard),
-        owner: String::new(),
+        owner: Mark::default(),
     };
     let context = NodeContext {
         run_id: Uuid::nil(),

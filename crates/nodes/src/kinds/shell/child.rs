@@ -17,7 +17,7 @@ use windlass_core::limits::PAYLOAD_BYTES_MAX;
 use windlass_core::run::AttemptError;
 
 use super::lines::pump;
-use super::reaper::kill_group;
+use super::reaper::{VARIABLE, kill_group};
 use super::{ChildGuard, Shell};
 use crate::context::{LogStream, NodeContext, StopReason};
 use crate::node::{fail, retry};
@@ -144,7 +144,7 @@ fn command(
         .env("WINDLASS_ATTEMPT", context.attempt.to_string())
         .env("WINDLASS_IDEMPOTENCY_KEY", context.idempotency_key())
         .env("WINDLASS_OUTPUT", result_file)
-        .env("WINDLASS_OWNER", &context.shell.owner)
+        .env(VARIABLE, context.shell.owner.to_string())
         .current_dir(shell.cwd.as_deref().unwrap_or_else(|| own_dir.path()))
         .stdin(if shell.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())

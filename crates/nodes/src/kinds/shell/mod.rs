@@ -18,7 +18,7 @@ use windlass_core::expr::Type;
 use windlass_core::kinds::{Complaint, NodeConfig};
 use windlass_core::run::AttemptError;
 
-pub use reaper::{ChildGuard, NoGuard, Reaper, kill_leftovers, reap};
+pub use reaper::{ChildGuard, Mark, NoGuard, Reaper, kill_leftovers, reap};
 
 use crate::context::NodeContext;
 use crate::node::Node;
@@ -65,7 +65,7 @@ pub struct ShellSettings {
     pub guard: Arc<dyn ChildGuard>,
     /// Set as `WINDLASS_OWNER` in every child, so that a later server finds what an earlier one
     /// left behind.
-    pub owner: String,
+    pub owner: Mark,
 }
 
 impl NodeConfig for Shell {

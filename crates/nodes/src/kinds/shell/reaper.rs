@@ -2,18 +2,48 @@
 //!
 //! A small process of ours stands by and holds the other end of a pipe. It is told of every process
 //! group that begins and ends. When the pipe closes, the server is gone, and it kills the groups
-//! that are left. What slips through the moment between a child's start and its report carries the
-//! owner's mark in its environment, and the next server on the same data finds it by that.
+//! that are left. A child that was started, but not reported yet, carries the server's mark in its
+//! environment and is found by that: by the process that stands by, or, if that was killed as well,
+//! by the next server on the same data.
 
 use std::collections::BTreeSet;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::io::{self, BufRead, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+/// The variable in which every child carries its mark.
+pub(super) const VARIABLE: &str = "WINDLASS_OWNER";
+
+/// What a server's children are known by: its data directory, and which of its lives it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    directory: String,
+    life: String,
+}
+
+impl Mark {
+    /// The mark of one life of a server.
+    pub fn new(directory: impl Into<String>, life: impl ToString) -> Mark {
+        Mark { directory: directory.into(), life: life.to_string() }
+    }
+
+    /// The directory, which all lives of a server share.
+    pub fn directory(&self) -> &str {
+        &self.directory
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.directory, self.life)
+    }
+}
 
 /// Learns of every process group that begins and ends.
 pub trait ChildGuard: Send + Sync + Debug {
@@ -39,12 +69,12 @@ pub struct Reaper {
 }
 
 impl Reaper {
-    /// Starts `program argument`, which must call [`reap`].
+    /// Starts `program argument`, which must call [`reap`]. Children carry `mark`.
     ///
     /// # Errors
     ///
     /// If the process cannot be started.
-    pub fn start(program: &Path, argument: &str) -> io::Result<Reaper> {
+    pub fn start(program: &Path, argument: &str, mark: &Mark) -> io::Result<Reaper> {
         let mut child = Command::new(program)
             .arg(argument)
             .stdin(Stdio::piped())
@@ -53,7 +83,9 @@ impl Reaper {
             // A group of its own, so that Ctrl-C in a terminal does not take it away first.
             .process_group(0)
             .spawn()?;
-        let line = child.stdin.take().ok_or_else(|| io::Error::other("no pipe to the reaper"))?;
+        let mut line =
+            child.stdin.take().ok_or_else(|| io::Error::other("no pipe to the reaper"))?;
+        writeln!(line, "={mark}")?;
         Ok(Reaper { line: Mutex::new(line) })
     }
 
@@ -76,19 +108,36 @@ impl ChildGuard for Reaper {
     }
 }
 
+/// Looks for marked children after the server is gone, with a pause before each: a child that was
+/// being started has its mark only once it has become the program it was started for.
+const LOOKS: [Duration; 5] = [
+    Duration::ZERO,
+    Duration::from_millis(20),
+    Duration::from_millis(80),
+    Duration::from_millis(300),
+    Duration::from_millis(1_000),
+];
+
 /// The life of the process that stands by: listens to the end, then kills what is left.
 pub fn reap(input: impl BufRead) {
     let mut groups = BTreeSet::new();
+    let mut mark = None;
     for line in input.lines().map_while(Result::ok) {
-        let Some((word, number)) = line.split_at_checked(1) else { continue };
-        let Ok(group) = number.parse::<i32>() else { continue };
-        match word {
-            "+" => drop(groups.insert(group)),
-            _ => drop(groups.remove(&group)),
+        let Some((word, rest)) = line.split_at_checked(1) else { continue };
+        match (word, rest.parse::<i32>()) {
+            ("=", _) => mark = Some(rest.to_owned()),
+            ("+", Ok(group)) => drop(groups.insert(group)),
+            ("-", Ok(group)) => drop(groups.remove(&group)),
+            _ => {}
         }
     }
     for group in groups {
         kill_group(group, Signal::KILL);
+    }
+    let Some(mark) = mark else { return };
+    for pause in LOOKS {
+        std::thread::sleep(pause);
+        kill_marked(|owner| owner == mark);
     }
 }
 
@@ -99,17 +148,23 @@ pub(super) fn kill_group(group: i32, signal: Signal) {
     }
 }
 
-/// Kills processes that an earlier server with this owner's mark left behind. Answers how many.
+/// Kills processes that earlier servers on this directory left behind. Answers how many.
 ///
 /// Looks through `/proc`; where there is none, it finds nothing.
-pub fn kill_leftovers(owner: &str) -> usize {
-    let mark = format!("WINDLASS_OWNER={owner}");
+pub fn kill_leftovers(directory: &str) -> usize {
+    kill_marked(|owner| owner.rsplit_once('#').is_some_and(|(of, _)| of == directory))
+}
+
+fn kill_marked(is_meant: impl Fn(&str) -> bool) -> usize {
     let own = std::process::id();
     let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
     let marked = entries.filter_map(Result::ok).filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         let environment = std::fs::read(entry.path().join("environ")).ok()?;
-        let is_marked = environment.split(|byte| *byte == 0).any(|set| set == mark.as_bytes());
+        let mut set = environment.split(|byte| *byte == 0);
+        let owner =
+            set.find_map(|set| set.strip_prefix(VARIABLE.as_bytes())?.strip_prefix(b"="))?;
+        let is_marked = is_meant(std::str::from_utf8(owner).ok()?);
         (is_marked && pid != own).then_some(pid)
     });
     let mut count = 0;

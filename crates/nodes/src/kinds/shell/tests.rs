@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 use windlass_core::run::AttemptError;
 
-use super::{NoGuard, Shell, ShellSettings};
+use super::{Mark, NoGuard, Shell, ShellSettings};
 use crate::context::{LogLine, LogSink, LogStream, NodeContext, Stop, StopReason};
 use crate::kinds::http::{AllowList, HttpClient};
 use crate::node::Node;
@@ -25,7 +25,7 @@ fn bench() -> Bench {
     let shell = ShellSettings {
         work_dir: work_dir.path().to_owned(),
         guard: Arc::new(NoGuard),
-        owner: "test".into(),
+        owner: Mark::new("test", 1),
     };
     let context = NodeContext {
         run_id: Uuid::nil(),
@@ -174,15 +174,28 @@ fn the_reaper_kills_what_is_left() {
     ended.wait().unwrap();
 }
 
+fn marked(mark: &Mark) -> std::process::Child {
+    let mut sleep = std::process::Command::new("sleep");
+    sleep.arg("300").env("WINDLASS_OWNER", mark.to_string()).spawn().unwrap()
+}
+
 #[test]
 fn leftovers_are_found_by_their_mark() {
-    let owner = format!("leftover-{}", std::process::id());
-    let mut child = std::process::Command::new("sleep")
-        .arg("300")
-        .env("WINDLASS_OWNER", &owner)
-        .spawn()
-        .unwrap();
+    let directory = format!("leftover-{}", std::process::id());
+    let mut child = marked(&Mark::new(&directory, 1));
     assert_eq!(super::kill_leftovers("somebody else entirely"), 0);
-    assert_eq!(super::kill_leftovers(&owner), 1);
+    assert_eq!(super::kill_leftovers(&directory), 1);
     assert!(!child.wait().unwrap().success());
+}
+
+#[test]
+fn the_reaper_finds_what_nobody_reported() {
+    let directory = format!("unreported-{}", std::process::id());
+    let (gone, here) = (Mark::new(&directory, 1), Mark::new(&directory, 2));
+    let (mut unreported, mut successors) = (marked(&gone), marked(&here));
+    super::reap(format!("={gone}\n").as_bytes());
+    assert!(!unreported.wait().unwrap().success());
+    assert!(successors.try_wait().unwrap().is_none(), "the next server's children are its own");
+    successors.kill().unwrap();
+    successors.wait().unwrap();
 }
