@@ -37,6 +37,10 @@ pub const EXPRESSION_FUEL: u32 = 2_000_000;
 
 /// Items of one `map`.
 pub const MAP_ITEM_COUNT_MAX: usize = 1_000_000;
+/// Iterations of one `loop`, if the definition says nothing.
+pub const LOOP_ITERATION_COUNT_DEFAULT: u32 = 1_000;
+/// Iterations of one `loop`, whatever the definition says.
+pub const LOOP_ITERATION_COUNT_MAX: u32 = 100_000;
 /// Items a `map` opens in one go.
 pub const MAP_BATCH: u32 = 1_000;
 /// Events a run may take in one commit before it yields to other runs.

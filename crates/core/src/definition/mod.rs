@@ -26,7 +26,7 @@ mod upstream;
 use serde_json::Value;
 
 pub use doc::{Effect, Join, On, OnFailure, Policy, Retry};
-pub use plan::{Edge, Graph, Node, Plan};
+pub use plan::{Edge, Graph, Node, Plan, Repeat};
 pub use read::schema;
 
 use crate::finding::{Finding, Severity};

@@ -75,7 +75,9 @@ impl Bindings for Surroundings {
 
     fn why_not(&self, name: &str) -> Option<String> {
         match name {
-            "item" | "index" => Some(format!("`{name}` is only known in the body of a `map`")),
+            "item" | "index" => {
+                Some(format!("`{name}` is only known in the body of a `map` or a `loop`"))
+            }
             "error" => Some("a node's error is `<node>.error`".to_owned()),
             _ => self.levels.iter().flat_map(|level| level.outputs.keys()).find_map(|id| {
                 let spoken: String = id.chars().map(|c| if c == '-' { '_' } else { c }).collect();

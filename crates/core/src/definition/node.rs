@@ -1,12 +1,14 @@
 //! One node: its settings, its config, and the graph inside if it is a block.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::compile::{Compiler, Scope, config_of};
 use super::doc::{Effect, Join, NodeDoc, Retry};
-use super::plan::{Graph, Node};
+use super::names::Level;
+use super::plan::{Graph, Node, Repeat};
 use super::read;
 use crate::expr::{Template, Type, infer};
 use crate::finding::Finding;
@@ -34,8 +36,9 @@ impl Compiler<'_, '_> {
         let kind = kind?;
         self.check_fit(path, doc, kind);
         let config = self.config(scope, index, kind);
-        let body = match kind.work {
-            Work::Map => Some(self.body(path, doc)),
+        let body = kind.is_block().then(|| self.body(path, doc));
+        let repeat = match kind.work {
+            Work::Loop => Some(self.repeat(path, doc)?),
             _ => None,
         };
         let branches = kind.branches(&config_of(doc));
@@ -57,8 +60,20 @@ impl Compiler<'_, '_> {
                 None => None,
                 Some(body) => Some(body?),
             },
+            repeat,
             branches,
         })
+    }
+
+    /// The condition of a loop, in which the names of its body's surroundings are known.
+    fn repeat(&mut self, path: &str, doc: &NodeDoc) -> Option<Repeat> {
+        let config = config_of(doc);
+        let field = ["while", "until"].into_iter().find(|field| config.get(*field).is_some())?;
+        let place = format!("{path}/config/{field}");
+        self.names.enter(Level { outputs: HashMap::new(), item: Some(Type::Any) });
+        let condition = self.condition(&config[field], &place, None);
+        self.names.leave();
+        Some(if field == "while" { Repeat::While(condition?) } else { Repeat::Until(condition?) })
     }
 
     fn check_retry(&mut self, path: &str, retry: Option<&Retry>) {
@@ -93,7 +108,7 @@ impl Compiler<'_, '_> {
             if is_set {
                 let message = format!("`{field}` means nothing for a `{name}`");
                 let hint = match kind.work {
-                    Work::Map => "set it on the nodes of the body",
+                    _ if kind.is_block() => "set it on the nodes of the body",
                     _ => "only nodes that do something outside are tried again",
                 };
                 let finding = Finding::error("bad-value", format!("{path}/{field}"), message);
@@ -133,8 +148,13 @@ impl Compiler<'_, '_> {
             self.findings.add(finding.hint_if(complaint.hint));
         }
         // Only a block's body is a graph. The body of a request is a value like any other.
-        if let (Work::Map, Value::Object(fields)) = (kind.work, &mut config) {
+        if let (true, Value::Object(fields)) = (kind.is_block(), &mut config) {
             fields.shift_remove("body");
+        }
+        // What a loop asks is asked again and again, and not when it begins.
+        if let (Work::Loop, Value::Object(fields)) = (kind.work, &mut config) {
+            fields.shift_remove("while");
+            fields.shift_remove("until");
         }
         let mut conditions = Vec::new();
         for field in kind.conditions {

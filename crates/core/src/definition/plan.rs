@@ -73,8 +73,20 @@ pub struct Node {
     pub on_failure: Option<OnFailure>,
     /// The graph inside, if it is a block.
     pub body: Option<Graph>,
+    /// How long that graph runs again, if it is a loop.
+    pub repeat: Option<Repeat>,
     /// The nodes it may branch to.
     pub branches: Vec<Branch>,
+}
+
+/// How long a loop goes on. `item` is the output of the iteration before, `index` the number of the
+/// iteration that is asked about.
+#[derive(Debug)]
+pub enum Repeat {
+    /// As long as this holds; asked before each iteration.
+    While(Expression),
+    /// Until this holds; asked after each iteration.
+    Until(Expression),
 }
 
 /// One edge.
@@ -116,6 +128,21 @@ impl Plan {
 }
 
 impl Graph {
+    /// How many nodes it has, without those inside blocks.
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.nodes.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether it has none. Such a graph does not pass the check.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The nodes that a run of it starts with.
+    pub fn root_ids(&self) -> Vec<String> {
+        self.roots.iter().map(|root| self.nodes[*root as usize].id.clone()).collect()
+    }
+
     /// The node of this id.
     pub fn node(&self, id: &str) -> Option<&Node> {
         self.by_id.get(id).map(|index| &self.nodes[*index as usize])

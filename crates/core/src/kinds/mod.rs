@@ -12,6 +12,7 @@ mod conditional;
 mod delay;
 mod end;
 mod fail;
+mod r#loop;
 mod map;
 mod start;
 mod switch;
@@ -62,6 +63,8 @@ pub enum Work {
     Timer(fn(&Value) -> Result<Duration, Failure>),
     /// The core, by running a graph of its own once for each item.
     Map,
+    /// The core, by running a graph of its own again and again.
+    Loop,
     /// An executor or a worker, outside of the core.
     Outside,
 }
@@ -219,6 +222,11 @@ impl Kind {
         matches!(self.work, Work::Outside)
     }
 
+    /// Whether it has a graph of its own.
+    pub fn is_block(&self) -> bool {
+        matches!(self.work, Work::Map | Work::Loop)
+    }
+
     /// What the kind itself has to say about a config without templates.
     ///
     /// # Errors
@@ -303,6 +311,7 @@ impl Kinds {
         kinds.add_pure::<fail::Fail>();
         kinds.add(Kind::new::<delay::Delay>(Work::Timer(delay::wait)));
         kinds.add(Kind::new::<map::Map>(Work::Map));
+        kinds.add(Kind::new::<r#loop::Loop>(Work::Loop));
         kinds
     }
 

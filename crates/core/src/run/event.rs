@@ -206,7 +206,20 @@ pub enum Fact {
         /// How many nodes the body has.
         nodes: u32,
     },
-    /// Items of a `map` have begun.
+    /// A `loop` is about to go round.
+    LoopOpened {
+        /// The step.
+        path: String,
+        /// The kind of its node.
+        kind: String,
+        /// What the first iteration begins with.
+        item: Arc<Value>,
+        /// How often it may go round.
+        max_iterations: u32,
+        /// How many nodes the body has.
+        nodes: u32,
+    },
+    /// Items of a `map` or an iteration of a `loop` have begun.
     ItemsOpened {
         /// The step.
         path: String,
@@ -336,6 +349,7 @@ impl Fact {
             Fact::StepSkipped { .. } => "step_skipped",
             Fact::StepCancelled { .. } => "step_cancelled",
             Fact::MapOpened { .. } => "map_opened",
+            Fact::LoopOpened { .. } => "loop_opened",
             Fact::ItemsOpened { .. } => "items_opened",
             Fact::ItemSucceeded { .. } => "item_succeeded",
             Fact::ItemFailed { .. } => "item_failed",
@@ -362,7 +376,8 @@ impl Fact {
             | Fact::StepFailed { path, .. }
             | Fact::StepSkipped { path, .. }
             | Fact::StepCancelled { path, .. }
-            | Fact::MapOpened { path, .. } => Some(path),
+            | Fact::MapOpened { path, .. }
+            | Fact::LoopOpened { path, .. } => Some(path),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::event::{Cause, EdgeDecision, Event, Fact, RunCreated, Then};
-use super::state::{FAILURES_KEPT_MAX, MapState, Scope, Step, Stop, Todo, Waits};
+use super::state::{Block, BlockOf, FAILURES_KEPT_MAX, Scope, Step, Stop, Todo, Waits};
 use super::{Counts, RunState, RunStatus, StepStatus, path};
 use crate::failure::Failure;
 use crate::time::Time;
@@ -150,27 +150,22 @@ impl RunState {
                 self.decide_edges(path, edges);
             }
             Fact::MapOpened { path, kind, items, concurrency, nodes } => {
-                let step = self.begin(path, kind, StepStatus::Running, at);
-                step.attempt = 1;
-                step.started_at = Some(at);
                 let none_yet = Arc::new(Value::Null);
-                step.map = Some(Box::new(MapState {
+                let of = BlockOf::Map {
                     items: items.clone(),
                     concurrency: *concurrency,
-                    nodes: *nodes,
-                    opened: 0,
-                    settled: 0,
                     results: items.iter().map(|_| none_yet.clone()).collect(),
-                    failures: Vec::new(),
-                    failure_count: 0,
-                    stopping: None,
-                }));
-                self.look_for_room(path);
+                };
+                self.open_block(path, kind, Block::new(*nodes, of), at);
+            }
+            Fact::LoopOpened { path, kind, item, max_iterations, nodes } => {
+                let of = BlockOf::Loop { item: item.clone(), max_iterations: *max_iterations };
+                self.open_block(path, kind, Block::new(*nodes, of), at);
             }
             Fact::ItemsOpened { path, from, to, ready } => {
-                let nodes = self.map_of(path).map_or(0, |map| {
-                    map.opened = *to;
-                    map.nodes
+                let nodes = self.block_of(path).map_or(0, |block| {
+                    block.opened = *to;
+                    block.nodes
                 });
                 for index in *from..*to {
                     let scope = path::item_scope(path, index);
@@ -180,17 +175,13 @@ impl RunState {
                 self.look_for_room(path);
             }
             Fact::ItemSucceeded { scope, output } => {
-                self.close_item(scope, |map, index| {
-                    if let Some(result) = map.results.get_mut(index) {
-                        *result = output.clone();
-                    }
-                });
+                self.close_item(scope, |block, index| block.keep(index, output));
             }
             Fact::ItemFailed { scope, error } => {
-                self.close_item(scope, |map, _| {
-                    map.failure_count += 1;
-                    if map.failures.len() < FAILURES_KEPT_MAX {
-                        map.failures.push(error.clone());
+                self.close_item(scope, |block, _| {
+                    block.failure_count += 1;
+                    if block.failures.len() < FAILURES_KEPT_MAX {
+                        block.failures.push(error.clone());
                     }
                 });
             }
@@ -279,7 +270,7 @@ impl RunState {
         step.until = None;
         step.input = None;
         step.secrets = Vec::new();
-        step.map = None;
+        step.block = None;
         self.active.remove(path);
         self.todo.opening.remove(path);
         self.todo.filled.remove(path);
@@ -335,27 +326,35 @@ impl RunState {
         }
     }
 
-    fn map_of(&mut self, path: &str) -> Option<&mut MapState> {
-        self.steps.get_mut(path)?.map.as_deref_mut()
+    fn open_block(&mut self, path: &str, kind: &str, block: Block, at: Time) {
+        let step = self.begin(path, kind, StepStatus::Running, at);
+        step.attempt = 1;
+        step.started_at = Some(at);
+        step.block = Some(Box::new(block));
+        self.look_for_room(path);
     }
 
-    /// Notes whether the block can open further items, or has none left.
+    fn block_of(&mut self, path: &str) -> Option<&mut Block> {
+        self.steps.get_mut(path)?.block.as_deref_mut()
+    }
+
+    /// Notes whether the block can open further bodies, or has none left.
     fn look_for_room(&mut self, path: &str) {
-        let Some(map) = self.map_of(path) else { return };
-        let (room, settled, count) = (map.room(), map.settled as usize, map.items.len());
-        if room > 0 {
+        let Some(block) = self.block_of(path) else { return };
+        let (has_room, is_filled) = (block.room() > 0, block.is_filled());
+        if has_room {
             self.todo.opening.insert(Arc::from(path));
         } else {
             self.todo.opening.remove(path);
         }
-        if settled == count {
+        if is_filled {
             self.todo.filled.insert(Arc::from(path));
         }
     }
 
     /// An item is over. Its steps can no longer be named by anybody, so they leave memory.
-    fn close_item(&mut self, scope: &str, record: impl FnOnce(&mut MapState, usize)) {
-        let Some((block, index)) = path::block_of(scope) else { return };
+    fn close_item(&mut self, scope: &str, record: impl FnOnce(&mut Block, usize)) {
+        let Some((step, index)) = path::block_of(scope) else { return };
         // `/` follows `.`, so this bounds everything inside.
         let (first, behind) = (format!("{scope}."), format!("{scope}/"));
         let inside = (Bound::Included(first.as_str()), Bound::Excluded(behind.as_str()));
@@ -367,20 +366,20 @@ impl RunState {
         self.scopes.remove(scope);
         self.todo.closing.remove(scope);
         self.todo.stopping.remove(scope);
-        let block = block.to_owned();
-        if let Some(map) = self.map_of(&block) {
-            map.settled += 1;
-            record(map, index as usize);
+        let step = step.to_owned();
+        if let Some(block) = self.block_of(&step) {
+            block.settled += 1;
+            record(block, index as usize);
         }
-        self.look_for_room(&block);
+        self.look_for_room(&step);
     }
 
     fn stop(&mut self, place: &str, cause: &Cause, keep: &[String]) {
         let stop = Some(Box::new(Stop { cause: cause.clone(), keep: keep.to_vec() }));
         if let Some(scope) = self.scopes.get_mut(place) {
             scope.stopping = stop;
-        } else if let Some(map) = self.map_of(place) {
-            map.stopping = stop;
+        } else if let Some(block) = self.block_of(place) {
+            block.stopping = stop;
             self.todo.opening.remove(place);
         }
         self.todo.stopping.insert(Arc::from(place));

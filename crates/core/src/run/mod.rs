@@ -41,4 +41,4 @@ pub use status::{RunStatus, StepStatus};
 
 /// The version of [`RunState`] as it is written to snapshots. A snapshot of another version is
 /// ignored, and the run is folded from its events.
-pub const STATE_VERSION: u32 = 1;
+pub const STATE_VERSION: u32 = 2;

@@ -86,7 +86,7 @@ pub struct Step {
     pub(super) is_decided: bool,
     /// The nodes whose edges led here.
     pub(super) via: Vec<Arc<str>>,
-    pub(super) map: Option<Box<MapState>>,
+    pub(super) block: Option<Box<Block>>,
 }
 
 /// A graph in progress: the run's own, or that of an item.
@@ -107,19 +107,37 @@ pub(super) struct Stop {
     pub(super) keep: Vec<String>,
 }
 
-/// A `map` in progress.
+/// A block in progress: bodies that run under a step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct MapState {
-    pub(super) items: Arc<Vec<Value>>,
-    pub(super) concurrency: Option<u32>,
+pub(super) struct Block {
+    /// How many nodes a body has.
     pub(super) nodes: u32,
+    /// How many bodies have begun.
     pub(super) opened: u32,
+    /// How many of them are over.
     pub(super) settled: u32,
-    /// By item; null for items that have none yet.
-    pub(super) results: Vec<Arc<Value>>,
     pub(super) failures: Vec<Failure>,
     pub(super) failure_count: u32,
     pub(super) stopping: Option<Box<Stop>>,
+    pub(super) of: BlockOf,
+}
+
+/// What kind of block it is, and what it has come to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum BlockOf {
+    /// A body for each item, side by side.
+    Map {
+        items: Arc<Vec<Value>>,
+        concurrency: Option<u32>,
+        /// By item; null for items that have none yet.
+        results: Vec<Arc<Value>>,
+    },
+    /// One body again and again.
+    Loop {
+        /// What the next iteration begins with: the output of the one before.
+        item: Arc<Value>,
+        max_iterations: u32,
+    },
 }
 
 /// How many steps wait for what.
@@ -198,10 +216,9 @@ impl RunState {
         self.active.iter().filter_map(|path| self.steps.get(path)?.until).min()
     }
 
-    /// Item `index` of the block at `step`.
+    /// What body `index` of the block at `step` begins with.
     pub(super) fn item(&self, step: &str, index: u32) -> Option<&Value> {
-        let map = self.steps.get(step)?.map.as_ref()?;
-        map.items.get(index as usize)
+        self.steps.get(step)?.block.as_ref()?.item(index)
     }
 
     /// What the graph of `scope` was started with.
@@ -248,19 +265,72 @@ impl Step {
             edges_taken: 0,
             is_decided: false,
             via: Vec::new(),
-            map: None,
+            block: None,
         }
     }
 }
 
-impl MapState {
-    /// How many further items may begin now.
+impl Block {
+    pub(super) fn new(nodes: u32, of: BlockOf) -> Block {
+        Block {
+            nodes,
+            opened: 0,
+            settled: 0,
+            failures: Vec::new(),
+            failure_count: 0,
+            stopping: None,
+            of,
+        }
+    }
+
+    /// How many further bodies may begin now. Of a loop, whether it is time to ask.
     pub(super) fn room(&self) -> u32 {
         if self.stopping.is_some() {
             return 0;
         }
-        let left = u32::try_from(self.items.len()).unwrap_or(u32::MAX) - self.opened;
         let running = self.opened - self.settled;
-        left.min(self.concurrency.map_or(u32::MAX, |most| most.saturating_sub(running)))
+        match &self.of {
+            BlockOf::Map { items, concurrency, .. } => {
+                let left = u32::try_from(items.len()).unwrap_or(u32::MAX) - self.opened;
+                left.min(concurrency.map_or(u32::MAX, |most| most.saturating_sub(running)))
+            }
+            BlockOf::Loop { .. } => u32::from(running == 0 && self.failure_count == 0),
+        }
+    }
+
+    /// Whether nothing is under way, and nothing will be.
+    pub(super) fn is_filled(&self) -> bool {
+        match &self.of {
+            BlockOf::Map { items, .. } => self.settled as usize == items.len(),
+            BlockOf::Loop { .. } => self.failure_count > 0 && self.settled == self.opened,
+        }
+    }
+
+    /// Whether there are bodies besides one that has just ended.
+    pub(super) fn has_others(&self) -> bool {
+        match &self.of {
+            BlockOf::Map { items, .. } => (self.settled as usize) + 1 < items.len(),
+            BlockOf::Loop { .. } => false,
+        }
+    }
+
+    /// What body `index` begins with.
+    pub(super) fn item(&self, index: u32) -> Option<&Value> {
+        match &self.of {
+            BlockOf::Map { items, .. } => items.get(index as usize),
+            BlockOf::Loop { item, .. } => Some(item),
+        }
+    }
+
+    /// Keeps the output of body `index`.
+    pub(super) fn keep(&mut self, index: usize, output: &Arc<Value>) {
+        match &mut self.of {
+            BlockOf::Map { results, .. } => {
+                if let Some(result) = results.get_mut(index) {
+                    *result = output.clone();
+                }
+            }
+            BlockOf::Loop { item, .. } => *item = output.clone(),
+        }
     }
 }

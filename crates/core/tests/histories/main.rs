@@ -6,7 +6,7 @@
 //!   would be changing the past.
 //! - `x.snap`, what it folds to, event by event, for people to judge (`cargo insta review`). Whatever
 //!   changes here, changes for runs that were begun before an upgrade.
-//! - `x.state-1.json`, the state as it is kept of a run that leaves memory, by `STATE_VERSION` 1.
+//! - `x.state-2.json`, the state as it is kept of a run that leaves memory, by `STATE_VERSION` 2.
 //!   While that is the version, every release must read what every other has written.
 //!
 //! To record more, for a new scene, a new version or a new shape of the state:

@@ -10,7 +10,6 @@ use windlass_store::{Conflict, IdempotencyKey, RunWrite, StoreError, TimerRow};
 
 use super::Shard;
 use super::live::RowSays;
-use super::load::Trouble;
 use super::messages::{Answer, Output, Published};
 use super::pending::Sealing;
 use crate::view::RunView;
@@ -146,7 +145,9 @@ impl<T> Shard<T> {
             Ok(conflicts) => conflicts.into_iter().peekable(),
             Err(error) => return self.failed(now, batch, &error, out),
         };
-        self.trouble = Trouble::default();
+        if std::mem::take(&mut self.trouble).until.is_some() {
+            self.request_the_rest(out);
+        }
         // The next batch is handed over before anything is released, so that the disk is not idle
         // meanwhile.
         self.flush(now, out);

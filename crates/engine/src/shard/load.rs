@@ -183,6 +183,11 @@ impl<T> Shard<T> {
             Some(_) => self.trouble.until = None,
             None => return,
         }
+        self.request_the_rest(out);
+    }
+
+    /// Asks for every run that has to come back and was not asked for during the trouble.
+    pub(super) fn request_the_rest(&mut self, out: &mut Vec<Output<T>>) {
         let waiting: Vec<Uuid> = self
             .loading
             .iter()

@@ -125,7 +125,10 @@ impl<T> Pending<T> {
         });
         noted.row = row;
         match fact {
-            Fact::StepQueued { .. } | Fact::StepWaiting { .. } | Fact::MapOpened { .. } => {
+            Fact::StepQueued { .. }
+            | Fact::StepWaiting { .. }
+            | Fact::MapOpened { .. }
+            | Fact::LoopOpened { .. } => {
                 noted.input_at = Some(place);
             }
             Fact::StepSucceeded { .. } | Fact::StepFailed { .. } | Fact::AttemptFailed { .. } => {

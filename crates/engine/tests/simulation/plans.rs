@@ -59,6 +59,11 @@ pub(crate) fn random_plan(chance: &mut Chance) -> Arc<Plan> {
             "delay\n    config: { duration: 1h }\n",
             "conditional\n    config: { condition: \"input\", true_edge: last }\n",
             "map\n    config: { items: [1, 2, 3], concurrency: 2, body: { nodes: [{id: w, type: work}] } }\n",
+            "loop\n    config: { initial: 0, while: item < 3, body: { nodes: [{id: a, type: noop}, {id: b, \
+             type: work, needs: [a]}, {id: c, type: transform, needs: [b], config: {output: '{{ item + \
+             1 }}'}}] } }\n",
+            "loop\n    config: { until: index == 1, body: { nodes: [{id: d, type: delay, config: {duration: \
+             50ms}}] } }\n",
             "map\n    config: { items: [1, 2], body: { nodes: [{id: a, type: noop}, {id: b, type: \
              work, needs: [a]}] } }\n",
         ]));

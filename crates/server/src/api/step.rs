@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use windlass_core::definition::Plan;
 use windlass_core::run::{Fact, StepStatus, path};
@@ -222,6 +222,9 @@ fn input_of(fact: &Fact) -> Option<Value> {
             input.insert("items".to_owned(), Value::Array((**items).clone()));
             input.extend(concurrency.map(|count| ("concurrency".to_owned(), count.into())));
             Some(Value::Object(input))
+        }
+        Fact::LoopOpened { item, max_iterations, .. } => {
+            Some(json!({ "initial": item, "max_iterations": max_iterations }))
         }
         _ => None,
     }

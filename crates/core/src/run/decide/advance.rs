@@ -23,7 +23,7 @@ impl Decider<'_> {
             return self.finish_scope(scope);
         }
         if let Some(block) = todo.filled.last() {
-            return self.finish_map(block);
+            return self.finish_block(block);
         }
         if let Some(path) = todo.ready.values().next() {
             return self.start_step(path);
@@ -32,7 +32,7 @@ impl Decider<'_> {
             return self.skip(path, "not_taken");
         }
         match todo.opening.first() {
-            Some(block) => self.open_items(block),
+            Some(block) => self.open_bodies(block),
             None => Vec::new(),
         }
     }

@@ -45,10 +45,8 @@ impl Decider<'_> {
     /// Under `fail_fast` one failed item stops the others.
     fn fail_item(&self, scope: &str, block: &str, error: Failure) -> Vec<Fact> {
         let failed = Fact::ItemFailed { scope: scope.to_owned(), error: error.clone() };
-        let map = self.state.steps.get(block).and_then(|step| step.map.as_ref());
-        let others = map.is_some_and(|map| {
-            map.stopping.is_none() && (map.settled as usize) + 1 < map.items.len()
-        });
+        let state = self.state.steps.get(block).and_then(|step| step.block.as_ref());
+        let others = state.is_some_and(|block| block.stopping.is_none() && block.has_others());
         if self.plan.on_failure != Policy::FailFast || !others {
             return vec![failed];
         }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Decider;
-use super::finish::together;
 use super::start::check_size;
-use crate::definition::Node;
+use crate::definition::{Graph, Node};
 use crate::failure::Failure;
 use crate::kinds::parse_config;
 use crate::limits::{MAP_BATCH, MAP_ITEM_COUNT_MAX};
 use crate::run::event::Fact;
+use crate::run::state::Block;
 
 /// The rendered config of a `map`, without the body.
 #[derive(serde::Deserialize)]
@@ -41,43 +41,26 @@ impl Decider<'_> {
             let message = "`concurrency` is 0, so no item could ever run";
             return Err(Failure::new("bad_config", message));
         }
-        let nodes = node.body.as_ref().map_or(0, |body| body.nodes.len());
         Ok(vec![Fact::MapOpened {
             path: step.to_owned(),
             kind: node.kind.name.to_owned(),
             items: Arc::new(items),
             concurrency,
-            nodes: u32::try_from(nodes).unwrap_or(u32::MAX),
+            nodes: node.body.as_ref().map_or(0, Graph::len),
         }])
     }
 
-    pub(super) fn open_items(&self, block: &str) -> Vec<Fact> {
-        let map = self.state.steps.get(block).and_then(|step| step.map.as_ref());
-        let body = self.locate(block).and_then(|(_, node)| node.body.as_ref());
-        let (Some(map), Some(body)) = (map, body) else { return self.lost(block) };
-        let from = map.opened;
-        let to = from + map.room().min(MAP_BATCH);
-        let ready = body.roots.iter().map(|root| body.nodes[*root as usize].id.clone()).collect();
-        vec![Fact::ItemsOpened { path: block.to_owned(), from, to, ready }]
+    /// The next items that there is room for.
+    pub(super) fn open_items(&self, step: &str, block: &Block, body: &Graph) -> Vec<Fact> {
+        let from = block.opened;
+        let to = from + block.room().min(MAP_BATCH);
+        vec![Fact::ItemsOpened { path: step.to_owned(), from, to, ready: body.root_ids() }]
     }
 
-    /// All items are over: the block has the list of their outputs, or has failed with them.
-    pub(super) fn finish_map(&self, block: &str) -> Vec<Fact> {
-        let step = self.state.steps.get(block);
-        let map = step.and_then(|step| step.map.as_ref());
-        let (Some(step), Some(map), Some(place)) = (step, map, self.locate(block)) else {
-            return self.lost(block);
-        };
-        if !map.failures.is_empty() {
-            let error = together(&map.failures, map.failure_count, self.plan.on_failure);
-            return self.fail(block, place, step.attempt, step.started_at, error);
-        }
-        let output: Value = map.results.iter().map(|result| Value::clone(result)).collect();
-        match check_size(&output, "list of outputs") {
-            Ok(()) => {
-                self.succeed(block, place, step.attempt, step.started_at, Arc::new(output), None)
-            }
-            Err(failure) => self.fail(block, place, step.attempt, step.started_at, failure),
-        }
+    /// All items are over: the list of their outputs.
+    pub(super) fn gather(results: &[Arc<Value>]) -> Result<Value, Failure> {
+        let output: Value = results.iter().map(|result| Value::clone(result)).collect();
+        check_size(&output, "list of outputs")?;
+        Ok(output)
     }
 }

@@ -2,10 +2,12 @@
 
 mod advance;
 mod attempt;
+mod block;
 mod create;
 mod edges;
 mod end;
 mod finish;
+mod r#loop;
 mod map;
 mod start;
 mod stop;

@@ -57,6 +57,7 @@ impl Decider<'_> {
                 Ok(vec![Fact::StepWaiting { path: step_path, kind, input, until }])
             }
             Work::Map => self.open_map(step, node, value),
+            Work::Loop => self.open_loop(step, node, value),
             Work::Outside => Ok(vec![Fact::StepQueued {
                 path: step_path,
                 kind,

@@ -85,7 +85,7 @@ impl Decider<'_> {
 
     fn cause(&self, place: &str) -> Option<Cause> {
         let scope = self.state.scopes.get(place).and_then(|scope| scope.stopping.as_ref());
-        let stop = scope.or_else(|| self.state.steps.get(place)?.map.as_ref()?.stopping.as_ref());
+        let stop = scope.or_else(|| self.state.steps.get(place)?.block.as_ref()?.stopping.as_ref());
         stop.map(|stop| stop.cause.clone())
     }
 }

@@ -101,7 +101,10 @@ impl Run {
 
     fn note_effect(&mut self, fact: &Fact) {
         if let Some(step) = fact.step()
-            && !matches!(fact, Fact::AttemptStarted { .. } | Fact::MapOpened { .. })
+            && !matches!(
+                fact,
+                Fact::AttemptStarted { .. } | Fact::MapOpened { .. } | Fact::LoopOpened { .. }
+            )
         {
             self.owed.remove(step);
         }

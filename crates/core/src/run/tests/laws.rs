@@ -10,7 +10,7 @@ use crate::run::*;
 /// A random acyclic definition: nodes need only nodes before them.
 fn definitions() -> impl Strategy<Value = String> {
     let node =
-        (0..8_u8, prop::collection::vec(any::<prop::sample::Index>(), 0..3), 0..4_u8, 0..6_u8);
+        (0..9_u8, prop::collection::vec(any::<prop::sample::Index>(), 0..3), 0..4_u8, 0..6_u8);
     (prop::collection::vec(node, 1..9), 0..3_u8).prop_map(|(nodes, policy)| {
         let mut text = String::from("name: x\nnodes:\n");
         let mut edges = String::new();
@@ -22,6 +22,9 @@ fn definitions() -> impl Strategy<Value = String> {
                 1 => "delay\n    config: { duration: 1s }\n",
                 2 => "fail\n    config: { message: no }\n",
                 3 => "map\n    config:\n      items: [1, 2, 3]\n      concurrency: 2\n      body:\n        \
+                      nodes: [{id: work, type: work}, {id: out, type: transform, needs: [work], \
+                      config: {output: 1}}]\n",
+                4 => "loop\n    config:\n      initial: 0\n      until: index == 2\n      body:\n        \
                       nodes: [{id: work, type: work}, {id: out, type: transform, needs: [work], \
                       config: {output: 1}}]\n",
                 _ => "work\n    retry: { max_attempts: 2, delay: 1s }\n",

@@ -5,5 +5,6 @@ mod failures;
 mod graphs;
 mod harness;
 mod laws;
+mod loops;
 mod over;
 mod table;

@@ -27,6 +27,21 @@ nodes:
   - { id: each, type: map, config: { items: \"{{ input }}\", body: { nodes: [{ id: do, type: work }] } } }
 ";
 
+const PAGES: &str = "
+name: Pages
+nodes:
+  - id: pages
+    type: loop
+    config:
+      initial: 0
+      until: item >= 3
+      max_iterations: 3
+      body:
+        nodes:
+          - { id: get, type: work, config: { after: \"{{ item }}\" } }
+          - { id: sum, type: transform, needs: [get], config: { output: \"{{ item + get.output }}\" } }
+";
+
 const NESTED: &str = "
 name: Nested
 nodes:
@@ -114,6 +129,35 @@ pub(super) fn all() -> Vec<Scene> {
             NESTED,
             json!(null),
             vec![Go, Succeed("rows[0].cells[0].cell", json!("a")), Cancel(None)],
+        ),
+        scene(
+            "loop_until",
+            PAGES,
+            json!(null),
+            vec![Go, Succeed("pages[0].get", json!(1)), Succeed("pages[1].get", json!(2))],
+        ),
+        scene(
+            "loop_under_way",
+            PAGES,
+            json!(null),
+            vec![Go, Succeed("pages[0].get", json!(1)), Start("pages[1].get")],
+        ),
+        scene(
+            "loop_without_end",
+            PAGES,
+            json!(null),
+            vec![
+                Go,
+                Succeed("pages[0].get", json!(0)),
+                Succeed("pages[1].get", json!(0)),
+                Succeed("pages[2].get", json!(0)),
+            ],
+        ),
+        scene(
+            "loop_failure",
+            PAGES,
+            json!(null),
+            vec![Go, Succeed("pages[0].get", json!(1)), Fail("pages[1].get", "boom")],
         ),
     ]
 }
