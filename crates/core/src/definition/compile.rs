@@ -36,7 +36,7 @@ pub(super) fn compile(source: &Source, kinds: &Kinds) -> (Option<Plan>, Vec<Find
             node_count: 0,
             edge_count: 0,
         };
-        let graph = compiler.graph(&graph, None)?;
+        let graph = compiler.graph(&graph, Inside::default())?;
         Some(Plan {
             name: doc.name,
             description: doc.description,
@@ -86,8 +86,8 @@ pub(super) struct Compiler<'f, 's> {
 }
 
 impl Compiler<'_, '_> {
-    /// Compiles one graph; `item` is the type of the items if it is the body of a `map`.
-    pub(super) fn graph(&mut self, doc: &GraphDoc, item: Option<Type>) -> Option<Graph> {
+    /// Compiles one graph.
+    pub(super) fn graph(&mut self, doc: &GraphDoc, inside: Inside) -> Option<Graph> {
         let ids = graph::ids(doc, self.findings);
         let node_kinds: Vec<Option<Arc<Kind>>> =
             doc.nodes.iter().map(|(path, node)| self.kind(path, node)).collect();
@@ -109,7 +109,8 @@ impl Compiler<'_, '_> {
             let config = config_of(node);
             (node.id.clone(), kind.as_ref().map_or(Type::Any, |kind| (kind.output)(&config)))
         });
-        self.names.enter(Level { outputs: outputs.collect(), item });
+        let Inside { item, has_error } = inside;
+        self.names.enter(Level { outputs: outputs.collect(), item, has_error });
         let scope = Scope { doc, ids: &ids, upstream: upstream.as_ref() };
         let nodes: Vec<Option<Node>> =
             all.clone().map(|index| self.node(&scope, index, node_kinds[index].as_ref())).collect();
@@ -191,6 +192,15 @@ impl Compiler<'_, '_> {
         }
         kind
     }
+}
+
+/// What is known in a graph because of where it stands.
+#[derive(Default)]
+pub(super) struct Inside {
+    /// The type of the items, if it runs for items.
+    pub(super) item: Option<Type>,
+    /// Whether it is where a `try` catches or cleans up.
+    pub(super) has_error: bool,
 }
 
 /// The graph around a node while it is compiled.

@@ -88,6 +88,49 @@ pub(super) struct NodeDoc {
     /// What the node's failure does to the rest, whatever the definition says.
     #[serde(default)]
     pub(super) on_failure: Option<OnFailure>,
+    /// What undoes the node, if it has succeeded and a later step fails or the run is cancelled.
+    #[serde(default)]
+    pub(super) compensate: Option<CompensateDoc>,
+}
+
+/// What undoes a node. Its config sees the output of the node.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct CompensateDoc {
+    /// The kind of node that undoes it, such as `http`. `kind` means the same.
+    #[serde(default, rename = "type")]
+    pub(super) type_: Option<String>,
+    /// The kind of node that undoes it, such as `http`. `type` means the same.
+    #[serde(default)]
+    pub(super) kind: Option<String>,
+    /// What the kind needs to know.
+    #[serde(default)]
+    pub(super) config: Option<Map<String, Value>>,
+    /// What to do when an attempt fails.
+    #[serde(default)]
+    pub(super) retry: Option<Retry>,
+    /// How long one attempt may take.
+    #[serde(default)]
+    pub(super) timeout: Option<HumanDuration>,
+    /// What repeating an attempt would do to the world.
+    #[serde(default)]
+    pub(super) effect: Effect,
+}
+
+impl NodeDoc {
+    /// What undoes a node, written as a node.
+    pub(super) fn of_compensate(node: &NodeDoc, undo: &CompensateDoc) -> NodeDoc {
+        NodeDoc {
+            type_: undo.type_.clone(),
+            kind: undo.kind.clone(),
+            config: undo.config.clone(),
+            retry: undo.retry.clone(),
+            timeout: undo.timeout,
+            effect: undo.effect,
+            compensate: None,
+            ..node.clone()
+        }
+    }
 }
 
 /// One edge.

@@ -9,6 +9,7 @@
 //! Not here: what a node's kind does (`kinds`), the language of conditions (`expr`), what happens
 //! in a run (`run`).
 
+mod blocks;
 mod compile;
 mod doc;
 mod expressions;
@@ -26,7 +27,7 @@ mod upstream;
 use serde_json::Value;
 
 pub use doc::{Effect, Join, On, OnFailure, Policy, Retry};
-pub use plan::{Edge, Graph, Node, Plan, Repeat};
+pub use plan::{Body, Edge, Graph, Node, Plan, Repeat, Role};
 pub use read::schema;
 
 use crate::finding::{Finding, Severity};

@@ -18,6 +18,8 @@ pub(super) struct Surroundings {
 pub(super) struct Level {
     pub(super) outputs: HashMap<String, Type>,
     pub(super) item: Option<Type>,
+    /// Whether it is where a `try` catches or cleans up.
+    pub(super) has_error: bool,
 }
 
 impl Surroundings {
@@ -37,6 +39,10 @@ impl Surroundings {
         self.levels.len()
     }
 
+    fn has_error(&self) -> bool {
+        self.levels.iter().any(|level| level.has_error)
+    }
+
     fn item(&self) -> Option<&Type> {
         self.levels.iter().rev().find_map(|level| level.item.as_ref())
     }
@@ -51,6 +57,7 @@ impl Bindings for Surroundings {
             "secrets" => Some(Root::Secrets),
             "item" if self.item().is_some() => Some(Root::Item),
             "index" if self.item().is_some() => Some(Root::Index),
+            "error" if self.has_error() => Some(Root::Error),
             _ => self.node(name),
         }
     }
@@ -66,6 +73,9 @@ impl Bindings for Surroundings {
         if self.item().is_some() {
             names.extend(["item", "index"].map(str::to_owned));
         }
+        if self.has_error() {
+            names.push("error".to_owned());
+        }
         let mut nodes: Vec<&String> =
             self.levels.iter().flat_map(|level| level.outputs.keys()).collect();
         nodes.sort();
@@ -78,7 +88,11 @@ impl Bindings for Surroundings {
             "item" | "index" => {
                 Some(format!("`{name}` is only known in the body of a `map` or a `loop`"))
             }
-            "error" => Some("a node's error is `<node>.error`".to_owned()),
+            "error" => Some(
+                "a node's error is `<node>.error`; `error` alone is known where a `try` catches or \
+                 cleans up"
+                    .to_owned(),
+            ),
             _ => self.levels.iter().flat_map(|level| level.outputs.keys()).find_map(|id| {
                 let spoken: String = id.chars().map(|c| if c == '-' { '_' } else { c }).collect();
                 (id.contains('-') && (spoken == name || id.split('-').next() == Some(name)))
@@ -102,6 +116,7 @@ impl TypeEnv for Surroundings {
             ]),
             Root::Index => Type::Number,
             Root::Item => self.item().cloned().unwrap_or(Type::Any),
+            Root::Error => Type::object(),
             Root::Secrets | Root::Node { .. } => Type::Any,
         }
     }

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::compile::{Compiler, Scope, config_of};
-use super::doc::{Effect, Join, NodeDoc, Retry};
+use super::doc::{CompensateDoc, Effect, Join, NodeDoc, Retry};
 use super::names::Level;
-use super::plan::{Graph, Node, Repeat};
-use super::read;
-use crate::expr::{Template, Type, infer};
+use super::plan::{Node, Repeat};
+use crate::expr::{Template, Type};
 use crate::finding::Finding;
 use crate::json;
 use crate::kinds::{Kind, Work};
@@ -36,7 +35,8 @@ impl Compiler<'_, '_> {
         let kind = kind?;
         self.check_fit(path, doc, kind);
         let config = self.config(scope, index, kind);
-        let body = kind.is_block().then(|| self.body(path, doc));
+        let bodies = kind.is_block().then(|| self.bodies(path, doc, kind));
+        let compensate = doc.compensate.as_ref().map(|undo| self.compensate(scope, index, undo));
         let repeat = match kind.work {
             Work::Loop => Some(self.repeat(path, doc)?),
             _ => None,
@@ -56,9 +56,10 @@ impl Compiler<'_, '_> {
             timeout: doc.timeout,
             effect: doc.effect,
             on_failure: doc.on_failure,
-            body: match body {
+            bodies: bodies.map_or(Some(Vec::new()), |bodies| bodies)?,
+            compensate: match compensate {
                 None => None,
-                Some(body) => Some(body?),
+                Some(node) => Some(Box::new(node?)),
             },
             repeat,
             branches,
@@ -70,7 +71,8 @@ impl Compiler<'_, '_> {
         let config = config_of(doc);
         let field = ["while", "until"].into_iter().find(|field| config.get(*field).is_some())?;
         let place = format!("{path}/config/{field}");
-        self.names.enter(Level { outputs: HashMap::new(), item: Some(Type::Any) });
+        let item = Some(Type::Any);
+        self.names.enter(Level { outputs: HashMap::new(), item, has_error: false });
         let condition = self.condition(&config[field], &place, None);
         self.names.leave();
         Some(if field == "while" { Repeat::While(condition?) } else { Repeat::Until(condition?) })
@@ -120,7 +122,17 @@ impl Compiler<'_, '_> {
     /// Checks the config against the kind's schema and compiles it. What is a template is not known
     /// yet, so the schema's opinion of it does not count.
     fn config(&mut self, scope: &Scope<'_>, index: usize, kind: &Kind) -> Option<Template> {
-        let (node_path, doc) = &scope.doc.nodes[index];
+        let (path, doc) = &scope.doc.nodes[index];
+        self.config_at(path, doc, kind, Some((scope, index)))
+    }
+
+    fn config_at(
+        &mut self,
+        node_path: &str,
+        doc: &NodeDoc,
+        kind: &Kind,
+        reader: Option<(&Scope<'_>, usize)>,
+    ) -> Option<Template> {
         let path = format!("{node_path}/config");
         let mut config = config_of(doc);
         let mut fits = true;
@@ -148,13 +160,15 @@ impl Compiler<'_, '_> {
             self.findings.add(finding.hint_if(complaint.hint));
         }
         // Only a block's body is a graph. The body of a request is a value like any other.
-        if let (true, Value::Object(fields)) = (kind.is_block(), &mut config) {
-            fields.shift_remove("body");
-        }
         // What a loop asks is asked again and again, and not when it begins.
-        if let (Work::Loop, Value::Object(fields)) = (kind.work, &mut config) {
-            fields.shift_remove("while");
-            fields.shift_remove("until");
+        let not_values: &[&str] = match kind.work {
+            Work::Map => &["body"],
+            Work::Loop => &["body", "while", "until"],
+            Work::Try => &["body", "catch", "finally"],
+            _ => &[],
+        };
+        if let Value::Object(fields) = &mut config {
+            fields.retain(|name, _| !not_values.contains(&name.as_str()));
         }
         let mut conditions = Vec::new();
         for field in kind.conditions {
@@ -163,37 +177,52 @@ impl Compiler<'_, '_> {
                 continue;
             };
             let place = json::pointer(&path, field);
-            let compiled = self.condition(&condition, &place, Some((scope, index)))?;
+            let compiled = self.condition(&condition, &place, reader)?;
             conditions.push(((*field).to_owned(), Template::Expression(compiled)));
         }
-        let template = self.template(&config, &path, kind.is_outside(), Some((scope, index)))?;
+        let template = self.template(&config, &path, kind.is_outside(), reader)?;
         Some(with_fields(template, conditions))
     }
 
-    fn body(&mut self, path: &str, doc: &NodeDoc) -> Option<Graph> {
-        let config = config_of(doc);
-        let body = config.get("body")?;
-        let item = match config.get("items") {
-            Some(Value::String(text)) => self.item_type(text),
-            Some(items) => match Type::of(items) {
-                Type::List(items) => *items,
-                _ => Type::Any,
-            },
-            None => Type::Any,
-        };
-        let doc = read::body(body, &format!("{path}/config/body"), self.findings);
-        self.graph(&doc, Some(item))
-    }
-
-    fn item_type(&self, items: &str) -> Type {
-        let template = Template::compile(&items.into(), &self.names, false);
-        match template {
-            Ok(Template::Expression(expression)) => match infer(&expression, &self.names).0 {
-                Type::List(items) => *items,
-                _ => Type::Any,
-            },
-            _ => Type::Any,
+    /// What undoes a node: a node of its own, which sees the output of the one it undoes.
+    fn compensate(
+        &mut self,
+        scope: &Scope<'_>,
+        index: usize,
+        undo: &CompensateDoc,
+    ) -> Option<Node> {
+        let (node_path, doc) = &scope.doc.nodes[index];
+        let path = format!("{node_path}/compensate");
+        let as_node = NodeDoc::of_compensate(doc, undo);
+        let kind = self.kind(&path, &as_node)?;
+        if !kind.is_outside() {
+            let message = format!("a `{}` undoes nothing", kind.name);
+            let finding = Finding::error("bad-value", format!("{path}/type"), message);
+            self.findings
+                .add(finding.hint("take a kind that acts outside, such as `http` or `shell`"));
+            return None;
         }
+        self.check_retry(&path, undo.retry.as_ref());
+        let config = self.config_at(&path, &as_node, &kind, None)?;
+        Some(Node {
+            id: doc.id.clone(),
+            title: None,
+            description: None,
+            kind,
+            config,
+            edges: Vec::new(),
+            incoming: 0,
+            join: None,
+            when: None,
+            retry: undo.retry.clone(),
+            timeout: undo.timeout,
+            effect: undo.effect,
+            on_failure: None,
+            bodies: Vec::new(),
+            repeat: None,
+            branches: Vec::new(),
+            compensate: None,
+        })
     }
 }
 

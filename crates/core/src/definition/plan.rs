@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::doc::{Effect, Join, On, OnFailure, Policy, Retry};
 use crate::duration::HumanDuration;
 use crate::expr::{Expression, Template};
-use crate::kinds::{Branch, Kind};
+use crate::kinds::{Branch, Kind, Work};
+use crate::run::path::{self, UNDO};
 use crate::schema::Schema;
 
 /// A definition, compiled: everything a run is decided by.
@@ -71,12 +72,35 @@ pub struct Node {
     pub effect: Effect,
     /// What its failure does to the rest, whatever the policy.
     pub on_failure: Option<OnFailure>,
-    /// The graph inside, if it is a block.
-    pub body: Option<Graph>,
+    /// The graphs inside, if it is a block: one, or those of a `try` in the order in which they may
+    /// run.
+    pub bodies: Vec<Body>,
     /// How long that graph runs again, if it is a loop.
     pub repeat: Option<Repeat>,
     /// The nodes it may branch to.
     pub branches: Vec<Branch>,
+    /// What undoes it, if it has succeeded and something later fails.
+    pub compensate: Option<Box<Node>>,
+}
+
+/// A graph inside a node.
+#[derive(Debug)]
+pub struct Body {
+    /// The nodes and edges.
+    pub graph: Graph,
+    /// What it is for.
+    pub role: Role,
+}
+
+/// What a graph inside a node is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It is what the node is for.
+    Main,
+    /// It runs if the first has failed, with one of these codes if there are some.
+    Catch(Option<Vec<String>>),
+    /// It runs last, whatever happened before.
+    Finally,
 }
 
 /// How long a loop goes on. `item` is the output of the iteration before, `index` the number of the
@@ -103,16 +127,26 @@ pub struct Edge {
 }
 
 impl Plan {
-    /// The node that the step at `path` is a life of, such as `each[3].fetch`, and its graph.
+    /// The node that the step at `path` is a life of, such as `each[3].fetch`, and its graph. Of
+    /// `book~undo` it is what undoes `book`.
     pub fn locate(&self, path: &str) -> Option<(&Graph, &Node)> {
+        let (path, undoes) = match path.strip_suffix(UNDO) {
+            Some(done) => (done, true),
+            None => (path, false),
+        };
         let mut graph = &self.graph;
         let mut segments = path.split('.').peekable();
         while let Some(segment) = segments.next() {
-            let node = graph.node(segment.split('[').next()?)?;
+            let (id, index) = match segment.split_once('[') {
+                Some((id, rest)) => (id, rest.strip_suffix(']')?.parse().ok()?),
+                None => (segment, 0),
+            };
+            let node = graph.node(id)?;
             if segments.peek().is_none() {
+                let node = if undoes { node.compensate.as_deref()? } else { node };
                 return Some((graph, node));
             }
-            graph = node.body.as_ref()?;
+            graph = node.body(index)?;
         }
         None
     }
@@ -123,7 +157,16 @@ impl Plan {
         if scope.is_empty() {
             return Some(&self.graph);
         }
-        self.locate(scope)?.1.body.as_ref()
+        let (step, index) = path::block_of(scope)?;
+        self.locate(step)?.1.body(index)
+    }
+}
+
+impl Node {
+    /// The graph that runs as number `index`: always the same one, but in a `try`.
+    pub fn body(&self, index: u32) -> Option<&Graph> {
+        let index = if matches!(self.kind.work, Work::Try) { index as usize } else { 0 };
+        self.bodies.get(index).map(|body| &body.graph)
     }
 }
 
@@ -166,7 +209,7 @@ impl Graph {
         let mut found = Vec::new();
         for node in &self.nodes {
             found.push(node);
-            found.extend(node.body.iter().flat_map(Graph::all_nodes));
+            found.extend(node.bodies.iter().flat_map(|body| body.graph.all_nodes()));
         }
         found
     }

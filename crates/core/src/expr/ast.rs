@@ -88,6 +88,8 @@ pub enum Root {
     Run,
     /// Secrets, which only the dispatcher can read.
     Secrets,
+    /// Why the body of the closest `try` failed; null if it did not.
+    Error,
     /// A node, `up` blocks further out than the expression.
     Node {
         /// 0 for a node of the same graph.

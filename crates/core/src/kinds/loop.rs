@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Complaint, MapBody, NodeConfig};
+use super::{BlockBody, Complaint, NodeConfig};
 use crate::limits::LOOP_ITERATION_COUNT_MAX;
 
 /// Runs a graph of its own again and again, one iteration after the other. The output is that of the
@@ -32,7 +32,7 @@ pub(super) struct Loop {
     initial: Value,
     /// What to run in each iteration.
     #[expect(dead_code, reason = "for the schema; the graph is compiled with the definition")]
-    body: MapBody,
+    body: BlockBody,
 }
 
 impl NodeConfig for Loop {

@@ -13,28 +13,31 @@ use crate::expr::Type;
 /// fails, so does the node.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Map {
+pub(super) struct Map {
     /// The list, usually an expression such as `{{ fetch.output.body }}` or `{{ range(10) }}`.
-    pub items: Vec<Value>,
+    #[expect(dead_code, reason = "for the schema; the core reads the rendered one")]
+    items: Vec<Value>,
     /// How many items may run at the same time. Left out, there is no limit.
     #[serde(default)]
-    pub concurrency: Option<u32>,
+    concurrency: Option<u32>,
     /// What to run for each item.
-    pub body: MapBody,
+    #[expect(dead_code, reason = "for the schema; the graph is compiled with the definition")]
+    body: BlockBody,
 }
 
 /// A graph inside a node.
 #[derive(Deserialize, JsonSchema)]
-pub struct MapBody {
+#[expect(dead_code, reason = "for the schema; the graph is compiled with the definition")]
+pub(super) struct BlockBody {
     /// The nodes, as at the top of a definition.
-    pub nodes: Vec<Value>,
+    nodes: Vec<Value>,
     /// The edges, as at the top of a definition.
     #[serde(default)]
-    pub edges: Vec<Value>,
+    edges: Vec<Value>,
     /// The output of one item. Left out, it is the output of the body's single end node, else an
     /// object by node id.
     #[serde(default)]
-    pub output: Option<Value>,
+    output: Option<Value>,
 }
 
 impl NodeConfig for Map {

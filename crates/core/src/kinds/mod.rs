@@ -17,6 +17,7 @@ mod map;
 mod start;
 mod switch;
 mod transform;
+mod r#try;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-pub use map::{Map as MapConfig, MapBody};
+use map::BlockBody;
 
 use crate::expr::Type;
 use crate::failure::Failure;
@@ -65,6 +66,8 @@ pub enum Work {
     Map,
     /// The core, by running a graph of its own again and again.
     Loop,
+    /// The core, by running a graph of its own, then others that depend on how it went.
+    Try,
     /// An executor or a worker, outside of the core.
     Outside,
 }
@@ -224,7 +227,7 @@ impl Kind {
 
     /// Whether it has a graph of its own.
     pub fn is_block(&self) -> bool {
-        matches!(self.work, Work::Map | Work::Loop)
+        matches!(self.work, Work::Map | Work::Loop | Work::Try)
     }
 
     /// What the kind itself has to say about a config without templates.
@@ -312,6 +315,7 @@ impl Kinds {
         kinds.add(Kind::new::<delay::Delay>(Work::Timer(delay::wait)));
         kinds.add(Kind::new::<map::Map>(Work::Map));
         kinds.add(Kind::new::<r#loop::Loop>(Work::Loop));
+        kinds.add(Kind::new::<r#try::Try>(Work::Try));
         kinds
     }
 

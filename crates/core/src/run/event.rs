@@ -76,6 +76,10 @@ pub enum Fact {
         /// What repeating an attempt would do to the world.
         #[serde(default, skip_serializing_if = "is_default")]
         effect: Effect,
+        /// The place that has failed or was cancelled, if the step undoes another one: the run
+        /// (empty) or a `try`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undoes: Option<String>,
     },
     /// An attempt has begun. Left out of the journal if its end is written at the same time.
     AttemptStarted {
@@ -148,6 +152,9 @@ pub enum Fact {
         /// What became of the node's edges.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         edges: Vec<EdgeDecision>,
+        /// What undoes it, should something later fail.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        undo: Option<Box<Undo>>,
     },
     /// A step has failed, and there will be no further attempt.
     StepFailed {
@@ -219,7 +226,17 @@ pub enum Fact {
         /// How many nodes the body has.
         nodes: u32,
     },
-    /// Items of a `map` or an iteration of a `loop` have begun.
+    /// A `try` is about to run its body.
+    TryOpened {
+        /// The step.
+        path: String,
+        /// The kind of its node.
+        kind: String,
+        /// The number of the body that runs last in any case.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        finally: Option<u32>,
+    },
+    /// Items of a `map`, an iteration of a `loop` or a body of a `try` have begun.
     ItemsOpened {
         /// The step.
         path: String,
@@ -229,6 +246,9 @@ pub enum Fact {
         to: u32,
         /// The nodes each begins with.
         ready: Vec<String>,
+        /// How many nodes each has, if that was not said when the block was opened.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        nodes: Option<u32>,
     },
     /// An item has an output.
     ItemSucceeded {
@@ -258,6 +278,9 @@ pub enum Fact {
         /// Nodes that may still run, with what follows them: the run's clean-up.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         keep: Vec<String>,
+        /// Whether nothing may clean up or undo.
+        #[serde(default, skip_serializing_if = "is_default")]
+        force: bool,
     },
     /// Everything in a place has been told to end.
     Stopped {
@@ -290,6 +313,34 @@ pub enum Cause {
     Failed(Failure),
     /// Somebody wants it.
     Cancelled(Option<String>),
+    /// A place around it is being stopped, for this reason: `run_failed` or `run_cancelled`.
+    Around(String),
+}
+
+impl Cause {
+    /// The reason of the steps that end because of it.
+    pub(super) fn reason(&self) -> &str {
+        match self {
+            Cause::Failed(_) => "run_failed",
+            Cause::Cancelled(_) => "run_cancelled",
+            Cause::Around(reason) => reason,
+        }
+    }
+}
+
+/// An attempt that undoes a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The kind of node that does it.
+    pub kind: String,
+    /// Its config, rendered, with secrets as they were written.
+    pub input: Arc<Value>,
+    /// Where the secrets go.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretSlot>,
+    /// What repeating the attempt would do to the world.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub effect: Effect,
 }
 
 /// What became of an edge, and what that means for the node it leads to.
@@ -350,6 +401,7 @@ impl Fact {
             Fact::StepCancelled { .. } => "step_cancelled",
             Fact::MapOpened { .. } => "map_opened",
             Fact::LoopOpened { .. } => "loop_opened",
+            Fact::TryOpened { .. } => "try_opened",
             Fact::ItemsOpened { .. } => "items_opened",
             Fact::ItemSucceeded { .. } => "item_succeeded",
             Fact::ItemFailed { .. } => "item_failed",
@@ -377,7 +429,8 @@ impl Fact {
             | Fact::StepSkipped { path, .. }
             | Fact::StepCancelled { path, .. }
             | Fact::MapOpened { path, .. }
-            | Fact::LoopOpened { path, .. } => Some(path),
+            | Fact::LoopOpened { path, .. }
+            | Fact::TryOpened { path, .. } => Some(path),
             _ => None,
         }
     }

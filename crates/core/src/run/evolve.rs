@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::event::{Cause, EdgeDecision, Event, Fact, RunCreated, Then};
+use super::event::{Cause, EdgeDecision, Event, Fact, RunCreated, Then, Undo};
+use super::path::UNDO;
 use super::state::{Block, BlockOf, FAILURES_KEPT_MAX, Scope, Step, Stop, Todo, Waits};
 use super::{Counts, RunState, RunStatus, StepStatus, path};
 use crate::failure::Failure;
@@ -20,6 +21,7 @@ mod reason {
     pub(super) const OUTCOME_UNKNOWN: &str = "outcome_unknown";
     pub(super) const CANCELLING: &str = "cancelling";
     pub(super) const FAILING: &str = "failing";
+    pub(super) const COMPENSATING: &str = "compensating";
 }
 
 impl RunState {
@@ -56,6 +58,10 @@ impl RunState {
             waits: Waits::default(),
             todo: Todo::default(),
             next_ordinal: 0,
+            undo: Default::default(),
+            next_undo: 0,
+            undoing: 0,
+            trying: Default::default(),
         }
     }
 
@@ -70,7 +76,10 @@ impl RunState {
                 self.open_scope("", *nodes);
                 ready.iter().for_each(|node| self.make_ready(node));
             }
-            Fact::StepQueued { path, kind, input, secrets, effect } => {
+            Fact::StepQueued { path, kind, input, secrets, effect, undoes } => {
+                if let Some(place) = undoes {
+                    self.begin_undo(path, place);
+                }
                 let step = self.begin(path, kind, StepStatus::Queued, at);
                 step.attempt = 1;
                 step.input = Some(input.clone());
@@ -119,13 +128,18 @@ impl RunState {
                 self.touch(path).attempt = *attempt;
                 self.waits.unknown += 1;
             }
-            Fact::StepSucceeded { path, kind, attempt, started_at, output, edges } => {
+            Fact::StepSucceeded { path, kind, attempt, started_at, output, edges, undo } => {
                 self.settle(path, kind.as_deref(), StepStatus::Succeeded, at);
                 let step = self.touch(path);
                 step.attempt = *attempt;
                 step.output = Some(output.clone());
                 step.error = None;
                 step.started_at = step.started_at.or(*started_at).or(Some(at));
+                if let Some(undo) = undo {
+                    let entry = (Arc::from(path.as_str()), Undo::clone(undo));
+                    self.undo.insert(self.next_undo, entry);
+                    self.next_undo += 1;
+                }
                 self.decide_edges(path, edges);
             }
             Fact::StepFailed { path, kind, attempt, started_at, error, edges, handled } => {
@@ -162,10 +176,21 @@ impl RunState {
                 let of = BlockOf::Loop { item: item.clone(), max_iterations: *max_iterations };
                 self.open_block(path, kind, Block::new(*nodes, of), at);
             }
-            Fact::ItemsOpened { path, from, to, ready } => {
+            Fact::TryOpened { path, kind, finally } => {
+                let of = BlockOf::Try {
+                    finally: *finally,
+                    last: None,
+                    output: None,
+                    error: None,
+                    is_cancelled: false,
+                };
+                self.open_block(path, kind, Block::new(0, of), at);
+                self.trying.insert(Arc::from(path.as_str()));
+            }
+            Fact::ItemsOpened { path, from, to, ready, nodes } => {
                 let nodes = self.block_of(path).map_or(0, |block| {
-                    block.opened = *to;
-                    block.nodes
+                    block.open(*from, *to);
+                    nodes.unwrap_or(block.nodes)
                 });
                 for index in *from..*to {
                     let scope = path::item_scope(path, index);
@@ -178,15 +203,12 @@ impl RunState {
                 self.close_item(scope, |block, index| block.keep(index, output));
             }
             Fact::ItemFailed { scope, error } => {
-                self.close_item(scope, |block, _| {
-                    block.failure_count += 1;
-                    if block.failures.len() < FAILURES_KEPT_MAX {
-                        block.failures.push(error.clone());
-                    }
-                });
+                self.close_item(scope, |block, index| block.fail(index, error));
             }
-            Fact::ItemCancelled { scope } => self.close_item(scope, |_, _| {}),
-            Fact::Stopping { at: place, cause, keep } => self.stop(place, cause, keep),
+            Fact::ItemCancelled { scope } => self.close_item(scope, |block, _| block.cancel()),
+            Fact::Stopping { at: place, cause, keep, force } => {
+                self.stop(place, Stop { cause: cause.clone(), keep: keep.clone(), force: *force });
+            }
             Fact::Stopped { at: place } => {
                 self.todo.stopping.remove(place.as_str());
             }
@@ -271,10 +293,15 @@ impl RunState {
         step.input = None;
         step.secrets = Vec::new();
         step.block = None;
+        let undoes = step.undoes.take();
         self.active.remove(path);
+        self.trying.remove(path);
         self.todo.opening.remove(path);
         self.todo.filled.remove(path);
         self.todo.stopping.remove(path);
+        if let Some(place) = undoes {
+            return self.end_undo(&place);
+        }
         let scope_path = path::scope_of(path);
         if let Some(scope) = self.scopes.get_mut(scope_path) {
             scope.settled += 1;
@@ -374,15 +401,42 @@ impl RunState {
         self.look_for_room(&step);
     }
 
-    fn stop(&mut self, place: &str, cause: &Cause, keep: &[String]) {
-        let stop = Some(Box::new(Stop { cause: cause.clone(), keep: keep.to_vec() }));
+    fn stop(&mut self, place: &str, stop: Stop) {
+        if stop.force {
+            self.trying.retain(|step| !path::is_inside(step, place));
+        }
+        let stop = Some(Box::new(stop));
         if let Some(scope) = self.scopes.get_mut(place) {
             scope.stopping = stop;
         } else if let Some(block) = self.block_of(place) {
             block.stopping = stop;
-            self.todo.opening.remove(place);
+            self.look_for_room(place);
         }
         self.todo.stopping.insert(Arc::from(place));
+    }
+
+    /// A step is about to be undone because of `place`, which waits for it.
+    fn begin_undo(&mut self, path: &str, place: &str) {
+        let done = path.strip_suffix(UNDO).unwrap_or(path);
+        let entry = self.undo.iter().rev().find(|(_, (path, _))| **path == *done);
+        if let Some(number) = entry.map(|(number, _)| *number) {
+            self.undo.remove(&number);
+        }
+        self.undoing += 1;
+        self.counts.add(StepStatus::Pending, 1);
+        self.todo.closing.remove(place);
+        self.todo.opening.remove(place);
+        self.touch(path).undoes = Some(Arc::from(place));
+    }
+
+    /// A step has been undone, or could not be. Its place goes on.
+    fn end_undo(&mut self, place: &str) {
+        self.undoing = self.undoing.saturating_sub(1);
+        if self.scopes.contains_key(place) {
+            self.todo.closing.insert(Arc::from(place));
+        } else {
+            self.look_for_room(place);
+        }
     }
 
     fn finish(&mut self, status: RunStatus, reason: Option<String>, at: Time) {
@@ -393,6 +447,9 @@ impl RunState {
         self.active.clear();
         self.waits = Waits::default();
         self.todo = Todo::default();
+        self.undo.clear();
+        self.trying.clear();
+        self.undoing = 0;
     }
 
     fn derive_status(&mut self) {
@@ -413,9 +470,10 @@ impl RunState {
             let stop = self.scopes.get("").and_then(|scope| scope.stopping.as_ref());
             let reason = stop.map(|stop| match stop.cause {
                 Cause::Cancelled(_) => reason::CANCELLING,
-                Cause::Failed(_) => reason::FAILING,
+                Cause::Failed(_) | Cause::Around(_) => reason::FAILING,
             });
-            (RunStatus::Running, reason)
+            let compensating = (self.undoing > 0).then_some(reason::COMPENSATING);
+            (RunStatus::Running, if reason.is_some() { reason } else { compensating })
         };
         self.status = status;
         if self.reason.as_deref() != reason {

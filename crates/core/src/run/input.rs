@@ -53,8 +53,13 @@ pub enum What {
         /// The step.
         path: String,
     },
-    /// Somebody wants the run to stop.
+    /// Somebody wants the run to stop. What it has begun it cleans up and undoes.
     Cancel {
+        /// Why, in their words.
+        reason: Option<String>,
+    },
+    /// Somebody wants the run to stop at once, with nothing cleaned up or undone.
+    Terminate {
         /// Why, in their words.
         reason: Option<String>,
     },

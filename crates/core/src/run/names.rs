@@ -17,6 +17,7 @@ pub(super) struct RunNames<'a> {
 }
 
 /// How a step has ended, for the conditions of its edges.
+#[derive(Clone)]
 pub(super) struct Ended<'a> {
     pub(super) node: &'a str,
     pub(super) status: StepStatus,
@@ -39,15 +40,16 @@ impl Names for RunNames<'_> {
                     "labels": created.labels,
                 }))
             }
-            Root::Item => match path::block_of(self.scope) {
-                Some((step, index)) => {
-                    self.state.item(step, index).map_or(Cow::Owned(Value::Null), Cow::Borrowed)
-                }
-                None => Cow::Owned(Value::Null),
-            },
-            Root::Index => Cow::Owned(
-                path::block_of(self.scope).map_or(Value::Null, |(_, index)| index.into()),
-            ),
+            Root::Item => self
+                .state
+                .item_of(self.scope)
+                .map_or(Cow::Owned(Value::Null), |item| Cow::Borrowed(item.1)),
+            Root::Index => {
+                Cow::Owned(self.state.item_of(self.scope).map_or(Value::Null, |item| item.0.into()))
+            }
+            Root::Error => {
+                Cow::Owned(self.state.caught_in(self.scope).map_or(Value::Null, as_value))
+            }
             Root::Secrets | Root::Node { .. } => Cow::Owned(Value::Null),
         }
     }

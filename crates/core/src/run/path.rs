@@ -2,6 +2,9 @@
 //! body of `each`, in the life of its fourth item. The part before the last dot is the *scope*: the
 //! empty path for the run itself, `each[3]` for an item.
 
+/// What is behind the address of a step in that of the step which undoes it.
+pub const UNDO: &str = "~undo";
+
 /// The scope a step lives in.
 pub fn scope_of(step: &str) -> &str {
     step.rfind('.').map_or("", |dot| &step[..dot])
@@ -20,6 +23,11 @@ pub fn join(scope: &str, node: &str) -> String {
 /// The scope of item `index` of the block at `step`.
 pub fn item_scope(step: &str, index: u32) -> String {
     format!("{step}[{index}]")
+}
+
+/// Whether the step at `path` lies in `place`: the run (empty), a body's scope, or a block's step.
+pub fn is_inside(path: &str, place: &str) -> bool {
+    place.is_empty() || path.strip_prefix(place).is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 
 /// The block an item's scope belongs to, and the item's number; `None` for the run itself.

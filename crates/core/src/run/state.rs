@@ -4,7 +4,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::event::{Cause, RunCreated};
+use super::event::{Cause, RunCreated, Undo};
 use super::{Counts, RunStatus, StepStatus, path};
 use crate::definition::Effect;
 use crate::expr::SecretSlot;
@@ -43,6 +43,13 @@ pub struct RunState {
     pub(super) waits: Waits,
     pub(super) todo: Todo,
     pub(super) next_ordinal: u32,
+    /// What undoes the steps that have succeeded, in the order in which they did.
+    pub(super) undo: BTreeMap<u32, (Arc<str>, Undo)>,
+    pub(super) next_undo: u32,
+    /// How many steps are being undone.
+    pub(super) undoing: u32,
+    /// Every `try` that is open: it cleans up even if something around it is stopped.
+    pub(super) trying: BTreeSet<Arc<str>>,
 }
 
 /// One step of a run, while the run is going.
@@ -87,6 +94,8 @@ pub struct Step {
     /// The nodes whose edges led here.
     pub(super) via: Vec<Arc<str>>,
     pub(super) block: Option<Box<Block>>,
+    /// The place because of which it undoes another step.
+    pub(super) undoes: Option<Arc<str>>,
 }
 
 /// A graph in progress: the run's own, or that of an item.
@@ -105,6 +114,7 @@ pub(super) struct Scope {
 pub(super) struct Stop {
     pub(super) cause: Cause,
     pub(super) keep: Vec<String>,
+    pub(super) force: bool,
 }
 
 /// A block in progress: bodies that run under a step.
@@ -137,6 +147,18 @@ pub(super) enum BlockOf {
         /// What the next iteration begins with: the output of the one before.
         item: Arc<Value>,
         max_iterations: u32,
+    },
+    /// A body, then others that depend on how it went.
+    Try {
+        /// The number of the body that runs last in any case.
+        finally: Option<u32>,
+        /// The body that has begun last.
+        last: Option<u32>,
+        #[serde(with = "maybe")]
+        output: Option<Arc<Value>>,
+        error: Option<Failure>,
+        /// Whether something around it is being stopped.
+        is_cancelled: bool,
     },
 }
 
@@ -216,16 +238,34 @@ impl RunState {
         self.active.iter().filter_map(|path| self.steps.get(path)?.until).min()
     }
 
-    /// What body `index` of the block at `step` begins with.
-    pub(super) fn item(&self, step: &str, index: u32) -> Option<&Value> {
-        self.steps.get(step)?.block.as_ref()?.item(index)
+    /// The number and the item of the closest body around `scope` that has one.
+    pub(super) fn item_of<'a>(&'a self, scope: &'a str) -> Option<(u32, &'a Value)> {
+        self.around(scope).find_map(|(block, index)| Some((index, block.item(index)?)))
+    }
+
+    /// Why the body of the closest `try` around `scope` has failed.
+    pub(super) fn caught_in<'a>(&'a self, scope: &'a str) -> Option<&'a Failure> {
+        self.around(scope)
+            .find_map(|(block, _)| match &block.of {
+                BlockOf::Try { error, .. } => Some(error.as_ref()),
+                _ => None,
+            })
+            .flatten()
+    }
+
+    /// The blocks around `scope` with the numbers of their bodies, the closest first.
+    fn around<'a>(&'a self, scope: &'a str) -> impl Iterator<Item = (&'a Block, u32)> {
+        std::iter::successors(path::block_of(scope), |(step, _)| {
+            path::block_of(path::scope_of(step))
+        })
+        .filter_map(|(step, index)| Some((self.steps.get(step)?.block.as_deref()?, index)))
     }
 
     /// What the graph of `scope` was started with.
     pub(super) fn scope_input(&self, scope: &str) -> Arc<Value> {
-        match path::block_of(scope) {
+        match self.item_of(scope) {
             None => self.created.input.clone(),
-            Some((step, index)) => Arc::new(self.item(step, index).cloned().unwrap_or(Value::Null)),
+            Some((_, item)) => Arc::new(item.clone()),
         }
     }
 
@@ -266,6 +306,7 @@ impl Step {
             is_decided: false,
             via: Vec::new(),
             block: None,
+            undoes: None,
         }
     }
 }
@@ -295,14 +336,19 @@ impl Block {
                 left.min(concurrency.map_or(u32::MAX, |most| most.saturating_sub(running)))
             }
             BlockOf::Loop { .. } => u32::from(running == 0 && self.failure_count == 0),
+            BlockOf::Try { .. } => u32::from(running == 0),
         }
     }
 
     /// Whether nothing is under way, and nothing will be.
     pub(super) fn is_filled(&self) -> bool {
+        if self.stopping.is_some() {
+            return self.settled == self.opened;
+        }
         match &self.of {
             BlockOf::Map { items, .. } => self.settled as usize == items.len(),
             BlockOf::Loop { .. } => self.failure_count > 0 && self.settled == self.opened,
+            BlockOf::Try { .. } => false,
         }
     }
 
@@ -310,7 +356,19 @@ impl Block {
     pub(super) fn has_others(&self) -> bool {
         match &self.of {
             BlockOf::Map { items, .. } => (self.settled as usize) + 1 < items.len(),
-            BlockOf::Loop { .. } => false,
+            BlockOf::Loop { .. } | BlockOf::Try { .. } => false,
+        }
+    }
+
+    /// Notes that bodies have begun.
+    pub(super) fn open(&mut self, from: u32, to: u32) {
+        match &mut self.of {
+            // The bodies of a `try` that are not needed never begin.
+            BlockOf::Try { last, .. } => {
+                *last = Some(from);
+                self.opened += 1;
+            }
+            _ => self.opened = to,
         }
     }
 
@@ -319,18 +377,50 @@ impl Block {
         match &self.of {
             BlockOf::Map { items, .. } => items.get(index as usize),
             BlockOf::Loop { item, .. } => Some(item),
+            BlockOf::Try { .. } => None,
         }
     }
 
     /// Keeps the output of body `index`.
-    pub(super) fn keep(&mut self, index: usize, output: &Arc<Value>) {
+    pub(super) fn keep(&mut self, index: usize, result: &Arc<Value>) {
         match &mut self.of {
             BlockOf::Map { results, .. } => {
-                if let Some(result) = results.get_mut(index) {
-                    *result = output.clone();
+                if let Some(place) = results.get_mut(index) {
+                    *place = result.clone();
                 }
             }
-            BlockOf::Loop { item, .. } => *item = output.clone(),
+            BlockOf::Loop { item, .. } => *item = result.clone(),
+            BlockOf::Try { finally, output, error, .. } => {
+                if finally.is_none_or(|finally| finally as usize != index) {
+                    *output = Some(result.clone());
+                    *error = None;
+                }
+            }
+        }
+    }
+
+    /// Keeps the failure of body `index`.
+    pub(super) fn fail(&mut self, index: usize, failure: &Failure) {
+        match &mut self.of {
+            BlockOf::Try { finally, error, .. } => {
+                // A failed clean-up does not hide what made it necessary.
+                if error.is_none() || finally.is_none_or(|finally| finally as usize != index) {
+                    *error = Some(failure.clone());
+                }
+            }
+            _ => {
+                self.failure_count += 1;
+                if self.failures.len() < FAILURES_KEPT_MAX {
+                    self.failures.push(failure.clone());
+                }
+            }
+        }
+    }
+
+    /// Notes that a body was stopped.
+    pub(super) fn cancel(&mut self) {
+        if let BlockOf::Try { is_cancelled, .. } = &mut self.of {
+            *is_cancelled = true;
         }
     }
 }

@@ -87,6 +87,11 @@ pub enum Command {
         /// Why, in the words of who asks.
         reason: Option<String>,
     },
+    /// Stop it at once: nothing is cleaned up or undone.
+    Terminate {
+        /// Why, in the words of who asks.
+        reason: Option<String>,
+    },
     /// Bring it to memory and let it go on, if it is not there already.
     Resume,
 }

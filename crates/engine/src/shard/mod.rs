@@ -249,6 +249,7 @@ impl<T> Shard<T> {
         };
         let result = match command {
             Command::Cancel { reason } => run.take(moment, What::Cancel { reason }),
+            Command::Terminate { reason } => run.take(moment, What::Terminate { reason }),
             Command::Resume => Ok(0),
         };
         match result {

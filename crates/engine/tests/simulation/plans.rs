@@ -64,6 +64,12 @@ pub(crate) fn random_plan(chance: &mut Chance) -> Arc<Plan> {
              1 }}'}}] } }\n",
             "loop\n    config: { until: index == 1, body: { nodes: [{id: d, type: delay, config: {duration: \
              50ms}}] } }\n",
+            "try\n    config: { body: { nodes: [{id: r, type: work, compensate: {type: work}}, {id: s, type: \
+             work, effect: never, needs: [r]}] }, catch: [{body: {nodes: [{id: i, type: noop}]}}], \
+             finally: {nodes: [{id: f, type: work}]} }\n",
+            "map\n    config: { items: [1, 2], body: { nodes: [{id: g, type: try, config: {body: {nodes: [{id: \
+             r, type: work}]}, finally: {nodes: [{id: f, type: noop}]}}}] } }\n",
+            "work\n    compensate: { type: noop }\n",
             "map\n    config: { items: [1, 2], body: { nodes: [{id: a, type: noop}, {id: b, type: \
              work, needs: [a]}] } }\n",
         ]));

@@ -511,7 +511,10 @@ impl World {
         self.next_ticket += 1;
         let ticket = self.next_ticket;
         self.oracle.asked_to_cancel(ticket, run_id);
-        let command = Command::Cancel { reason: None };
+        let command = match self.chance.below(4) {
+            0 => Command::Terminate { reason: None },
+            _ => Command::Cancel { reason: None },
+        };
         self.send(run_id, Input::Command { run_id, command, ticket });
     }
 

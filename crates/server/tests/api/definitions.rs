@@ -115,12 +115,14 @@ async fn kinds_of_node_are_described() {
         "end",
         "fail",
         "http",
+        "loop",
         "map",
         "noop",
         "shell",
         "start",
         "switch",
         "transform",
+        "try",
     ];
     assert_eq!(kinds, known);
     for kind in kinds {

@@ -171,3 +171,34 @@ async fn a_rerun_is_a_new_run() {
     assert_eq!(rerun(json!({ "input": {} })).await.problem(), "invalid-input");
     assert_eq!(rerun(json!({ "inputs": {} })).await.problem(), "invalid-request");
 }
+
+const GUARDED: &str = "
+name: guarded
+nodes:
+  - id: guard
+    type: try
+    config:
+      body: { nodes: [{ id: nap, type: delay, config: { duration: 1h } }] }
+      finally: { nodes: [{ id: clean, type: delay, config: { duration: 1h } }] }
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_run_cleans_up_and_a_terminated_one_does_not() {
+    let server = Server::new();
+    server.deploy(GUARDED).await;
+    let run = server.post("/api/v1/workflows/guarded/execute", json!({})).await.body;
+    let path = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
+    let cancelled = server.post(&format!("{path}/cancel"), json!({ "reason": "enough" })).await;
+    assert_eq!(cancelled.status, 202, "{}", cancelled.body);
+    let again = server.post(&format!("{path}/cancel"), json!({})).await;
+    assert_eq!(again.problem(), "wrong-state");
+    let steps = server.get(&format!("{path}/steps")).await.body;
+    let clean = steps["items"].as_array().unwrap().iter().find(|step| step["node"] == "clean");
+    assert_eq!(clean.unwrap()["status"], "waiting", "{steps}");
+    let ended = server.post(&format!("{path}/terminate"), json!({ "reason": "now" })).await;
+    assert_eq!(ended.status, 202, "{}", ended.body);
+    let run = server.get(&path).await.body;
+    assert_eq!((&run["status"], &run["reason"]), (&json!("cancelled"), &json!("now")));
+    let over = server.post(&format!("{path}/terminate"), json!({})).await;
+    assert_eq!((over.status.as_u16(), over.problem().as_str()), (409, "wrong-state"));
+}

@@ -53,6 +53,7 @@ fn help_says_what_there_is() {
         "runs watch",
         "runs logs",
         "runs cancel",
+        "runs terminate",
         "runs rerun",
         "config",
         "config show",

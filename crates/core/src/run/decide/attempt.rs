@@ -134,8 +134,8 @@ fn kept_small(failure: &Failure) -> Failure {
     kept
 }
 
-/// Whether a code of `retry.on` means `code`. `http_5xx` means every status of that class.
-fn is_code(wanted: &str, code: &str) -> bool {
+/// Whether a code of `retry.on` or of a `catch` means `code`. `http_5xx` means every status of that class.
+pub(super) fn is_code(wanted: &str, code: &str) -> bool {
     wanted == code
         || wanted.strip_suffix("xx").is_some_and(|class| {
             code.len() == wanted.len() && code.starts_with(class) && class.starts_with("http_")

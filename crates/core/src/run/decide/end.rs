@@ -8,9 +8,10 @@ use super::Decider;
 use super::edges::{Ending, Tally};
 use crate::definition::{Graph, Node, On, OnFailure, Policy};
 use crate::failure::Failure;
+use crate::run::StepStatus;
 use crate::run::event::{Cause, Fact};
-use crate::run::names::Ended;
-use crate::run::{StepStatus, path};
+use crate::run::names::{Ended, RunNames};
+use crate::run::path::{self, UNDO};
 use crate::time::Time;
 
 impl Decider<'_> {
@@ -31,16 +32,25 @@ impl Decider<'_> {
             output: Some(&output),
             error: None,
         };
-        let ending = Ending::Ran { ended, success: true, failure: false, chosen };
         let scope = path::scope_of(step);
-        match self.decide_edges(scope, place, ending, &mut Tally::default()) {
-            Ok(edges) => vec![Fact::StepSucceeded {
+        let undo = match &node.compensate {
+            None => Ok(None),
+            Some(_) => {
+                let ended = Some(ended.clone());
+                self.undo_of(node, &RunNames { state: self.state, plan: self.plan, scope, ended })
+            }
+        };
+        let ending = Ending::Ran { ended, success: true, failure: false, chosen };
+        let edges = self.decide_edges(scope, place, ending, &mut Tally::default());
+        match edges.and_then(|edges| Ok((edges, undo?))) {
+            Ok((edges, undo)) => vec![Fact::StepSucceeded {
                 path: step.to_owned(),
                 kind: self.kind_if_new(step, node),
                 attempt,
                 started_at,
                 output,
                 edges,
+                undo,
             }],
             Err(failure) => self.fail(step, place, attempt, started_at, failure),
         }
@@ -58,6 +68,18 @@ impl Decider<'_> {
     ) -> Vec<Fact> {
         let (graph, node) = place;
         let scope = path::scope_of(step);
+        if step.ends_with(UNDO) {
+            // The run has failed already. What can still be undone is.
+            return vec![Fact::StepFailed {
+                path: step.to_owned(),
+                kind: None,
+                attempt,
+                started_at,
+                error,
+                edges: Vec::new(),
+                handled: true,
+            }];
+        }
         let goes_on = node.on_failure == Some(OnFailure::Continue);
         let ended =
             Ended { node: &node.id, status: StepStatus::Failed, output: None, error: Some(&error) };
@@ -92,9 +114,18 @@ impl Decider<'_> {
         }];
         if stops {
             let cause = Cause::Failed(error.of_step(step));
-            facts.push(Fact::Stopping { at: scope.to_owned(), cause, keep });
+            facts.push(Fact::Stopping { at: scope.to_owned(), cause, keep, force: false });
         }
         facts
+    }
+
+    /// A step that is stopped in mid-life after it has cleaned up.
+    pub(super) fn cancel_step(&self, step: &str, reason: &str) -> Vec<Fact> {
+        let Some(place) = self.locate(step) else { return self.lost(step) };
+        let scope = path::scope_of(step);
+        let edges = self.decide_edges(scope, place, Ending::Skipped, &mut Tally::default());
+        let (path, reason) = (step.to_owned(), reason.to_owned());
+        vec![Fact::StepCancelled { path, reason, edges: edges.unwrap_or_default() }]
     }
 
     /// The kind, if no event of the step has named it yet.

@@ -23,7 +23,11 @@ impl Decider<'_> {
             Some(stop) => match &stop.cause {
                 Cause::Failed(error) => Err(error.clone()),
                 Cause::Cancelled(reason) => {
-                    return vec![Fact::RunCancelled { reason: reason.clone() }];
+                    let cancelled = || vec![Fact::RunCancelled { reason: reason.clone() }];
+                    return self.undo_run(stop.force).unwrap_or_else(cancelled);
+                }
+                Cause::Around(_) => {
+                    return vec![Fact::ItemCancelled { scope: scope_path.to_owned() }];
                 }
             },
             None if !scope.failures.is_empty() => {
@@ -33,13 +37,20 @@ impl Decider<'_> {
         };
         match (path::block_of(scope_path), result) {
             (None, Ok(output)) => vec![Fact::RunSucceeded { output: Arc::new(output) }],
-            (None, Err(error)) => vec![Fact::RunFailed { error }],
+            (None, Err(error)) => {
+                self.undo_run(false).unwrap_or_else(|| vec![Fact::RunFailed { error }])
+            }
             (Some(_), Ok(output)) => {
                 let scope = scope_path.to_owned();
                 vec![Fact::ItemSucceeded { scope, output: Arc::new(output) }]
             }
             (Some((block, _)), Err(error)) => self.fail_item(scope_path, block, error),
         }
+    }
+
+    /// A run that has not succeeded undoes what it has done, unless it was ended by force.
+    fn undo_run(&self, force: bool) -> Option<Vec<Fact>> {
+        if force { None } else { self.undo_latest("") }
     }
 
     /// Under `fail_fast` one failed item stops the others.
@@ -51,7 +62,8 @@ impl Decider<'_> {
             return vec![failed];
         }
         let cause = Cause::Failed(error);
-        vec![failed, Fact::Stopping { at: block.to_owned(), cause, keep: Vec::new() }]
+        let at = block.to_owned();
+        vec![failed, Fact::Stopping { at, cause, keep: Vec::new(), force: false }]
     }
 
     /// What was written as `output`; else the output of the single end node; else an object of the

@@ -42,7 +42,7 @@ impl Decider<'_> {
             kind: node.kind.name.to_owned(),
             item: Arc::new(initial),
             max_iterations,
-            nodes: node.body.as_ref().map_or(0, Graph::len),
+            nodes: node.body(0).map_or(0, Graph::len),
         }])
     }
 
@@ -54,7 +54,7 @@ impl Decider<'_> {
         (item, max_iterations): (&Arc<Value>, u32),
     ) -> Vec<Fact> {
         let Some(place) = self.locate(step) else { return self.lost(step) };
-        let (Some(repeat), Some(body)) = (&place.1.repeat, &place.1.body) else {
+        let (Some(repeat), Some(body)) = (&place.1.repeat, place.1.body(0)) else {
             return self.lost(step);
         };
         let begun = self.state.steps.get(step).and_then(|step| step.started_at);
@@ -71,7 +71,13 @@ impl Decider<'_> {
             Ok(false) => self.succeed(step, place, 1, begun, item.clone(), None),
             Ok(true) if count < max_iterations => {
                 let path = step.to_owned();
-                vec![Fact::ItemsOpened { path, from: count, to: count + 1, ready: body.root_ids() }]
+                vec![Fact::ItemsOpened {
+                    path,
+                    from: count,
+                    to: count + 1,
+                    ready: body.root_ids(),
+                    nodes: None,
+                }]
             }
             Ok(true) => {
                 let message =

@@ -46,7 +46,7 @@ impl Decider<'_> {
             kind: node.kind.name.to_owned(),
             items: Arc::new(items),
             concurrency,
-            nodes: node.body.as_ref().map_or(0, Graph::len),
+            nodes: node.body(0).map_or(0, Graph::len),
         }])
     }
 
@@ -54,7 +54,13 @@ impl Decider<'_> {
     pub(super) fn open_items(&self, step: &str, block: &Block, body: &Graph) -> Vec<Fact> {
         let from = block.opened;
         let to = from + block.room().min(MAP_BATCH);
-        vec![Fact::ItemsOpened { path: step.to_owned(), from, to, ready: body.root_ids() }]
+        vec![Fact::ItemsOpened {
+            path: step.to_owned(),
+            from,
+            to,
+            ready: body.root_ids(),
+            nodes: None,
+        }]
     }
 
     /// All items are over: the list of their outputs.

@@ -12,6 +12,8 @@ mod map;
 mod start;
 mod stop;
 mod timer;
+mod r#try;
+mod undo;
 
 pub use create::{CreateRun, create};
 
@@ -44,8 +46,11 @@ impl RunState {
             }
             What::AttemptLost { path, attempt } => decider.attempt_lost(path, *attempt)?,
             What::TimerFired { path } => decider.timer_fired(path)?,
-            What::Cancel { reason } => decider.stop_run(Cause::Cancelled(reason.clone()))?,
-            What::Abort { error } => decider.stop_run(Cause::Failed(error.clone()))?,
+            What::Cancel { reason } => decider.stop_run(Cause::Cancelled(reason.clone()), false)?,
+            What::Terminate { reason } => {
+                decider.stop_run(Cause::Cancelled(reason.clone()), true)?
+            }
+            What::Abort { error } => decider.stop_run(Cause::Failed(error.clone()), false)?,
         };
         Ok(facts.into_iter().map(|fact| Event { at: input.now, fact }).collect())
     }
@@ -70,19 +75,23 @@ impl<'a> Decider<'a> {
         self.plan.graph_of(scope)
     }
 
-    fn stop_run(&self, cause: Cause) -> Result<Vec<Fact>, Refused> {
+    fn stop_run(&self, cause: Cause, force: bool) -> Result<Vec<Fact>, Refused> {
         let root = self.state.scopes.get("");
-        let stopping = root.and_then(|scope| scope.stopping.as_ref());
-        if stopping.is_some_and(|stop| matches!(stop.cause, Cause::Cancelled(_))) {
-            return Err(Refused::AlreadyStopping);
-        }
-        if root.is_none() {
+        let Some(root) = root else {
             // Nothing has begun, so there is nothing to tell.
             return Ok(vec![match cause {
                 Cause::Failed(error) => Fact::RunFailed { error },
                 Cause::Cancelled(reason) => Fact::RunCancelled { reason },
+                Cause::Around(_) => return Err(Refused::AlreadyStopping),
             }]);
+        };
+        if let Some(stop) = &root.stopping {
+            let is_more = force && !stop.force;
+            let is_asked_for = matches!(stop.cause, Cause::Cancelled(_));
+            if !is_more && (is_asked_for || matches!(cause, Cause::Failed(_))) {
+                return Err(Refused::AlreadyStopping);
+            }
         }
-        Ok(vec![Fact::Stopping { at: String::new(), cause, keep: Vec::new() }])
+        Ok(vec![Fact::Stopping { at: String::new(), cause, keep: Vec::new(), force }])
     }
 }

@@ -58,12 +58,14 @@ impl Decider<'_> {
             }
             Work::Map => self.open_map(step, node, value),
             Work::Loop => self.open_loop(step, node, value),
+            Work::Try => Ok(self.open_try(step, node)),
             Work::Outside => Ok(vec![Fact::StepQueued {
                 path: step_path,
                 kind,
                 input: Arc::new(value),
                 secrets,
                 effect: node.effect,
+                undoes: None,
             }]),
         }
     }

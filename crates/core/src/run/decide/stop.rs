@@ -8,39 +8,105 @@ use super::Decider;
 use super::edges::{Ending, Tally};
 use crate::definition::Graph;
 use crate::run::event::{Cause, Fact};
-use crate::run::path;
-use crate::run::state::Scope;
+use crate::run::path::{self, UNDO};
+use crate::run::state::{Block, BlockOf, Scope, Stop};
 
 impl Decider<'_> {
-    /// Ends one scope inside of `place`, or, when none is left, `place` itself.
+    /// Ends one scope inside of `place`, or, when none is left, `place` itself. Whatever holds an
+    /// open `try` ends later, when that has cleaned up.
     pub(super) fn wind_down(&self, place: &str) -> Vec<Fact> {
         let scopes = &self.state.scopes;
         let kept = self.kept(place);
-        let deepest =
-            scopes_inside(scopes, place).rev().find(|(scope, _)| !is_kept(scope, place, &kept));
-        let cause = self.cause(place);
-        let reason = match &cause {
-            Some(Cause::Cancelled(_)) => "run_cancelled",
-            _ => "run_failed",
+        let stop = self.stop_of(place);
+        let cause = stop.map(|stop| stop.cause.clone());
+        let reason = cause.as_ref().map_or("run_failed", Cause::reason);
+        let around = |at: &str| {
+            let cause = Cause::Around(reason.to_owned());
+            vec![Fact::Stopping { at: at.to_owned(), cause, keep: Vec::new(), force: false }]
         };
-        if let Some((scope, _)) = deepest {
-            let mut facts = self.end_steps(scope, &HashSet::new(), reason);
-            facts.push(Fact::ItemCancelled { scope: scope.to_string() });
-            return facts;
+        for (scope, state) in scopes_inside(scopes, place).rev() {
+            if is_kept(scope, place, &kept) || self.is_clean_up(scope, place) {
+                continue;
+            }
+            if !self.has_try_inside(scope) {
+                let mut facts = self.end_steps(scope, &HashSet::new(), reason);
+                facts.push(Fact::ItemCancelled { scope: scope.to_string() });
+                return facts;
+            }
+            if state.stopping.is_none() {
+                return around(scope);
+            }
         }
         let at = place.to_owned();
         if scopes.contains_key(place) {
+            if let Some(block) = self.block_to_stop(place, &kept) {
+                return around(&block);
+            }
             let mut facts = self.end_steps(place, &kept, reason);
+            if stop.is_some_and(|stop| stop.force) {
+                facts.extend(self.end_undoing(reason));
+            }
             facts.push(Fact::Stopped { at });
             return facts;
         }
-        let step = self.state.steps.get(place);
-        match (step, cause, self.locate(place)) {
+        if scopes_inside(scopes, place).next().is_some() {
+            return vec![Fact::Stopped { at }];
+        }
+        match (self.state.steps.get(place), cause, self.locate(place)) {
             (Some(step), Some(Cause::Failed(error)), Some(node)) => {
                 self.fail(place, node, step.attempt, step.started_at, error)
             }
+            (Some(_), Some(Cause::Around(reason)), _) => self.cancel_step(place, &reason),
             _ => vec![Fact::Stopped { at }],
         }
+    }
+
+    /// Whether a scope inside of `place` is, or lies in, the clean-up of a `try`.
+    fn is_clean_up(&self, scope: &str, place: &str) -> bool {
+        let mut scope = scope;
+        while scope.len() > place.len() {
+            let Some((step, index)) = path::block_of(scope) else { return false };
+            let block = self.state.steps.get(step).and_then(|step| step.block.as_deref());
+            if let Some(Block { of: BlockOf::Try { finally: Some(finally), .. }, .. }) = block
+                && *finally == index
+                && self.state.trying.contains(step)
+            {
+                return true;
+            }
+            scope = path::scope_of(step);
+        }
+        false
+    }
+
+    /// Whether a `try` is open somewhere inside of `place`.
+    fn has_try_inside(&self, place: &str) -> bool {
+        let first = self.state.trying.range::<str, _>((Bound::Excluded(place), Bound::Unbounded));
+        // Everything inside begins with the place itself, so it follows at once or not at all, but
+        // for siblings whose names go on with a letter that sorts before `.` and `[`.
+        first.take_while(|step| step.starts_with(place)).any(|step| path::is_inside(step, place))
+    }
+
+    /// A block of `place` that still holds an open `try` and has to be told to open nothing more.
+    fn block_to_stop(&self, place: &str, kept: &HashSet<String>) -> Option<String> {
+        let graph = self.graph_of(place)?;
+        let blocks = graph.nodes.iter().filter(|node| !node.bodies.is_empty());
+        blocks.filter(|node| !kept.contains(&node.id)).find_map(|node| {
+            let step = path::join(place, &node.id);
+            let block = self.state.steps.get(step.as_str())?.block.as_ref()?;
+            let is_open = block.stopping.is_none() && !matches!(block.of, BlockOf::Try { .. });
+            (is_open && self.has_try_inside(&step)).then_some(step)
+        })
+    }
+
+    /// Steps that undo others, stopped by force.
+    fn end_undoing(&self, reason: &str) -> Vec<Fact> {
+        let undoing = self.state.active.iter().filter(|path| path.ends_with(UNDO));
+        let cancelled = |path: &Arc<str>| Fact::StepCancelled {
+            path: path.to_string(),
+            reason: reason.to_owned(),
+            edges: Vec::new(),
+        };
+        undoing.map(cancelled).collect()
     }
 
     /// Cancels what is in mid-life in `scope` and skips what never began.
@@ -52,7 +118,10 @@ impl Decider<'_> {
             let step_path = path::join(scope, &node.id);
             let step = self.state.steps.get(step_path.as_str());
             let is_over = step.is_some_and(|step| step.status.is_terminal());
-            if is_over || kept.contains(&node.id) {
+            let cleans_up = || {
+                self.state.trying.contains(step_path.as_str()) || self.has_try_inside(&step_path)
+            };
+            if is_over || kept.contains(&node.id) || !node.bodies.is_empty() && cleans_up() {
                 continue;
             }
             // Where nothing is kept, nobody is left for the edges to lead to.
@@ -83,10 +152,9 @@ impl Decider<'_> {
         reachable(graph, &stop.keep)
     }
 
-    fn cause(&self, place: &str) -> Option<Cause> {
-        let scope = self.state.scopes.get(place).and_then(|scope| scope.stopping.as_ref());
-        let stop = scope.or_else(|| self.state.steps.get(place)?.block.as_ref()?.stopping.as_ref());
-        stop.map(|stop| stop.cause.clone())
+    fn stop_of(&self, place: &str) -> Option<&Stop> {
+        let scope = self.state.scopes.get(place).and_then(|scope| scope.stopping.as_deref());
+        scope.or_else(|| self.state.steps.get(place)?.block.as_ref()?.stopping.as_deref())
     }
 }
 

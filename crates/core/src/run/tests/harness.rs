@@ -103,7 +103,10 @@ impl Run {
         if let Some(step) = fact.step()
             && !matches!(
                 fact,
-                Fact::AttemptStarted { .. } | Fact::MapOpened { .. } | Fact::LoopOpened { .. }
+                Fact::AttemptStarted { .. }
+                    | Fact::MapOpened { .. }
+                    | Fact::LoopOpened { .. }
+                    | Fact::TryOpened { .. }
             )
         {
             self.owed.remove(step);

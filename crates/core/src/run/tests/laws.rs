@@ -10,7 +10,7 @@ use crate::run::*;
 /// A random acyclic definition: nodes need only nodes before them.
 fn definitions() -> impl Strategy<Value = String> {
     let node =
-        (0..9_u8, prop::collection::vec(any::<prop::sample::Index>(), 0..3), 0..4_u8, 0..6_u8);
+        (0..11_u8, prop::collection::vec(any::<prop::sample::Index>(), 0..3), 0..4_u8, 0..6_u8);
     (prop::collection::vec(node, 1..9), 0..3_u8).prop_map(|(nodes, policy)| {
         let mut text = String::from("name: x\nnodes:\n");
         let mut edges = String::new();
@@ -27,6 +27,14 @@ fn definitions() -> impl Strategy<Value = String> {
                 4 => "loop\n    config:\n      initial: 0\n      until: index == 2\n      body:\n        \
                       nodes: [{id: work, type: work}, {id: out, type: transform, needs: [work], \
                       config: {output: 1}}]\n",
+                5 => "try\n    config:\n      body:\n        nodes: [{id: work, type: work, compensate: \
+                      {type: work}}, {id: second, type: work, needs: [work]}]\n      catch:\n        \
+                      - {on: [boom], body: {nodes: [{id: instead, type: work}]}}\n      finally: \
+                      {nodes: [{id: clean, type: work}]}\n",
+                6 => "map\n    config:\n      items: [1, 2, 3]\n      concurrency: 2\n      body:\n        \
+                      nodes: [{id: work, type: work}, {id: guard, type: try, config: {body: {nodes: \
+                      [{id: risky, type: work}]}, finally: {nodes: [{id: clean, type: work}]}}}]\n",
+                7 => "work\n    compensate: { type: work, retry: { max_attempts: 2 } }\n",
                 _ => "work\n    retry: { max_attempts: 2, delay: 1s }\n",
             });
             match join {
@@ -72,6 +80,11 @@ proptest! {
             if owed.is_empty() {
                 break;
             }
+            if what == 11 && which.index(4) == 0 {
+                // A second one is refused, the clean-up goes on.
+                let _ = run.give(What::Cancel { reason: None });
+                continue;
+            }
             match owed[which.index(owed.len())].clone() {
                 Effect::SetTimer { path, .. } => {
                     run.wait(120_000);
@@ -97,7 +110,7 @@ proptest! {
             }
         }
         if !run.status().is_terminal() {
-            run.give(What::Cancel { reason: None }).unwrap();
+            run.give(What::Terminate { reason: None }).unwrap();
         }
         prop_assert!(run.status().is_terminal(), "{text}\n{:#?}", run.facts());
         prop_assert_eq!(run.state.outstanding().count(), 0);

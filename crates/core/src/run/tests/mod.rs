@@ -8,3 +8,4 @@ mod laws;
 mod loops;
 mod over;
 mod table;
+mod tries;

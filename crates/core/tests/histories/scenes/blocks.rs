@@ -42,6 +42,23 @@ nodes:
           - { id: sum, type: transform, needs: [get], config: { output: \"{{ item + get.output }}\" } }
 ";
 
+const GUARD: &str = "
+name: Guard
+nodes:
+  - id: guard
+    type: try
+    config:
+      body:
+        nodes:
+          - { id: book, type: work, compensate: { type: work, config: { id: \"{{ book.output }}\" } } }
+          - { id: pay, type: work, needs: [book] }
+      catch:
+        - on: [boom]
+          body: { nodes: [{ id: instead, type: work, config: { why: \"{{ error.code }}\" } }] }
+      finally: { nodes: [{ id: clean, type: work }] }
+  - { id: send, type: work, needs: [guard] }
+";
+
 const NESTED: &str = "
 name: Nested
 nodes:
@@ -158,6 +175,63 @@ pub(super) fn all() -> Vec<Scene> {
             PAGES,
             json!(null),
             vec![Go, Succeed("pages[0].get", json!(1)), Fail("pages[1].get", "boom")],
+        ),
+        scene(
+            "try_succeeds",
+            GUARD,
+            json!(null),
+            vec![
+                Go,
+                Succeed("guard[0].book", json!(7)),
+                Succeed("guard[0].pay", json!(1)),
+                Succeed("guard[2].clean", json!(null)),
+                Succeed("send", json!(null)),
+            ],
+        ),
+        scene(
+            "try_undoes_catches_and_cleans_up",
+            GUARD,
+            json!(null),
+            vec![
+                Go,
+                Succeed("guard[0].book", json!(7)),
+                Fail("guard[0].pay", "boom"),
+                Succeed("guard[0].book~undo", json!(null)),
+                Succeed("guard[1].instead", json!(2)),
+                Succeed("guard[2].clean", json!(null)),
+                Succeed("send", json!(null)),
+            ],
+        ),
+        scene(
+            "undone_after_a_try",
+            GUARD,
+            json!(null),
+            vec![
+                Go,
+                Succeed("guard[0].book", json!(7)),
+                Succeed("guard[0].pay", json!(1)),
+                Succeed("guard[2].clean", json!(null)),
+                Fail("send", "bang"),
+                Fail("guard[0].book~undo", "bang"),
+            ],
+        ),
+        scene(
+            "cancelled_in_a_try",
+            GUARD,
+            json!(null),
+            vec![
+                Go,
+                Succeed("guard[0].book", json!(7)),
+                Cancel(Some("enough")),
+                Succeed("guard[0].book~undo", json!(null)),
+                Succeed("guard[2].clean", json!(null)),
+            ],
+        ),
+        scene(
+            "undoing_under_way",
+            GUARD,
+            json!(null),
+            vec![Go, Succeed("guard[0].book", json!(7)), Fail("guard[0].pay", "boom")],
         ),
     ]
 }

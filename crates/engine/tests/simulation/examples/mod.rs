@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::definition::{Graph, Plan, Retry, check};
-use windlass_core::run::{Effect, Fact, RunState, RunStatus};
+use windlass_core::run::{Effect, Fact, RunState, RunStatus, path};
 use windlass_nodes::Registry;
 use windlass_store::{StepRow, Store};
 
@@ -163,8 +163,19 @@ fn each_step(mut with: impl FnMut(&Example, &str, &Played)) {
 fn give_retries(graph: &mut Graph) {
     for node in &mut graph.nodes {
         node.retry.get_or_insert_with(Retry::default);
-        node.body.iter_mut().for_each(give_retries);
+        if let Some(undo) = &mut node.compensate {
+            undo.retry.get_or_insert_with(Retry::default);
+        }
+        node.bodies.iter_mut().for_each(|body| give_retries(&mut body.graph));
     }
+}
+
+/// Whether the step lies in a `try`, which may make something else of its failure.
+fn is_tried(plan: &Plan, step: &str) -> bool {
+    let around = std::iter::successors(path::block_of(path::scope_of(step)), |(block, _)| {
+        path::block_of(path::scope_of(block))
+    });
+    around.filter_map(|(block, _)| plan.locate(block)).any(|(_, node)| node.kind.name == "try")
 }
 
 #[test]
@@ -173,8 +184,10 @@ fn what_fails_once_is_repeated_or_fails_the_run_cleanly() {
         let plan = example.plan();
         let (_, node) = plan.locate(step).unwrap();
         let has_retry = node.retry.is_some();
-        let is_provided_for =
-            node.on_failure.is_some() || node.edges.iter().any(|e| e.on != Default::default());
+        let is_provided_for = node.on_failure.is_some()
+            || node.edges.iter().any(|edge| edge.on != Default::default())
+            || step.ends_with(path::UNDO)
+            || is_tried(&plan, step);
         let played = example.play(plan, Some((step, Mishap::Fails)));
         if has_retry {
             assert_eq!(played.state.output, undisturbed.state.output);

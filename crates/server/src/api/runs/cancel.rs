@@ -9,7 +9,7 @@ use windlass_engine::shard::{Answer, Command};
 use crate::api::execute::{answer, refusal};
 use crate::api::query::Named;
 use crate::api::run::{RunBody, find, wait_until_over};
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses, prefer};
 
@@ -21,7 +21,8 @@ pub struct CancelRequest {
     pub reason: Option<String>,
 }
 
-/// Cancels a run. Running steps are stopped, clean-up steps still run.
+/// Cancels a run. Running steps are stopped; the `finally` of every open `try` still runs, and what
+/// has a `compensate` is undone. `terminate` does without.
 ///
 /// Answers 202 once that is durable. A run that is over already is `wrong-state`.
 #[utoipa::path(
@@ -45,13 +46,24 @@ pub async fn cancel_run(
     headers: HeaderMap,
     Body(request): Body<CancelRequest>,
 ) -> Result<Response, Problem> {
-    let wait = prefer::wait(&headers, app.config.server.wait_time_max.0)?;
-    let run_id = find(&app, &word).await?.run_id;
+    stop(&app, &word, &headers, request, |reason| Command::Cancel { reason }).await
+}
+
+/// Tells a run to stop, one way or the other, and answers with it.
+pub(super) async fn stop(
+    app: &App,
+    word: &str,
+    headers: &HeaderMap,
+    request: CancelRequest,
+    command: impl FnOnce(Option<String>) -> Command,
+) -> Result<Response, Problem> {
+    let wait = prefer::wait(headers, app.config.server.wait_time_max.0)?;
+    let run_id = find(app, word).await?.run_id;
     let reason = request.reason.map(|reason| reason.chars().take(1_000).collect());
-    match app.engine.command(run_id, Command::Cancel { reason }).await {
+    match app.engine.command(run_id, command(reason)).await {
         Answer::Run(view) => {
             let run = match wait {
-                Some(wait) => wait_until_over(&app, run_id, wait).await?,
+                Some(wait) => wait_until_over(app, run_id, wait).await?,
                 None => RunBody::of_view(*view),
             };
             Ok(answer(run, wait))

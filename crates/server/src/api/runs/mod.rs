@@ -8,3 +8,4 @@ pub mod logs;
 pub mod rerun;
 pub mod steps;
 pub mod stream;
+pub mod terminate;

@@ -5,7 +5,7 @@ use super::list::standing;
 use crate::cli::{Connect, Exit, exit};
 use crate::client::{Question, segment};
 
-/// Cancels a run.
+/// Cancels a run. What it has begun it cleans up and undoes.
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
     /// Its id or external id.

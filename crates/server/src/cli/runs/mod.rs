@@ -4,6 +4,7 @@ mod logs;
 pub(super) mod pages;
 mod rerun;
 mod show;
+mod terminate;
 pub(super) mod watch;
 
 use clap::Subcommand;
@@ -18,6 +19,7 @@ pub(crate) enum Runs {
     Watch(watch::Watch),
     Logs(logs::Logs),
     Cancel(cancel::Cancel),
+    Terminate(terminate::Terminate),
     Rerun(rerun::Rerun),
 }
 
@@ -29,6 +31,7 @@ impl Runs {
             Runs::Watch(command) => command.run().await,
             Runs::Logs(command) => command.run().await,
             Runs::Cancel(command) => command.run().await,
+            Runs::Terminate(command) => command.run().await,
             Runs::Rerun(command) => command.run().await,
         }
     }

@@ -34,7 +34,7 @@ pub(super) fn groups(graph: &Graph) -> Vec<Group> {
     }
     let mut groups: Vec<Group> = Vec::new();
     for nodes in alike.into_values() {
-        let is_block = graph.nodes[nodes[0] as usize].body.is_some();
+        let is_block = !graph.nodes[nodes[0] as usize].bodies.is_empty();
         if nodes.len() > ALIKE_MAX && !is_block {
             groups.push(Group { nodes });
         } else {

@@ -36,7 +36,6 @@ pub fn draw(plan: &Plan, standing: Option<&Standing<'_>>) -> String {
 /// How many boxes a graph has, those inside blocks included.
 fn count(graph: &Graph) -> usize {
     let groups = group::groups(graph);
-    let inside =
-        groups.iter().filter_map(|group| graph.nodes[group.nodes[0] as usize].body.as_ref());
-    groups.len() + inside.map(count).sum::<usize>()
+    let inside = groups.iter().flat_map(|group| &graph.nodes[group.nodes[0] as usize].bodies);
+    groups.len() + inside.map(|body| count(&body.graph)).sum::<usize>()
 }

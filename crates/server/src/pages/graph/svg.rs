@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use windlass_core::definition::{Edge, Graph, Node, On, Plan};
+use windlass_core::definition::{Body, Edge, Graph, Node, On, Plan, Role};
 use windlass_core::run::{Counts, StepStatus};
 
 use super::Standing;
@@ -14,6 +14,8 @@ const HEIGHT: f64 = 50.0;
 /// Around the graph inside a block, and above it for its name.
 const PADDING: f64 = 18.0;
 const TITLE: f64 = 54.0;
+/// Above a graph that says what it is for.
+const LABEL: f64 = 22.0;
 /// Around everything, so that no border is cut.
 const MARGIN: f64 = 6.0;
 /// Room for a name in a box, in letters of usual width.
@@ -23,10 +25,27 @@ const NAME_MAX: f64 = 20.0;
 struct Drawn<'a> {
     graph: &'a Graph,
     groups: Vec<Group>,
-    inside: Vec<Option<Drawn<'a>>>,
+    /// What is inside each box: nothing, or graphs side by side.
+    inside: Vec<Vec<Inside<'a>>>,
     sizes: Vec<Point>,
     lines: Vec<Line<'a>>,
     placed: Placed,
+}
+
+/// A graph inside a box.
+struct Inside<'a> {
+    drawn: Drawn<'a>,
+    label: Option<String>,
+}
+
+impl Inside<'_> {
+    fn width(&self) -> f64 {
+        self.drawn.placed.width
+    }
+
+    fn height(&self) -> f64 {
+        self.drawn.placed.height + self.label.as_ref().map_or(0.0, |_| LABEL)
+    }
 }
 
 struct Line<'a> {
@@ -54,20 +73,27 @@ pub(super) fn draw(plan: &Plan, standing: Option<&Standing<'_>>) -> String {
     text
 }
 
-fn drawn(graph: &Graph) -> Drawn<'_> {
+fn drawn<'a>(graph: &'a Graph) -> Drawn<'a> {
     let groups = groups(graph);
     let mut group_of = vec![0; graph.nodes.len()];
     for (number, group) in groups.iter().enumerate() {
         group.nodes.iter().for_each(|node| group_of[*node as usize] = number);
     }
-    let inside: Vec<Option<Drawn<'_>>> =
-        groups.iter().map(|group| first(graph, group).body.as_ref().map(drawn)).collect();
-    let size = |inside: &Option<Drawn<'_>>| match inside {
-        Some(inside) => (
-            (inside.placed.width + 2.0 * PADDING).max(WIDTH),
-            inside.placed.height + TITLE + PADDING,
-        ),
-        None => (WIDTH, HEIGHT),
+    let inside: Vec<Vec<Inside<'a>>> = groups
+        .iter()
+        .map(|group| {
+            let inside =
+                |body: &'a Body| Inside { drawn: drawn(&body.graph), label: role_word(&body.role) };
+            first(graph, group).bodies.iter().map(inside).collect()
+        })
+        .collect();
+    let size = |inside: &Vec<Inside<'_>>| match inside.as_slice() {
+        [] => (WIDTH, HEIGHT),
+        inside => {
+            let wide: f64 = inside.iter().map(|one| one.width() + PADDING).sum();
+            let high = inside.iter().map(Inside::height).fold(0.0, f64::max);
+            ((wide + PADDING).max(WIDTH), high + TITLE + PADDING)
+        }
     };
     let sizes: Vec<Point> = inside.iter().map(size).collect();
     let mut lines: Vec<Line<'_>> = Vec::new();
@@ -115,10 +141,34 @@ fn write_graph(
             if scope.is_empty() { node.id.clone() } else { format!("{scope}.{}", node.id) };
         let state = standing.map(|standing| State::of(drawn.graph, group, scope, standing));
         write_box(text, node, group, state.as_ref(), corner, (width, height));
-        if let Some(inside) = &drawn.inside[number] {
-            let left = (width - inside.placed.width) / 2.0;
-            write_graph(text, inside, (corner.0 + left, corner.1 + TITLE), &address, standing);
+        let inside = &drawn.inside[number];
+        let wide: f64 = inside.iter().map(Inside::width).sum::<f64>()
+            + PADDING * inside.len().saturating_sub(1) as f64;
+        let (mut left, top) = (corner.0 + (width - wide) / 2.0, corner.1 + TITLE);
+        for one in inside {
+            let mut top = top;
+            if let Some(label) = &one.label {
+                let _ = write!(
+                    text,
+                    "<text class=\"body-label\" x=\"{left:.1}\" y=\"{:.1}\">{}</text>",
+                    top + 10.0,
+                    escape(label)
+                );
+                top += LABEL;
+            }
+            write_graph(text, &one.drawn, (left, top), &address, standing);
+            left += one.width() + PADDING;
         }
+    }
+}
+
+/// What is written above a graph inside a box, if there are several.
+fn role_word(role: &Role) -> Option<String> {
+    match role {
+        Role::Main => None,
+        Role::Catch(None) => Some("on failure".to_owned()),
+        Role::Catch(Some(codes)) => Some(cut(&format!("on {}", codes.join(", ")))),
+        Role::Finally => Some("finally".to_owned()),
     }
 }
 
@@ -227,7 +277,7 @@ fn write_box(
     let word = state.map_or("none", |state| state.word);
     // The dot tells the state; where there is none, the name takes its place.
     let left = x + if state.is_some() { 31.0 } else { 17.0 };
-    let block = if node.body.is_some() { " block" } else { "" };
+    let block = if node.bodies.is_empty() { "" } else { " block" };
     let name = match group.nodes.len() {
         1 => node.title.clone().unwrap_or_else(|| node.id.clone()),
         count => format!("{count} × {}", node.kind.name),
