@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use windlass_core::definition::Plan;
-use windlass_core::run::StepStatus;
+use windlass_core::run::{StepStatus, path};
 use windlass_core::{Failure, Time};
 use windlass_engine::Definitions;
 use windlass_store::{LogRow, RunRow, Store, StoreError};
@@ -279,7 +279,7 @@ fn step_row(step: StepBody, plan: Option<&Plan>, span: &Span) -> StepRowView {
     let is_moving = !matches!(step.status, "pending" | "skipped");
     StepRowView {
         key: format!("step-{}", step.path),
-        title: node.and_then(|node| node.title.clone()),
+        title: title(&step.path, plan),
         attempts_max: node
             .and_then(|node| node.retry.as_ref())
             .map(|retry| retry.max_attempts)
@@ -297,5 +297,15 @@ fn step_row(step: StepBody, plan: Option<&Plan>, span: &Span) -> StepRowView {
         output: step.output.as_ref().map(json),
         error_details: step.error.as_ref().and_then(|error| error.details.as_ref()).map(json),
         error: step.error,
+    }
+}
+
+/// What people call the node of a step. A step that undoes another one has the other's name.
+fn title(step: &str, plan: Option<&Plan>) -> Option<String> {
+    let done = step.strip_suffix(path::UNDO);
+    let (_, node) = plan?.locate(done.unwrap_or(step))?;
+    match done {
+        None => node.title.clone(),
+        Some(_) => Some(format!("Undoes: {}", node.title.as_ref().unwrap_or(&node.id))),
     }
 }

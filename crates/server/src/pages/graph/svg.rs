@@ -18,14 +18,15 @@ const TITLE: f64 = 54.0;
 const LABEL: f64 = 22.0;
 /// Around everything, so that no border is cut.
 const MARGIN: f64 = 6.0;
-/// Room for a name in a box, in letters of usual width.
-const NAME_MAX: f64 = 20.0;
+/// About how wide a letter of usual width is, and how much of a box no name may use.
+const LETTER: f64 = 7.4;
+const NAME_MARGIN: f64 = 42.0;
 
 /// A graph with its boxes, each with what is inside.
 struct Drawn<'a> {
     graph: &'a Graph,
     groups: Vec<Group>,
-    /// What is inside each box: nothing, or graphs side by side.
+    /// What is inside each box: nothing, or graphs one below the other.
     inside: Vec<Vec<Inside<'a>>>,
     sizes: Vec<Point>,
     lines: Vec<Line<'a>>,
@@ -90,9 +91,9 @@ fn drawn<'a>(graph: &'a Graph) -> Drawn<'a> {
     let size = |inside: &Vec<Inside<'_>>| match inside.as_slice() {
         [] => (WIDTH, HEIGHT),
         inside => {
-            let wide: f64 = inside.iter().map(|one| one.width() + PADDING).sum();
-            let high = inside.iter().map(Inside::height).fold(0.0, f64::max);
-            ((wide + PADDING).max(WIDTH), high + TITLE + PADDING)
+            let wide = inside.iter().map(Inside::width).fold(0.0, f64::max);
+            let high: f64 = inside.iter().map(|one| one.height() + PADDING).sum();
+            ((wide + 2.0 * PADDING).max(WIDTH), high + TITLE)
         }
     };
     let sizes: Vec<Point> = inside.iter().map(size).collect();
@@ -142,22 +143,22 @@ fn write_graph(
         let state = standing.map(|standing| State::of(drawn.graph, group, scope, standing));
         write_box(text, node, group, state.as_ref(), corner, (width, height));
         let inside = &drawn.inside[number];
-        let wide: f64 = inside.iter().map(Inside::width).sum::<f64>()
-            + PADDING * inside.len().saturating_sub(1) as f64;
-        let (mut left, top) = (corner.0 + (width - wide) / 2.0, corner.1 + TITLE);
+        let mut top = corner.1 + TITLE;
         for one in inside {
-            let mut top = top;
+            let left = corner.0 + (width - one.width()) / 2.0;
+            let mut place = top;
             if let Some(label) = &one.label {
                 let _ = write!(
                     text,
-                    "<text class=\"body-label\" x=\"{left:.1}\" y=\"{:.1}\">{}</text>",
+                    "<text class=\"body-label\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                    corner.0 + PADDING,
                     top + 10.0,
                     escape(label)
                 );
-                top += LABEL;
+                place += LABEL;
             }
-            write_graph(text, &one.drawn, (left, top), &address, standing);
-            left += one.width() + PADDING;
+            write_graph(text, &one.drawn, (left, place), &address, standing);
+            top += one.height() + PADDING;
         }
     }
 }
@@ -167,7 +168,7 @@ fn role_word(role: &Role) -> Option<String> {
     match role {
         Role::Main => None,
         Role::Catch(None) => Some("on failure".to_owned()),
-        Role::Catch(Some(codes)) => Some(cut(&format!("on {}", codes.join(", ")))),
+        Role::Catch(Some(codes)) => Some(cut(&format!("on {}", codes.join(", ")), WIDTH)),
         Role::Finally => Some("finally".to_owned()),
     }
 }
@@ -297,7 +298,7 @@ fn write_box(
         x + 17.0,
         y + 20.0,
         y + 24.0,
-        escape(&cut(&name)),
+        escape(&cut(&name, width)),
         y + 40.0,
         escape(&node.kind.name.replace('_', " ")),
     );
@@ -313,9 +314,9 @@ fn write_box(
     text.push_str("</g>");
 }
 
-/// As much of a name as fits.
-fn cut(name: &str) -> String {
-    let mut room = NAME_MAX;
+/// As much of a name as fits into a box.
+fn cut(name: &str, box_width: f64) -> String {
+    let mut room = (box_width - NAME_MARGIN) / LETTER;
     let too_far = |(_, letter): &(usize, char)| {
         room -= width(*letter);
         room < 0.0
@@ -358,9 +359,9 @@ mod tests {
 
     #[test]
     fn names_are_cut_by_their_width() {
-        assert_eq!(cut("Fetch the report"), "Fetch the report");
-        assert_eq!(cut("a_rather_long_node_name"), "a_rather_long_node_na…");
-        assert_eq!(cut("WWWWWWWWWWWWWWWWWWWW"), "WWWWWWWWWWWWW…");
-        assert_eq!(cut("承認されるまで待ってください"), "承認されるまで待って…");
+        assert_eq!(cut("Fetch the report", WIDTH), "Fetch the report");
+        assert_eq!(cut("a_rather_long_node_name", WIDTH), "a_rather_long_node_na…");
+        assert_eq!(cut("WWWWWWWWWWWWWWWWWWWW", WIDTH), "WWWWWWWWWWWWW…");
+        assert_eq!(cut("承認されるまで待ってください", WIDTH), "承認されるまで待って…");
     }
 }
