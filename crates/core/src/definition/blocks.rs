@@ -20,7 +20,7 @@ impl Compiler<'_, '_> {
         let main = self.read(config.get("body")?, &at("body"));
         if !matches!(kind.work, Work::Try) {
             let item = match kind.work {
-                Work::Map => self.item_type(config.get("items")),
+                Work::Map => self.item_type(&config),
                 _ => Type::Any,
             };
             let inside = Inside { item: Some(item), has_error: false };
@@ -66,8 +66,10 @@ impl Compiler<'_, '_> {
     }
 
     /// What the items of a `map` are.
-    fn item_type(&self, items: Option<&Value>) -> Type {
-        let of = match items {
+    pub(super) fn item_type(&self, config: &Value) -> Type {
+        let of = match config.get("items") {
+            // What the body gets is a list of them.
+            _ if config.get("batch_size").is_some() => Type::Any,
             Some(text @ Value::String(_)) => match Template::compile(text, &self.names, false) {
                 Ok(Template::Expression(expression)) => infer(&expression, &self.names).0,
                 _ => Type::Any,

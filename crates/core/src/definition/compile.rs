@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::doc::{DefinitionDoc, NodeDoc};
+use super::doc::{DefaultsDoc, DefinitionDoc, NodeDoc};
 use super::findings::Findings;
 use super::graph;
 use super::names::{Level, Surroundings};
@@ -33,9 +33,11 @@ pub(super) fn compile(source: &Source, kinds: &Kinds) -> (Option<Plan>, Vec<Find
             kinds,
             names: Surroundings::new(input_type, &vars),
             findings: &mut findings,
+            defaults: doc.defaults.clone(),
             node_count: 0,
             edge_count: 0,
         };
+        compiler.check_retry("/defaults", doc.defaults.retry.as_ref());
         let graph = compiler.graph(&graph, Inside::default())?;
         Some(Plan {
             name: doc.name,
@@ -44,6 +46,7 @@ pub(super) fn compile(source: &Source, kinds: &Kinds) -> (Option<Plan>, Vec<Find
             vars,
             labels: doc.labels,
             on_failure: doc.on_failure,
+            deadline: doc.deadline,
             graph,
         })
     });
@@ -81,6 +84,7 @@ pub(super) struct Compiler<'f, 's> {
     pub(super) kinds: &'f Kinds,
     pub(super) names: Surroundings,
     pub(super) findings: &'f mut Findings<'s>,
+    pub(super) defaults: DefaultsDoc,
     node_count: usize,
     edge_count: usize,
 }

@@ -42,6 +42,24 @@ pub(super) struct DefinitionDoc {
     /// What the failure of a step does to the rest of the run.
     #[serde(default)]
     pub(super) on_failure: Policy,
+    /// What holds for every node that acts outside and says nothing itself.
+    #[serde(default)]
+    pub(super) defaults: DefaultsDoc,
+    /// How long a run may take, from its start. Past it the run fails, cleans up and undoes.
+    #[serde(default)]
+    pub(super) deadline: Option<HumanDuration>,
+}
+
+/// What holds for every node that acts outside and says nothing itself.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct DefaultsDoc {
+    /// What to do when an attempt fails.
+    #[serde(default)]
+    pub(super) retry: Option<Retry>,
+    /// How long one attempt may take.
+    #[serde(default)]
+    pub(super) timeout: Option<HumanDuration>,
 }
 
 /// One node.

@@ -36,12 +36,17 @@ impl Compiler<'_, '_> {
         self.check_fit(path, doc, kind);
         let config = self.config(scope, index, kind);
         let bodies = kind.is_block().then(|| self.bodies(path, doc, kind));
+        let key = match config_of(doc).get("key") {
+            Some(key) if matches!(kind.work, Work::Map) => Some(self.key(path, doc, key)?),
+            _ => None,
+        };
         let compensate = doc.compensate.as_ref().map(|undo| self.compensate(scope, index, undo));
         let repeat = match kind.work {
             Work::Loop => Some(self.repeat(path, doc)?),
             _ => None,
         };
         let branches = kind.branches(&config_of(doc));
+        let defaults = if kind.is_outside() { self.defaults.clone() } else { Default::default() };
         Some(Node {
             id: doc.id.clone(),
             title: doc.name.clone(),
@@ -52,8 +57,8 @@ impl Compiler<'_, '_> {
             incoming: 0,
             join: doc.join,
             when,
-            retry: doc.retry.clone(),
-            timeout: doc.timeout,
+            retry: doc.retry.clone().or(defaults.retry),
+            timeout: doc.timeout.or(defaults.timeout),
             effect: doc.effect,
             on_failure: doc.on_failure,
             bodies: bodies.map_or(Some(Vec::new()), |bodies| bodies)?,
@@ -62,6 +67,7 @@ impl Compiler<'_, '_> {
                 Some(node) => Some(Box::new(node?)),
             },
             repeat,
+            key,
             branches,
         })
     }
@@ -78,7 +84,16 @@ impl Compiler<'_, '_> {
         Some(if field == "while" { Repeat::While(condition?) } else { Repeat::Until(condition?) })
     }
 
-    fn check_retry(&mut self, path: &str, retry: Option<&Retry>) {
+    /// What the results of a `map` are called, in terms of the item.
+    fn key(&mut self, path: &str, doc: &NodeDoc, key: &Value) -> Option<Template> {
+        let item = Some(self.item_type(&config_of(doc)));
+        self.names.enter(Level { outputs: HashMap::new(), item, has_error: false });
+        let key = self.template(key, &format!("{path}/config/key"), false, None);
+        self.names.leave();
+        key
+    }
+
+    pub(super) fn check_retry(&mut self, path: &str, retry: Option<&Retry>) {
         let Some(retry) = retry else { return };
         let mut refuse = |field: &str, message: String| {
             let place = format!("{path}/retry/{field}");
@@ -162,7 +177,7 @@ impl Compiler<'_, '_> {
         // Only a block's body is a graph. The body of a request is a value like any other.
         // What a loop asks is asked again and again, and not when it begins.
         let not_values: &[&str] = match kind.work {
-            Work::Map => &["body"],
+            Work::Map => &["body", "key"],
             Work::Loop => &["body", "while", "until"],
             Work::Try => &["body", "catch", "finally"],
             _ => &[],
@@ -214,12 +229,13 @@ impl Compiler<'_, '_> {
             incoming: 0,
             join: None,
             when: None,
-            retry: undo.retry.clone(),
-            timeout: undo.timeout,
+            retry: undo.retry.clone().or_else(|| self.defaults.retry.clone()),
+            timeout: undo.timeout.or(self.defaults.timeout),
             effect: undo.effect,
             on_failure: None,
             bodies: Vec::new(),
             repeat: None,
+            key: None,
             branches: Vec::new(),
             compensate: None,
         })

@@ -25,6 +25,8 @@ pub struct Plan {
     pub labels: BTreeMap<String, String>,
     /// What the failure of a step does to the rest.
     pub on_failure: Policy,
+    /// How long a run may take.
+    pub deadline: Option<HumanDuration>,
     /// The nodes and edges.
     pub graph: Graph,
 }
@@ -77,6 +79,8 @@ pub struct Node {
     pub bodies: Vec<Body>,
     /// How long that graph runs again, if it is a loop.
     pub repeat: Option<Repeat>,
+    /// What the results of its items are called, if it is a `map` that says so.
+    pub key: Option<Template>,
     /// The nodes it may branch to.
     pub branches: Vec<Branch>,
     /// What undoes it, if it has succeeded and something later fails.

@@ -29,6 +29,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use map::BlockBody;
+pub(crate) use map::OnItemFailure;
 
 use crate::expr::Type;
 use crate::failure::Failure;

@@ -61,6 +61,9 @@ pub enum Fact {
         nodes: u32,
         /// Those it begins with.
         ready: Vec<String>,
+        /// Until when it has to be over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deadline: Option<Time>,
     },
     /// A step's first attempt is to be made outside of the core.
     StepQueued {
@@ -210,6 +213,12 @@ pub enum Fact {
         /// How many may run at once.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         concurrency: Option<u32>,
+        /// What the results are called, by item. Left out, they are a list.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        keys: Option<Arc<Vec<String>>>,
+        /// How many items may fail. Left out, the definition's policy says what a failure does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tolerate: Option<u32>,
         /// How many nodes the body has.
         nodes: u32,
     },

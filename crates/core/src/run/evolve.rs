@@ -62,6 +62,7 @@ impl RunState {
             next_undo: 0,
             undoing: 0,
             trying: Default::default(),
+            deadline: None,
         }
     }
 
@@ -70,7 +71,8 @@ impl RunState {
         let at = event.at;
         match &event.fact {
             Fact::RunCreated(_) => {}
-            Fact::RunStarted { nodes, ready } => {
+            Fact::RunStarted { nodes, ready, deadline } => {
+                self.deadline = *deadline;
                 self.status = RunStatus::Running;
                 self.started_at = Some(at);
                 self.open_scope("", *nodes);
@@ -163,11 +165,13 @@ impl RunState {
                 self.touch(path).reason = Some(Arc::from(reason.as_str()));
                 self.decide_edges(path, edges);
             }
-            Fact::MapOpened { path, kind, items, concurrency, nodes } => {
+            Fact::MapOpened { path, kind, items, concurrency, keys, tolerate, nodes } => {
                 let none_yet = Arc::new(Value::Null);
                 let of = BlockOf::Map {
                     items: items.clone(),
                     concurrency: *concurrency,
+                    keys: keys.clone(),
+                    tolerate: *tolerate,
                     results: items.iter().map(|_| none_yet.clone()).collect(),
                 };
                 self.open_block(path, kind, Block::new(*nodes, of), at);
@@ -406,6 +410,9 @@ impl RunState {
             self.trying.retain(|step| !path::is_inside(step, place));
         }
         let stop = Some(Box::new(stop));
+        if place.is_empty() {
+            self.deadline = None;
+        }
         if let Some(scope) = self.scopes.get_mut(place) {
             scope.stopping = stop;
         } else if let Some(block) = self.block_of(place) {
@@ -450,6 +457,7 @@ impl RunState {
         self.undo.clear();
         self.trying.clear();
         self.undoing = 0;
+        self.deadline = None;
     }
 
     fn derive_status(&mut self) {

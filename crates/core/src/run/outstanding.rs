@@ -19,7 +19,7 @@ pub enum Effect {
     },
     /// Come back at a time.
     SetTimer {
-        /// The step.
+        /// The step; empty for the run's deadline.
         path: String,
         /// When.
         due: Time,
@@ -43,9 +43,17 @@ impl Effect {
             Fact::StepWaiting { path, until, .. } => {
                 Some(Effect::SetTimer { path: path.clone(), due: *until })
             }
+            Fact::RunStarted { deadline: Some(due), .. } => Some(Effect::of_deadline(*due)),
             Fact::StepCancelled { path, .. } => Some(Effect::StopAttempt { path: path.clone() }),
             _ => None,
         }
+    }
+}
+
+impl Effect {
+    /// The timer of a run's deadline belongs to no step.
+    fn of_deadline(due: Time) -> Effect {
+        Effect::SetTimer { path: String::new(), due }
     }
 }
 
@@ -53,7 +61,8 @@ impl RunState {
     /// Orders that are still owed: attempts that have not ended, timers that have not fired. Costs
     /// as much as there are of them.
     pub fn outstanding(&self) -> impl Iterator<Item = Effect> {
-        self.active.iter().filter_map(|path| {
+        let deadline = self.deadline.map(Effect::of_deadline);
+        deadline.into_iter().chain(self.active.iter().filter_map(|path| {
             let step = self.steps.get(path)?;
             let path = path.to_string();
             match step.status {
@@ -62,6 +71,6 @@ impl RunState {
                 }
                 _ => step.until.map(|due| Effect::SetTimer { path, due }),
             }
-        })
+        }))
     }
 }

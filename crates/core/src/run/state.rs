@@ -50,6 +50,7 @@ pub struct RunState {
     pub(super) undoing: u32,
     /// Every `try` that is open: it cleans up even if something around it is stopped.
     pub(super) trying: BTreeSet<Arc<str>>,
+    pub(super) deadline: Option<Time>,
 }
 
 /// One step of a run, while the run is going.
@@ -139,6 +140,8 @@ pub(super) enum BlockOf {
     Map {
         items: Arc<Vec<Value>>,
         concurrency: Option<u32>,
+        keys: Option<Arc<Vec<String>>>,
+        tolerate: Option<u32>,
         /// By item; null for items that have none yet.
         results: Vec<Arc<Value>>,
     },
@@ -226,6 +229,11 @@ impl RunState {
     /// The input.
     pub fn input(&self) -> &Arc<Value> {
         &self.created.input
+    }
+
+    /// Until when the run has to be over, unless it is on its way out already.
+    pub fn deadline(&self) -> Option<Time> {
+        self.deadline
     }
 
     /// Whether there is nothing to do before a time or a decision: the run may leave memory.
@@ -349,6 +357,14 @@ impl Block {
             BlockOf::Map { items, .. } => self.settled as usize == items.len(),
             BlockOf::Loop { .. } => self.failure_count > 0 && self.settled == self.opened,
             BlockOf::Try { .. } => false,
+        }
+    }
+
+    /// How many bodies may fail.
+    pub(super) fn tolerated(&self) -> u32 {
+        match &self.of {
+            BlockOf::Map { tolerate, .. } => tolerate.unwrap_or(0),
+            BlockOf::Loop { .. } | BlockOf::Try { .. } => 0,
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::{Effect, What};
-use windlass_store::StoreError;
+use windlass_store::{StoreError, TimerRow};
 
 use super::Shard;
 use super::live::{LiveRun, RowSays};
@@ -125,6 +125,10 @@ impl<T> Shard<T> {
         run.has_snapshot = loaded.has_snapshot;
         if !loaded.is_orphan {
             run.row = Some(RowSays::of(&run.state));
+        }
+        if let Some(due_at) = run.state.deadline() {
+            // Whoever wakes only this run has not read the timers of all.
+            out.push(Output::Timer(TimerRow { due_at, run_id, path: String::new() }));
         }
         let is_open = !run.state.status.is_terminal() && !run.state.is_parked();
         self.live.insert(run_id, run);

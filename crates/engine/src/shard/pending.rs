@@ -78,7 +78,12 @@ impl<T> Pending<T> {
         let had_timer = before.is_some_and(|step| step.until.is_some());
         // A step has a kind from its first event on, and a row from then on too.
         let is_new = before.is_none_or(|step| step.kind.is_empty());
+        let had_deadline = state.deadline().is_some();
         state.evolve(&event);
+        if had_deadline && state.deadline().is_none() {
+            self.timers_set.remove("");
+            self.timers_cleared.insert(String::new());
+        }
         let place = self.events.len();
         if let Some(path) = step_path {
             if had_timer {

@@ -262,8 +262,9 @@ impl Oracle {
         let timers =
             store.due_timers(windlass_core::Time::from_micros(i64::MAX), usize::MAX).unwrap();
         let own = timers.iter().filter(|timer| timer.run_id == run_id).count();
-        let waiting = state.steps().filter(|(_, step)| step.until.is_some()).count();
-        assert_eq!(own, waiting, "a timer for every step that waits, and no other");
+        let waiting = state.steps().filter(|(_, step)| step.until.is_some()).count()
+            + usize::from(state.deadline().is_some());
+        assert_eq!(own, waiting, "a timer for the deadline and every step that waits, no other");
     }
 
     fn check_steps(&self, store: &dyn Store, run_id: Uuid, events: &[NumberedEvent], plan: &Plan) {

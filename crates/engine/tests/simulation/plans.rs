@@ -88,6 +88,9 @@ pub(crate) fn random_plan(chance: &mut Chance) -> Arc<Plan> {
     if !edges.is_empty() {
         text.push_str(&format!("edges:\n{edges}"));
     }
+    if chance.below(4) == 0 {
+        text.push_str("deadline: 40m\n");
+    }
     let policy = *chance.of(&["fail_fast", "continue_independent", "aggregate"]);
     text.push_str(&format!("on_failure: {policy}\n"));
     let checked = check(&text, registry().kinds());

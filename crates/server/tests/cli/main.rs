@@ -96,7 +96,12 @@ fn a_run_says_by_its_exit_status_how_it_ended() {
     };
     write("fails.yaml", "name: f\nnodes:\n  - {id: a, type: fail, config: {message: no way}}\n");
     write("broken.yaml", "name: f\nnodes:\n  - {id: a, type: nope}\n");
-    let table: [(&[&str], i32, &str); 7] = [
+    write(
+        "late.yaml",
+        "name: l\ndeadline: 200ms\nnodes:\n  - {id: a, type: delay, config: {duration: 1h}}\n",
+    );
+    let table: [(&[&str], i32, &str); 8] = [
+        (&["run", "late.yaml"], 1, "was not over by"),
         (&["run", "fails.yaml"], 1, "no way"),
         (&["run", "broken.yaml"], 3, "broken.yaml:3:19: error[unknown-kind]"),
         (&["run", "missing.yaml"], 2, "`missing.yaml` cannot be read"),

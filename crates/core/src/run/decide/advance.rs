@@ -11,9 +11,12 @@ impl Decider<'_> {
         let todo = &self.state.todo;
         if self.state.status == RunStatus::Queued {
             let graph = &self.plan.graph;
-            let ready = graph.roots.iter().map(|root| graph.nodes[*root as usize].id.clone());
-            let nodes = u32::try_from(graph.nodes.len()).unwrap_or(u32::MAX);
-            return vec![Fact::RunStarted { nodes, ready: ready.collect() }];
+            let deadline = self.plan.deadline.map(|deadline| self.now.plus(deadline.0));
+            return vec![Fact::RunStarted {
+                nodes: graph.len(),
+                ready: graph.root_ids(),
+                deadline,
+            }];
         }
         // The last place in order lies deepest: it is told to end before those around it.
         if let Some(place) = todo.stopping.last() {

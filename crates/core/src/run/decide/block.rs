@@ -36,10 +36,12 @@ impl Decider<'_> {
                 Cause::Failed(error) => Err(error.clone()),
                 cause => return self.cancel_step(path, cause.reason()),
             },
-            _ if !block.failures.is_empty() => {
+            _ if block.failure_count > block.tolerated() => {
                 Err(together(&block.failures, block.failure_count, self.plan.on_failure))
             }
-            (None, BlockOf::Map { results, .. }) => Self::gather(results).map(Arc::new),
+            (None, BlockOf::Map { results, keys, .. }) => {
+                Self::gather(results, keys.as_deref()).map(Arc::new)
+            }
             (None, BlockOf::Loop { item, .. }) => Ok(item.clone()),
             (None, BlockOf::Try { .. }) => return self.lost(path),
         };

@@ -12,6 +12,7 @@ use crate::failure::Failure;
 use crate::run::event::{Cause, Fact};
 use crate::run::names::RunNames;
 use crate::run::path;
+use crate::run::state::BlockOf;
 
 impl Decider<'_> {
     pub(super) fn finish_scope(&self, scope_path: &str) -> Vec<Fact> {
@@ -53,12 +54,17 @@ impl Decider<'_> {
         if force { None } else { self.undo_latest("") }
     }
 
-    /// Under `fail_fast` one failed item stops the others.
+    /// Under `fail_fast` one failed item stops the others, and so does one more than a `map`
+    /// tolerates.
     fn fail_item(&self, scope: &str, block: &str, error: Failure) -> Vec<Fact> {
         let failed = Fact::ItemFailed { scope: scope.to_owned(), error: error.clone() };
         let state = self.state.steps.get(block).and_then(|step| step.block.as_ref());
         let others = state.is_some_and(|block| block.stopping.is_none() && block.has_others());
-        if self.plan.on_failure != Policy::FailFast || !others {
+        let is_enough = state.is_some_and(|block| match block.of {
+            BlockOf::Map { tolerate: Some(most), .. } => block.failure_count >= most,
+            _ => self.plan.on_failure == Policy::FailFast,
+        });
+        if !is_enough || !others {
             return vec![failed];
         }
         let cause = Cause::Failed(error);

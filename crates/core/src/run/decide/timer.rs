@@ -1,14 +1,18 @@
 use std::sync::Arc;
 
 use super::Decider;
+use crate::failure::Failure;
 use crate::kinds::Pure;
-use crate::run::event::Fact;
+use crate::run::event::{Cause, Fact};
 use crate::run::input::Refused;
 use crate::run::{StepStatus, path};
 
 impl Decider<'_> {
     /// The time a step waits for has come: the next attempt is to be made, or the wait was all.
     pub(super) fn timer_fired(&self, step_path: &str) -> Result<Vec<Fact>, Refused> {
+        if step_path.is_empty() {
+            return self.deadline_passed();
+        }
         let step = self
             .state
             .steps
@@ -32,5 +36,16 @@ impl Decider<'_> {
         }
         .handed_on();
         Ok(self.succeed(step_path, place, step.attempt, step.started_at, Arc::new(handed_on), None))
+    }
+
+    /// The run has to be over, and is not.
+    fn deadline_passed(&self) -> Result<Vec<Fact>, Refused> {
+        let path = String::new();
+        let Some(until) = self.state.deadline else { return Err(Refused::NotWaiting(path)) };
+        if until > self.now {
+            return Err(Refused::TooEarly { path, until });
+        }
+        let message = format!("the run was not over by {until}");
+        self.stop_run(Cause::Failed(Failure::new("deadline_exceeded", message)), false)
     }
 }

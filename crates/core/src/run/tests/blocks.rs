@@ -179,3 +179,74 @@ fn a_list_of_outputs_that_is_too_large_fails_the_block() {
     }
     assert!(run.error().contains("payload_too_large"));
 }
+
+fn each_with(setting: &str) -> String {
+    EACH.replace("items:", &format!("{setting}\n      items:"))
+}
+
+#[test]
+fn results_can_have_keys() {
+    let text = each_with("key: \"{{ item.id }}\"").replace("len(each.output)", "each.output.b[2]");
+    let mut run = Run::start(&text, json!([{ "id": "a" }, { "id": "b" }]));
+    run.succeed("each[1].do", json!(1)).unwrap();
+    run.succeed("each[0].do", json!(0)).unwrap();
+    let each = json!({ "a": [0, { "id": "a" }, 0], "b": [1, { "id": "b" }, 1] });
+    assert_eq!(run.output(), json!([each, 1]));
+    let twice = Run::start(&text, json!([{ "id": "a" }, { "id": "a" }]));
+    assert!(twice.error().contains("two items have the key `a`"), "{}", twice.error());
+    let none = Run::start(&text, json!([{ "id": "a" }, { "id": [] }]));
+    assert!(none.error().contains("the key of item 1 is a list"), "{}", none.error());
+    let missing = Run::start(&text, json!([{ "no": 1 }]));
+    assert!(missing.error().contains("/config/key"), "{}", missing.error());
+}
+
+#[test]
+fn items_can_come_in_batches() {
+    let mut run = Run::start(&each_with("batch_size: 2"), json!([1, 2, 3]));
+    run.succeed("each[0].do", json!("a")).unwrap();
+    run.succeed("each[1].do", json!("b")).unwrap();
+    assert_eq!(run.output(), json!([[[0, [1, 2], "a"], [1, [3], "b"]], 2]));
+}
+
+#[test]
+fn items_may_fail_as_many_as_are_tolerated() {
+    let mut run = Run::start(&each_with("on_item_failure: continue"), json!([1, 2, 3]));
+    run.fail("each[0].do", "boom").unwrap();
+    run.succeed("each[1].do", json!("b")).unwrap();
+    run.fail("each[2].do", "boom").unwrap();
+    assert_eq!(run.output(), json!([[null, [1, 2, "b"], null], 3]));
+
+    let tolerant = each_with("on_item_failure: { tolerate: 1 }\n      concurrency: 2");
+    let mut run = Run::start(&tolerant, json!([1, 2, 3, 4]));
+    run.fail("each[0].do", "boom").unwrap();
+    assert_eq!(run.status(), RunStatus::Running);
+    run.fail("each[1].do", "bang").unwrap();
+    assert!(run.error().contains("bang"), "the one too many: {}", run.error());
+    assert_eq!(run.state.outstanding().count(), 0, "the others were stopped");
+
+    let strict =
+        format!("{}on_failure: continue_independent\n", each_with("on_item_failure: stop"));
+    let mut run = Run::start(&strict, json!([1, 2]));
+    run.fail("each[0].do", "boom").unwrap();
+    assert_eq!(run.status(), RunStatus::Failed);
+}
+
+#[test]
+fn defaults_hold_for_what_acts_outside() {
+    let text = "
+name: x
+defaults: { retry: { max_attempts: 2, delay: 1s }, timeout: 5s }
+nodes:
+  - { id: a, type: work }
+  - { id: b, type: work, retry: { max_attempts: 1 }, timeout: 1s }
+  - { id: c, type: transform, config: { output: 1 } }
+";
+    let mut run = Run::start(text, json!(null));
+    let timeout =
+        |id: &str| run.plan.locate(id).unwrap().1.timeout.map(|timeout| timeout.to_string());
+    assert_eq!(["a", "b", "c"].map(timeout), [Some("5s".into()), Some("1s".into()), None]);
+    run.fail("a", "boom").unwrap();
+    assert_eq!(run.state.step("a").unwrap().status, StepStatus::BackingOff);
+    run.fail("b", "boom").unwrap();
+    assert_eq!(run.status(), RunStatus::Failed);
+}

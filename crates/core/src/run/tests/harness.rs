@@ -111,10 +111,18 @@ impl Run {
         {
             self.owed.remove(step);
         }
+        let ends_deadline = match fact {
+            Fact::Stopping { at, .. } => at.is_empty(),
+            Fact::RunSucceeded { .. } | Fact::RunFailed { .. } | Fact::RunCancelled { .. } => true,
+            _ => false,
+        };
+        if ends_deadline {
+            self.owed.remove("");
+        }
         match Effect::of(fact) {
             Some(Effect::StopAttempt { .. }) | None => {}
             Some(effect) => {
-                let step = fact.step().unwrap().to_owned();
+                let step = fact.step().unwrap_or("").to_owned();
                 self.owed.insert(step, effect);
             }
         }

@@ -95,3 +95,30 @@ fn a_run_that_is_being_stopped_is_cancelled_but_not_twice() {
     assert_eq!(run.status(), RunStatus::Cancelled);
     assert_eq!(run.state.reason.as_deref(), Some("enough"));
 }
+
+#[test]
+fn a_run_that_is_not_over_by_its_deadline_fails() {
+    let text = "
+name: x
+deadline: 1m
+nodes:
+  - { id: book, type: work, compensate: { type: work } }
+  - { id: wait, type: delay, needs: [book], config: { duration: 1h } }
+";
+    let mut run = Run::start(text, json!(null));
+    run.succeed("book", json!(1)).unwrap();
+    assert!(matches!(
+        run.give(What::TimerFired { path: String::new() }),
+        Err(Refused::TooEarly { .. })
+    ));
+    run.wait(60_000);
+    run.give(What::TimerFired { path: String::new() }).unwrap();
+    run.succeed("book~undo", json!(null)).unwrap();
+    assert!(run.error().contains("deadline_exceeded"), "{}", run.error());
+
+    let mut run = Run::start(&text.replace("1h", "1s"), json!(null));
+    run.succeed("book", json!(1)).unwrap();
+    run.wait(1_000_000);
+    run.fire("wait").unwrap();
+    assert_eq!((run.status(), run.state.outstanding().count()), (RunStatus::Succeeded, 0));
+}

@@ -38,9 +38,30 @@ nodes:
   - { id: pay, type: work, effect: keyed }
 ";
 
+const DEADLINE: &str = "
+name: Deadline
+deadline: 1m
+nodes:
+  - { id: book, type: work, compensate: { type: work } }
+  - { id: wait, type: delay, needs: [book], config: { duration: 1h } }
+";
+
 pub(super) fn all() -> Vec<Scene> {
     let null = || json!(null);
     vec![
+        scene(
+            "deadline_passed",
+            DEADLINE,
+            null(),
+            vec![
+                Go,
+                Succeed("book", json!(1)),
+                Wait(60_000),
+                Fire(""),
+                Succeed("book~undo", json!(2)),
+            ],
+        ),
+        scene("deadline_ahead", DEADLINE, null(), vec![Go, Succeed("book", json!(1))]),
         scene(
             "retry",
             RETRY,
