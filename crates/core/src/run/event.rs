@@ -202,6 +202,16 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         edges: Vec<EdgeDecision>,
     },
+    /// Somebody has settled a step by hand. Stands behind the event that settled it.
+    StepMarked {
+        /// The step.
+        path: String,
+        /// Who said so.
+        by: String,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
     /// A `map` knows its items.
     MapOpened {
         /// The step.
@@ -408,6 +418,7 @@ impl Fact {
             Fact::StepFailed { .. } => "step_failed",
             Fact::StepSkipped { .. } => "step_skipped",
             Fact::StepCancelled { .. } => "step_cancelled",
+            Fact::StepMarked { .. } => "step_marked",
             Fact::MapOpened { .. } => "map_opened",
             Fact::LoopOpened { .. } => "loop_opened",
             Fact::TryOpened { .. } => "try_opened",
@@ -437,6 +448,7 @@ impl Fact {
             | Fact::StepFailed { path, .. }
             | Fact::StepSkipped { path, .. }
             | Fact::StepCancelled { path, .. }
+            | Fact::StepMarked { path, .. }
             | Fact::MapOpened { path, .. }
             | Fact::LoopOpened { path, .. }
             | Fact::TryOpened { path, .. } => Some(path),

@@ -21,6 +21,7 @@ mod reason {
     pub(super) const OUTCOME_UNKNOWN: &str = "outcome_unknown";
     pub(super) const CANCELLING: &str = "cancelling";
     pub(super) const FAILING: &str = "failing";
+    pub(super) const MARKED: &str = "marked";
     pub(super) const COMPENSATING: &str = "compensating";
 }
 
@@ -164,6 +165,11 @@ impl RunState {
                 self.settle(path, None, StepStatus::Cancelled, at);
                 self.touch(path).reason = Some(Arc::from(reason.as_str()));
                 self.decide_edges(path, edges);
+            }
+            Fact::StepMarked { path, .. } => {
+                if let Some(step) = self.steps.get_mut(path.as_str()) {
+                    step.reason = Some(Arc::from(reason::MARKED));
+                }
             }
             Fact::MapOpened { path, kind, items, concurrency, keys, tolerate, nodes } => {
                 let none_yet = Arc::new(Value::Null);

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::RunStatus;
+use super::{RunStatus, StepStatus};
 use crate::failure::Failure;
 use crate::schema::Violation;
 use crate::time::Time;
@@ -63,11 +63,31 @@ pub enum What {
         /// Why, in their words.
         reason: Option<String>,
     },
+    /// Somebody settles a step by hand.
+    Mark {
+        /// The step.
+        path: String,
+        /// What is to be taken for true.
+        mark: Mark,
+        /// Who says so.
+        by: String,
+        /// Why, in their words.
+        reason: Option<String>,
+    },
     /// The run has crossed a limit.
     Abort {
         /// Which.
         error: Failure,
     },
+}
+
+/// What somebody says of a step that is in mid-life.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mark {
+    /// It has succeeded, with this output.
+    Succeeded(Arc<Value>),
+    /// It is not needed.
+    Skipped,
 }
 
 /// Why an attempt has no output, and whether another one makes sense.
@@ -96,6 +116,17 @@ pub enum Refused {
         /// The attempt that was meant.
         attempt: u32,
     },
+    /// The step has not begun, is over, or is a block.
+    #[error("`{path}` is {status}; only a step in mid-life that is no block can be marked")]
+    NotInMidLife {
+        /// The step.
+        path: String,
+        /// Where it stands.
+        status: StepStatus,
+    },
+    /// What is said of a step cannot be kept.
+    #[error("{}", .0.message)]
+    BadOutput(Failure),
     /// The step does not wait for a time.
     #[error("`{0}` does not wait for a time")]
     NotWaiting(String),

@@ -34,7 +34,7 @@ mod tests;
 pub use counts::Counts;
 pub use decide::{CreateRun, create};
 pub use event::{Cause, EdgeDecision, Event, Fact, RunCreated, Then, Undo};
-pub use input::{AttemptError, Input, Refused, What};
+pub use input::{AttemptError, Input, Mark, Refused, What};
 pub use outstanding::Effect;
 pub use state::{RunState, Step};
 pub use status::{RunStatus, StepStatus};

@@ -44,7 +44,10 @@ impl Effect {
                 Some(Effect::SetTimer { path: path.clone(), due: *until })
             }
             Fact::RunStarted { deadline: Some(due), .. } => Some(Effect::of_deadline(*due)),
-            Fact::StepCancelled { path, .. } => Some(Effect::StopAttempt { path: path.clone() }),
+            // What is being done for it is done for nothing.
+            Fact::StepMarked { path, .. } | Fact::StepCancelled { path, .. } => {
+                Some(Effect::StopAttempt { path: path.clone() })
+            }
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use windlass_core::definition::{Plan, check};
 use windlass_core::kinds::{Kind, Kinds, NodeConfig, Work};
-use windlass_core::run::{AttemptError, CreateRun, Event, Input, RunState, What, create};
+use windlass_core::run::{AttemptError, CreateRun, Event, Input, Mark, RunState, What, create};
 use windlass_core::{Failure, Time};
 
 use crate::scenes::{Act, Scene};
@@ -82,6 +82,10 @@ impl Desk {
                 What::AttemptLost { path: path.to_string(), attempt: self.attempt(path) }
             }
             Act::Fire(path) => What::TimerFired { path: path.to_string() },
+            Act::MarkSucceeded(path, output) => {
+                marked(path, Mark::Succeeded(Arc::new(output.clone())))
+            }
+            Act::MarkSkipped(path) => marked(path, Mark::Skipped),
             Act::Cancel(reason) => What::Cancel { reason: reason.map(str::to_owned) },
             Act::Abort(code) => What::Abort { error: Failure::new(*code, "past a limit") },
         };
@@ -111,4 +115,9 @@ impl Desk {
 fn error(code: &str, is_final: bool) -> AttemptError {
     let details = serde_json::json!({ "exit_code": 3, "stderr": "no\n" });
     AttemptError { failure: Failure::new(code, "it did not work").with(details), is_final }
+}
+
+fn marked(path: &str, mark: Mark) -> What {
+    let (by, reason) = ("somebody".to_owned(), Some("they looked".to_owned()));
+    What::Mark { path: path.to_owned(), mark, by, reason }
 }

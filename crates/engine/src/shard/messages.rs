@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 use windlass_core::definition::Plan;
 use windlass_core::expr::SecretSlot;
-use windlass_core::run::{AttemptError, CreateRun, Refused, RunState};
+use windlass_core::run::{AttemptError, CreateRun, Mark, Refused, RunState};
 use windlass_core::{HumanDuration, Time};
 use windlass_store::{
     Conflict, IdempotencyKey, LogRow, LogStream, NumberedEvent, RunWrite, StoreError, TimerRow,
@@ -90,6 +90,17 @@ pub enum Command {
     /// Stop it at once: nothing is cleaned up or undone.
     Terminate {
         /// Why, in the words of who asks.
+        reason: Option<String>,
+    },
+    /// Settle a step by hand.
+    Mark {
+        /// The step.
+        path: String,
+        /// What is to be taken for true.
+        mark: Mark,
+        /// Who says so.
+        by: String,
+        /// Why, in their words.
         reason: Option<String>,
     },
     /// Bring it to memory and let it go on, if it is not there already.

@@ -250,6 +250,9 @@ impl<T> Shard<T> {
         let result = match command {
             Command::Cancel { reason } => run.take(moment, What::Cancel { reason }),
             Command::Terminate { reason } => run.take(moment, What::Terminate { reason }),
+            Command::Mark { path, mark, by, reason } => {
+                run.take(moment, What::Mark { path, mark, by, reason })
+            }
             Command::Resume => Ok(0),
         };
         match result {

@@ -67,6 +67,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::logs::list_logs))
         .routes(routes!(runs::cancel::cancel_run))
         .routes(routes!(runs::terminate::terminate_run))
+        .routes(routes!(runs::mark::mark_step))
         .routes(routes!(runs::rerun::rerun_run))
         .routes(routes!(runs::stream::stream_run))
         .routes(routes!(nodes::list::list_kinds))

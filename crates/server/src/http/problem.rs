@@ -40,6 +40,7 @@ codes! {
     ORIGIN_NOT_ALLOWED = "origin-not-allowed", 403, "Another site may not do this";
     NO_SUCH_ROUTE = "no-such-route", 404, "There is nothing at this path";
     RUN_NOT_FOUND = "run-not-found", 404, "There is no such run";
+    STEP_NOT_FOUND = "step-not-found", 404, "There is no such step";
     WORKFLOW_NOT_FOUND = "workflow-not-found", 404, "There is no such workflow";
     KIND_NOT_FOUND = "kind-not-found", 404, "There is no such kind of node";
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path does not know this method";
@@ -256,6 +257,8 @@ impl From<Refused> for Problem {
                 Problem::violations(INVALID_INPUT, &detail, violations)
             }
             Refused::InputTooLarge { .. } => Problem::new(INPUT_TOO_LARGE, message),
+            Refused::NoSuchStep(_) => Problem::new(STEP_NOT_FOUND, message),
+            Refused::BadOutput(_) => Problem::new(INVALID_REQUEST, message),
             Refused::InputTooDeep { .. } => Problem::new(INVALID_INPUT, message),
             _ => Problem::new(WRONG_STATE, message),
         }

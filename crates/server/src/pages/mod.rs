@@ -44,6 +44,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/runs/{run}/live", get(run_live::live))
         .route("/runs/{run}/cancel", post(run_actions::cancel))
         .route("/runs/{run}/terminate", post(run_actions::terminate))
+        .route("/runs/{run}/mark", post(run_actions::mark))
         .route("/runs/{run}/rerun", post(run_actions::rerun))
         .route("/workflows", get(workflows::page))
         .route("/workflows/{workflow}", get(workflow::page))

@@ -1,22 +1,30 @@
-//! What a person can do with a run: stop it, run it again.
+//! What a person can do with a run: stop it, settle a step, run it again.
 
+use std::sync::Arc;
+
+use axum::Form;
 use axum::extract::State;
+use axum::extract::rejection::FormRejection;
 use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+use windlass_core::run::Mark;
 use windlass_engine::shard::{Answer, Command};
 
 use super::error::PageProblem;
 use crate::api::execute::{execute, refusal};
 use crate::api::query::Named;
 use crate::api::run::find;
+use crate::api::runs::mark::MarkStatus;
 use crate::api::runs::rerun::{RerunRequest, repeat};
 use crate::app::{App, Shared};
+use crate::http::problem::{BAD_PARAMETER, Problem};
 
 pub(super) async fn cancel(
     State(app): Shared,
     Named(word): Named<String>,
 ) -> Result<Response, PageProblem> {
     let reason = Some("from the run's page".to_owned());
-    stop(&app, &word, Command::Cancel { reason }).await
+    tell(&app, &word, Command::Cancel { reason }).await
 }
 
 pub(super) async fn terminate(
@@ -24,10 +32,10 @@ pub(super) async fn terminate(
     Named(word): Named<String>,
 ) -> Result<Response, PageProblem> {
     let reason = Some("from the run's page".to_owned());
-    stop(&app, &word, Command::Terminate { reason }).await
+    tell(&app, &word, Command::Terminate { reason }).await
 }
 
-async fn stop(app: &App, word: &str, command: Command) -> Result<Response, PageProblem> {
+async fn tell(app: &App, word: &str, command: Command) -> Result<Response, PageProblem> {
     let run_id = find(app, word).await?.run_id;
     match app.engine.command(run_id, command).await {
         Answer::Run(_) => Ok(Redirect::to(&format!("/runs/{run_id}")).into_response()),
@@ -43,4 +51,32 @@ pub(super) async fn rerun(
     let run = repeat(&app, row, RerunRequest::default()).await?;
     let run = execute(&app, run, None).await?;
     Ok(Redirect::to(&format!("/runs/{}", run.id)).into_response())
+}
+
+/// What a person says of a step whose outcome nobody knows.
+#[derive(Deserialize)]
+pub(super) struct Said {
+    step: String,
+    status: MarkStatus,
+    #[serde(default)]
+    output: String,
+}
+
+pub(super) async fn mark(
+    State(app): Shared,
+    Named(word): Named<String>,
+    said: Result<Form<Said>, FormRejection>,
+) -> Result<Response, PageProblem> {
+    let Form(said) = said.map_err(|error| Problem::new(BAD_PARAMETER, error.body_text()))?;
+    let mark = match said.status {
+        MarkStatus::Skipped => Mark::Skipped,
+        MarkStatus::Succeeded if said.output.trim().is_empty() => Mark::Succeeded(Arc::default()),
+        MarkStatus::Succeeded => {
+            let output = serde_json::from_str(&said.output);
+            let output = output.map_err(|error| Problem::parameter("output", error.to_string()))?;
+            Mark::Succeeded(Arc::new(output))
+        }
+    };
+    let command = Command::Mark { path: said.step, mark, by: "page".to_owned(), reason: None };
+    tell(&app, &word, command).await
 }

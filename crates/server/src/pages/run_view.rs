@@ -81,6 +81,8 @@ pub struct Count {
 pub struct StepRowView {
     /// The id of its element.
     pub key: String,
+    /// The run's id.
+    pub run_id: String,
     /// Its path.
     pub path: String,
     /// What people call its node, if that is something else.
@@ -186,7 +188,7 @@ pub fn read(
         None => String::new(),
     };
     let span = Span::of(&row, now);
-    let steps = steps.into_iter().map(|step| step_row(step, plan, &span)).collect();
+    let steps = steps.into_iter().map(|step| step_row(run_id, step, plan, &span)).collect();
     let (seq, log_seq) = (row.last_seq, overview.last_log_seq);
     Ok(Some(Shown { head: head(store, row)?, graph, steps, next, seq, log_seq }))
 }
@@ -268,7 +270,7 @@ fn counts(counts: &windlass_core::run::Counts) -> Vec<Count> {
     ORDER.into_iter().map(part).filter(|part| part.count > 0).collect()
 }
 
-fn step_row(step: StepBody, plan: Option<&Plan>, span: &Span) -> StepRowView {
+fn step_row(run_id: uuid::Uuid, step: StepBody, plan: Option<&Plan>, span: &Span) -> StepRowView {
     let node = plan.and_then(|plan| plan.locate(&step.path)).map(|(_, node)| node);
     let time = |text: &Option<String>| text.as_deref().and_then(Time::parse);
     let (queued, started, finished) =
@@ -279,6 +281,7 @@ fn step_row(step: StepBody, plan: Option<&Plan>, span: &Span) -> StepRowView {
     let is_moving = !matches!(step.status, "pending" | "skipped");
     StepRowView {
         key: format!("step-{}", step.path),
+        run_id: run_id.to_string(),
         title: title(&step.path, plan),
         attempts_max: node
             .and_then(|node| node.retry.as_ref())

@@ -202,3 +202,40 @@ async fn a_cancelled_run_cleans_up_and_a_terminated_one_does_not() {
     let over = server.post(&format!("{path}/terminate"), json!({})).await;
     assert_eq!((over.status.as_u16(), over.problem().as_str()), (409, "wrong-state"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_is_settled_by_hand_and_the_run_goes_on() {
+    let server = Server::new();
+    server
+        .deploy(
+            "name: hands\nnodes:\n  - {id: nap, type: delay, config: {duration: 1h}}\n  - {id: other, \
+             type: delay, config: {duration: 1h}}\n  - {id: after, type: transform, needs: [nap], \
+             config: {output: '{{ nap.output.n + 1 }}'}}\noutput: '{{ after.output }}'\n",
+        )
+        .await;
+    let run = server.post("/api/v1/workflows/hands/execute", json!({})).await.body;
+    let path = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
+    let mark =
+        async |step: &str, body| server.post(&format!("{path}/steps/{step}/mark"), body).await;
+    let answer =
+        mark("nap", json!({ "status": "succeeded", "output": { "n": 4 }, "reason": "seen" })).await;
+    assert_eq!(answer.status, 202, "{}", answer.body);
+    let twice = mark("nap", json!({ "status": "skipped" })).await;
+    assert_eq!((twice.status.as_u16(), twice.problem().as_str()), (409, "wrong-state"));
+    let unknown = mark("npa", json!({ "status": "skipped" })).await;
+    assert_eq!((unknown.status.as_u16(), unknown.problem().as_str()), (404, "step-not-found"));
+    let odd = mark("other", json!({ "status": "done" })).await;
+    assert_eq!((odd.status.as_u16(), odd.problem().as_str()), (422, "invalid-request"));
+    assert_eq!(mark("other", json!({ "status": "skipped" })).await.status, 202);
+    let run = server.get(&path).await.body;
+    assert_eq!((&run["status"], &run["output"]), (&json!("succeeded"), &json!(5)));
+    let steps = server.get(&format!("{path}/steps")).await.body;
+    assert_eq!(steps["items"][0]["reason"], "marked", "{steps}");
+    let events = server.get(&format!("{path}/events")).await.body;
+    let marked =
+        events["items"].as_array().unwrap().iter().find(|one| one["type"] == "step_marked");
+    assert_eq!(
+        (&marked.unwrap()["by"], &marked.unwrap()["reason"]),
+        (&json!("api"), &json!("seen"))
+    );
+}

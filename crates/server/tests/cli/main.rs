@@ -52,6 +52,7 @@ fn help_says_what_there_is() {
         "runs show",
         "runs watch",
         "runs logs",
+        "runs mark",
         "runs cancel",
         "runs terminate",
         "runs rerun",

@@ -9,6 +9,7 @@ mod end;
 mod finish;
 mod r#loop;
 mod map;
+mod mark;
 mod start;
 mod stop;
 mod timer;
@@ -46,6 +47,7 @@ impl RunState {
             }
             What::AttemptLost { path, attempt } => decider.attempt_lost(path, *attempt)?,
             What::TimerFired { path } => decider.timer_fired(path)?,
+            What::Mark { path, mark, by, reason } => decider.mark(path, mark, by, reason)?,
             What::Cancel { reason } => decider.stop_run(Cause::Cancelled(reason.clone()), false)?,
             What::Terminate { reason } => {
                 decider.stop_run(Cause::Cancelled(reason.clone()), true)?

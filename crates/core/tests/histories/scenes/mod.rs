@@ -32,6 +32,10 @@ pub(crate) enum Act {
     Lose(&'static str),
     Fire(&'static str),
     Cancel(Option<&'static str>),
+    /// Somebody says that it has succeeded.
+    MarkSucceeded(&'static str, Value),
+    /// Somebody says that it is not needed.
+    MarkSkipped(&'static str),
     Abort(&'static str),
 }
 

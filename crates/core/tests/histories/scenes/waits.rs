@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::Act::{Cancel, Fail, Fire, Go, Lose, Start, Succeed, Wait};
+use super::Act::{Cancel, Fail, Fire, Go, Lose, MarkSkipped, MarkSucceeded, Start, Succeed, Wait};
 use super::{Scene, scene};
 
 const RETRY: &str = "
@@ -59,6 +59,18 @@ pub(super) fn all() -> Vec<Scene> {
                 Wait(60_000),
                 Fire(""),
                 Succeed("book~undo", json!(2)),
+            ],
+        ),
+        scene(
+            "parked_and_marked",
+            NEVER,
+            null(),
+            vec![
+                Go,
+                Start("pay"),
+                Lose("pay"),
+                MarkSucceeded("pay", json!("it was paid")),
+                MarkSkipped("ship"),
             ],
         ),
         scene("deadline_ahead", DEADLINE, null(), vec![Go, Succeed("book", json!(1))]),

@@ -5,6 +5,7 @@ pub mod events;
 pub mod get;
 pub mod list;
 pub mod logs;
+pub mod mark;
 pub mod rerun;
 pub mod steps;
 pub mod stream;

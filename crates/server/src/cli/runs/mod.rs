@@ -1,6 +1,7 @@
 mod cancel;
 mod list;
 mod logs;
+mod mark;
 pub(super) mod pages;
 mod rerun;
 mod show;
@@ -18,6 +19,7 @@ pub(crate) enum Runs {
     Show(show::Show),
     Watch(watch::Watch),
     Logs(logs::Logs),
+    Mark(mark::Mark),
     Cancel(cancel::Cancel),
     Terminate(terminate::Terminate),
     Rerun(rerun::Rerun),
@@ -30,6 +32,7 @@ impl Runs {
             Runs::Show(command) => command.run().await,
             Runs::Watch(command) => command.run().await,
             Runs::Logs(command) => command.run().await,
+            Runs::Mark(command) => command.run().await,
             Runs::Cancel(command) => command.run().await,
             Runs::Terminate(command) => command.run().await,
             Runs::Rerun(command) => command.run().await,
