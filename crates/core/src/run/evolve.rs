@@ -470,10 +470,20 @@ impl RunState {
         if self.status.is_terminal() || self.status == RunStatus::Queued {
             return;
         }
+        let stop = self.scopes.get("").and_then(|scope| scope.stopping.as_ref());
+        let leaving = match stop.map(|stop| &stop.cause) {
+            Some(Cause::Cancelled(_)) => Some(reason::CANCELLING),
+            Some(Cause::Failed(_) | Cause::Around(_)) => Some(reason::FAILING),
+            None if self.undoing > 0 => Some(reason::COMPENSATING),
+            None => None,
+        };
         let waits = &self.waits;
         let waiting = (waits.timer + waits.retry + waits.unknown) as usize;
         let only_waits = waiting > 0 && waiting == self.active.len();
-        let (status, reason) = if only_waits && self.todo == Todo::default() {
+        let (status, reason) = if leaving.is_some() {
+            // Whatever its clean-up waits for, the run is on its way out.
+            (RunStatus::Running, leaving)
+        } else if only_waits && self.todo == Todo::default() {
             let reason = match waits {
                 Waits { unknown: 1.., .. } => reason::OUTCOME_UNKNOWN,
                 Waits { retry: 1.., .. } => reason::RETRY,
@@ -481,13 +491,7 @@ impl RunState {
             };
             (RunStatus::Waiting, Some(reason))
         } else {
-            let stop = self.scopes.get("").and_then(|scope| scope.stopping.as_ref());
-            let reason = stop.map(|stop| match stop.cause {
-                Cause::Cancelled(_) => reason::CANCELLING,
-                Cause::Failed(_) | Cause::Around(_) => reason::FAILING,
-            });
-            let compensating = (self.undoing > 0).then_some(reason::COMPENSATING);
-            (RunStatus::Running, if reason.is_some() { reason } else { compensating })
+            (RunStatus::Running, None)
         };
         self.status = status;
         if self.reason.as_deref() != reason {

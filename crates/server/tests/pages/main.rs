@@ -174,6 +174,36 @@ async fn forms_run_cancel_and_run_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn forms_settle_a_step_and_end_a_run_that_cleans_up() {
+    let (server, _) = sample().await;
+    let started = send_form(&server, "/workflows/wait/run", "json=%7B%7D").await;
+    let run = started.header("location").to_owned();
+    let mark = format!("{run}/mark");
+    let odd = send_form(&server, &mark, "step=nap&status=succeeded&output=%7B").await;
+    assert_eq!(odd.status, 400, "{}", odd.body);
+    assert_eq!(send_form(&server, &mark, "step=nope&status=skipped&output=").await.status, 404);
+    let settled = send_form(&server, &mark, "step=nap&status=succeeded&output=%5B1%5D").await;
+    assert_eq!(settled.status, 303, "{}", settled.body);
+    let html = page(&server, &run).await;
+    assert!(html.contains("marked") && html.contains("is-succeeded"), "{html}");
+
+    server
+        .deploy(
+            "name: guarded\nnodes:\n  - id: guard\n    type: try\n    config:\n      body: {nodes: [{id: \
+             nap, type: delay, config: {duration: 1h}}]}\n      finally: {nodes: [{id: tidy, type: \
+             delay, config: {duration: 1h}}]}\n",
+        )
+        .await;
+    let started = send_form(&server, "/workflows/guarded/run", "json=%7B%7D").await;
+    let run = started.header("location").to_owned();
+    assert_eq!(send_form(&server, &format!("{run}/cancel"), "").await.status, 303);
+    let html = page(&server, &run).await;
+    assert!(html.contains(">Terminate<") && html.contains("finally"), "{html}");
+    assert_eq!(send_form(&server, &format!("{run}/terminate"), "").await.status, 303);
+    assert!(!page(&server, &run).await.contains(">Terminate<"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_parts_of_a_live_page_are_those_of_the_page() {
     let (server, run) = sample().await;
     let html = page(&server, &format!("/runs/{run}")).await;

@@ -287,3 +287,23 @@ fn mistakes_are_found() {
         "name: x\nnodes:\n  - {id: a, type: try, config: {body: {nodes: [{id: b, type: work}]}}}\n";
     assert!(found(bare).contains("neither `catch` nor `finally`"));
 }
+
+#[test]
+fn a_run_on_its_way_out_says_so_whatever_it_waits_for() {
+    let text = "
+name: x
+nodes:
+  - id: guard
+    type: try
+    config:
+      body: { nodes: [{ id: do, type: work }] }
+      finally: { nodes: [{ id: nap, type: delay, config: { duration: 1s } }] }
+";
+    let mut run = Run::start(text, json!(null));
+    run.give(What::Cancel { reason: None }).unwrap();
+    let standing = (run.status(), run.state.reason.as_deref());
+    assert_eq!(standing, (RunStatus::Running, Some("cancelling")));
+    run.wait(1_000);
+    run.fire("guard[1].nap").unwrap();
+    assert_eq!(run.status(), RunStatus::Cancelled);
+}
