@@ -7,13 +7,14 @@ use std::sync::Arc;
 use super::Decider;
 use super::edges::{Ending, Tally};
 use crate::definition::Graph;
+use crate::limits::EVENTS_PER_TURN;
 use crate::run::event::{Cause, Fact};
 use crate::run::path::{self, UNDO};
 use crate::run::state::{Block, BlockOf, Scope, Stop};
 
 impl Decider<'_> {
-    /// Ends one scope inside of `place`, or, when none is left, `place` itself. Whatever holds an
-    /// open `try` ends later, when that has cleaned up.
+    /// Ends the scopes inside of `place`, as many as one decision may, or, when none is left, `place`
+    /// itself. Whatever holds an open `try` ends later, when that has cleaned up.
     pub(super) fn wind_down(&self, place: &str) -> Vec<Fact> {
         let scopes = &self.state.scopes;
         let kept = self.kept(place);
@@ -22,25 +23,32 @@ impl Decider<'_> {
         let reason = cause.as_ref().map_or("run_failed", Cause::reason);
         let around = |at: &str| {
             let cause = Cause::Around(reason.to_owned());
-            vec![Fact::Stopping { at: at.to_owned(), cause, keep: Vec::new(), force: false }]
+            Fact::Stopping { at: at.to_owned(), cause, keep: Vec::new(), force: false }
         };
+        // Many at once: the next decision passes over what is on its way out already.
+        let mut facts = Vec::new();
         for (scope, state) in scopes_inside(scopes, place).rev() {
             if is_kept(scope, place, &kept) || self.is_clean_up(scope, place) {
                 continue;
             }
             if !self.has_try_inside(scope) {
-                let mut facts = self.end_steps(scope, &HashSet::new(), reason);
+                facts.extend(self.end_steps(scope, &HashSet::new(), reason));
                 facts.push(Fact::ItemCancelled { scope: scope.to_string() });
-                return facts;
+            } else if state.stopping.is_none() {
+                facts.push(around(scope));
             }
-            if state.stopping.is_none() {
-                return around(scope);
+            if facts.len() >= EVENTS_PER_TURN {
+                break;
             }
+        }
+        if !facts.is_empty() {
+            return facts;
         }
         let at = place.to_owned();
         if scopes.contains_key(place) {
-            if let Some(block) = self.block_to_stop(place, &kept) {
-                return around(&block);
+            let blocks = self.blocks_to_stop(place, &kept);
+            if !blocks.is_empty() {
+                return blocks.iter().map(|block| around(block)).collect();
             }
             let mut facts = self.end_steps(place, &kept, reason);
             if stop.is_some_and(|stop| stop.force) {
@@ -80,22 +88,24 @@ impl Decider<'_> {
 
     /// Whether a `try` is open somewhere inside of `place`.
     fn has_try_inside(&self, place: &str) -> bool {
-        let first = self.state.trying.range::<str, _>((Bound::Excluded(place), Bound::Unbounded));
-        // Everything inside begins with the place itself, so it follows at once or not at all, but
-        // for siblings whose names go on with a letter that sorts before `.` and `[`.
-        first.take_while(|step| step.starts_with(place)).any(|step| path::is_inside(step, place))
+        let behind = self.state.trying.range::<str, _>((Bound::Excluded(place), Bound::Unbounded));
+        // What begins with the place's address lies inside of it, or in a node of a longer name.
+        behind.take_while(|step| step.starts_with(place)).any(|step| path::is_inside(step, place))
     }
 
-    /// A block of `place` that still holds an open `try` and has to be told to open nothing more.
-    fn block_to_stop(&self, place: &str, kept: &HashSet<String>) -> Option<String> {
-        let graph = self.graph_of(place)?;
+    /// Blocks of `place` that still hold an open `try` and have to be told to open nothing more.
+    fn blocks_to_stop(&self, place: &str, kept: &HashSet<String>) -> Vec<String> {
+        let Some(graph) = self.graph_of(place) else { return Vec::new() };
         let blocks = graph.nodes.iter().filter(|node| !node.bodies.is_empty());
-        blocks.filter(|node| !kept.contains(&node.id)).find_map(|node| {
-            let step = path::join(place, &node.id);
-            let block = self.state.steps.get(step.as_str())?.block.as_ref()?;
-            let is_open = block.stopping.is_none() && !matches!(block.of, BlockOf::Try { .. });
-            (is_open && self.has_try_inside(&step)).then_some(step)
-        })
+        let steps = blocks.filter(|node| !kept.contains(&node.id));
+        let steps = steps.map(|node| path::join(place, &node.id));
+        let is_open = |step: &String| {
+            let block = self.state.steps.get(step.as_str()).and_then(|step| step.block.as_ref());
+            block.is_some_and(|block| {
+                block.stopping.is_none() && !matches!(block.of, BlockOf::Try { .. })
+            })
+        };
+        steps.filter(|step| is_open(step) && self.has_try_inside(step)).collect()
     }
 
     /// Steps that undo others, stopped by force.

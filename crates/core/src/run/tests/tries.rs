@@ -307,3 +307,17 @@ nodes:
     run.fire("guard[1].nap").unwrap();
     assert_eq!(run.status(), RunStatus::Cancelled);
 }
+
+/// One decision for each would pass over all the others each time.
+#[test]
+fn many_items_are_told_in_one_decision() {
+    let text = DEEP.replace("items: [1, 2, 3]", "items: \"{{ range(100) }}\"");
+    let text = text.replace("      concurrency: 2\n", "");
+    let mut run = Run::start(&text, json!(null));
+    run.decide(What::Cancel { reason: None }).unwrap();
+    let told = run.facts().len();
+    run.decide(What::Advance).unwrap();
+    let facts = run.facts().split_off(told);
+    assert_eq!(facts.iter().filter(|fact| fact.starts_with("item_cancelled")).count(), 100);
+    assert_eq!(facts.iter().filter(|fact| fact.starts_with("stopping")).count(), 100);
+}

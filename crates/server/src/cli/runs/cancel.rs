@@ -19,11 +19,20 @@ pub(crate) struct Cancel {
 
 impl Cancel {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
-        let client = self.connect.client().await?;
-        let path = format!("/api/v1/runs/{}/cancel", segment(&self.run));
-        let body = json!({ "reason": self.reason });
-        let run = client.expect(Question::post(&path, &body)).await?;
-        exit::message(&format!("{}: {}", self.run, standing(&run)));
-        Ok(Exit::Ok)
+        stop("cancel", &self.run, self.reason, &self.connect).await
     }
+}
+
+/// Tells a run to stop, by one word of the API or another.
+pub(super) async fn stop(
+    how: &str,
+    run: &str,
+    reason: Option<String>,
+    connect: &Connect,
+) -> anyhow::Result<Exit> {
+    let client = connect.client().await?;
+    let path = format!("/api/v1/runs/{}/{how}", segment(run));
+    let answer = client.expect(Question::post(&path, &json!({ "reason": reason }))).await?;
+    exit::message(&format!("{run}: {}", standing(&answer)));
+    Ok(Exit::Ok)
 }

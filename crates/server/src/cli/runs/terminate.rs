@@ -1,9 +1,7 @@
 use clap::Args;
-use serde_json::json;
 
-use super::list::standing;
-use crate::cli::{Connect, Exit, exit};
-use crate::client::{Question, segment};
+use super::cancel::stop;
+use crate::cli::{Connect, Exit};
 
 /// Ends a run at once: nothing is cleaned up and nothing undone.
 #[derive(Debug, Args)]
@@ -19,11 +17,6 @@ pub(crate) struct Terminate {
 
 impl Terminate {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
-        let client = self.connect.client().await?;
-        let path = format!("/api/v1/runs/{}/terminate", segment(&self.run));
-        let body = json!({ "reason": self.reason });
-        let run = client.expect(Question::post(&path, &body)).await?;
-        exit::message(&format!("{}: {}", self.run, standing(&run)));
-        Ok(Exit::Ok)
+        stop("terminate", &self.run, self.reason, &self.connect).await
     }
 }
