@@ -75,6 +75,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(operations::livez::livez))
         .routes(routes!(operations::readyz::readyz))
         .routes(routes!(operations::health::health))
+        .routes(routes!(operations::health::api_health))
+        .routes(routes!(operations::startupz::startupz))
+        .routes(routes!(operations::version::version))
         .routes(routes!(operations::ping::ping))
         .routes(routes!(operations::metrics::metrics))
 }

@@ -6,7 +6,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::Config;
+use super::{Config, seeds};
 
 /// The file that is read if it is there and no other is named.
 const FILE: &str = "windlass.toml";
@@ -64,16 +64,19 @@ pub fn load(flags: &Flags) -> Result<Loaded, ConfigError> {
         None if Path::new(FILE).is_file() => figment = figment.merge(Toml::file_exact(FILE)),
         None => {}
     }
+    for found in seeds::read(&figment).map_err(ConfigError)? {
+        figment =
+            figment.merge(Flag { name: found.variable, key: found.key, value: found.value });
+    }
     let is_setting = |key: &figment::value::UncasedStr| {
         key.as_str().contains("__") && !key.starts_with("SECRET_")
     };
     figment = figment.merge(Env::prefixed(PREFIX).filter(is_setting).split("__"));
     if let Some(listen) = &flags.listen {
-        figment = figment.merge(Flag { name: "--listen", key: "server.listen", value: listen });
+        figment = figment.merge(Flag::text("--listen", "server.listen", listen));
     }
     if let Some(data) = &flags.data {
-        let value = data.to_string_lossy();
-        figment = figment.merge(Flag { name: "--data", key: "store.data", value: &value });
+        figment = figment.merge(Flag::text("--data", "store.data", &data.to_string_lossy()));
     }
     let config: Config = figment.extract().map_err(|errors| {
         ConfigError(errors.into_iter().map(|error| error.to_string()).collect())
@@ -127,19 +130,26 @@ impl<P: Provider> Provider for Named<P> {
     }
 }
 
-struct Flag<'a> {
+/// One value for one key.
+struct Flag {
     name: &'static str,
     key: &'static str,
-    value: &'a str,
+    value: Value,
 }
 
-impl Provider for Flag<'_> {
+impl Flag {
+    fn text(name: &'static str, key: &'static str, value: &str) -> Flag {
+        Flag { name, key, value: Value::from(value) }
+    }
+}
+
+impl Provider for Flag {
     fn metadata(&self) -> Metadata {
         Metadata::named(self.name)
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let value = figment::util::nest(self.key, Value::from(self.value));
+        let value = figment::util::nest(self.key, self.value.clone());
         let dict = value.into_dict().unwrap_or_default();
         Ok(Profile::Default.collect(dict))
     }

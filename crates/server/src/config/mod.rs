@@ -1,4 +1,5 @@
-//! Settings: defaults in code, then a file, then `WINDLASS_SECTION__FIELD`, then flags.
+//! Settings: defaults in code, then a file, then the variables of the united systems, then
+//! `WINDLASS_SECTION__FIELD`, then flags.
 //!
 //! One file per section. Every field says its unit, its default and its effect. An unknown key is
 //! an error that names the known ones.
@@ -7,6 +8,7 @@ mod engine;
 mod http;
 mod load;
 mod log;
+mod seeds;
 mod server;
 mod shell;
 mod store;
@@ -17,6 +19,7 @@ pub use engine::EngineSection;
 pub use http::HttpSection;
 pub use load::{ConfigError, Flags, Loaded, Setting, load};
 pub use log::{LogFormat, LogSection};
+pub use seeds::NAMES as SEED_VARIABLES;
 pub use server::ServerSection;
 pub use shell::ShellSection;
 pub use store::StoreSection;

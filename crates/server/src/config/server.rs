@@ -13,6 +13,9 @@ pub struct ServerSection {
     pub listen: SocketAddr,
     /// Names, besides those of loopback, by which the server may be addressed: for a reverse proxy.
     pub hosts: Vec<String>,
+    /// Sites whose pages may ask this server from a browser, such as `https://app.example.com`; `*`
+    /// for all of them, once there is a key. Left out: none.
+    pub cors_allowed_origins: Vec<String>,
     /// The largest request body, in bytes.
     pub body_bytes_max: u64,
     /// How long a request may take to arrive and to be answered. Streams and `Prefer: wait` have
@@ -29,6 +32,7 @@ impl Default for ServerSection {
         ServerSection {
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
             hosts: Vec::new(),
+            cors_allowed_origins: Vec::new(),
             body_bytes_max: 8 * 1024 * 1024,
             request_time_max: HumanDuration::from_secs(30),
             wait_time_max: HumanDuration::from_secs(300),
@@ -48,8 +52,26 @@ impl ServerSection {
             );
             found.push(("server.listen", message));
         }
+        for origin in self.cors_allowed_origins.iter().filter(|origin| !is_origin(origin)) {
+            let message = format!(
+                "`{origin}` is no origin; `https://app.example.com` is one, without a path, and `*` \
+                 stands for all"
+            );
+            found.push(("server.cors_allowed_origins", message));
+        }
         found.extend(within("server.body_bytes_max", self.body_bytes_max, 65_536..=1_073_741_824));
         found.extend(within("server.connection_count_max", self.connection_count_max, 1..=100_000));
         found
     }
+}
+
+/// Whether this is `scheme://host[:port]`, as browsers write it, or `*`.
+fn is_origin(text: &str) -> bool {
+    text == "*"
+        || text.split_once("://").is_some_and(|(scheme, authority)| {
+            matches!(scheme, "http" | "https")
+                && !authority.is_empty()
+                && !authority.contains(['/', '?', '#', '@', ' '])
+                && authority.parse::<axum::http::uri::Authority>().is_ok()
+        })
 }

@@ -7,6 +7,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::Response;
 
+use super::cors;
 use super::problem::{self, Problem};
 use crate::app::App;
 
@@ -51,7 +52,7 @@ pub fn check(app: &App, request: &Request) -> Result<(), Problem> {
         return Err(Problem::new(problem::HOST_NOT_ALLOWED, message));
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !reads && !is_own(request.headers(), &host) {
+    if !reads && !is_own(app, request.headers(), &host) {
         let message = "a page of another site must not change anything here";
         return Err(Problem::new(problem::ORIGIN_NOT_ALLOWED, message));
     }
@@ -73,13 +74,15 @@ fn is_known(app: &App, host: &str) -> bool {
         || app.config.server.hosts.iter().any(|known| known.eq_ignore_ascii_case(bare))
 }
 
-/// Whether a request comes from a page of ours, or from no page at all.
-fn is_own(headers: &HeaderMap, host: &Authority) -> bool {
+/// Whether a request comes from a page of ours or of an allowed site, or from no page at all.
+fn is_own(app: &App, headers: &HeaderMap, host: &Authority) -> bool {
     let word = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     match word(header::ORIGIN) {
-        Some(origin) => origin
-            .split_once("://")
-            .is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host.as_str())),
+        Some(origin) => {
+            let own = origin.split_once("://");
+            own.is_some_and(|(_, authority)| authority.eq_ignore_ascii_case(host.as_str()))
+                || cors::is_allowed(app, origin)
+        }
         // Browsers that leave `Origin` out say at least this much.
         None => {
             let site = word(header::HeaderName::from_static("sec-fetch-site"));

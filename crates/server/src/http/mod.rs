@@ -1,6 +1,7 @@
 //! What all endpoints and pages share: problems, bodies, paging, who may ask, listening.
 
 pub mod body;
+pub mod cors;
 pub mod etag;
 pub mod guard;
 pub mod key;

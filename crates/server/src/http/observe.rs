@@ -10,31 +10,62 @@ use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
+use tracing::Instrument;
 
 use super::guard;
 use super::prefer::PREFER;
 use super::problem::{self, Problem};
 use crate::app::App;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header with the id of a request, in and out.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The longest id of a client's that is taken.
+const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Lets a request through, and sees to its answer.
 pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
-    let request_id = request.headers().get(REQUEST_ID).filter(|id| id.len() <= 128).cloned();
-    let mut response = match guard::check(&app, &request) {
-        Ok(()) => answer(&app, request, next).await,
-        Err(problem) => problem.into_response(),
-    };
-    guard::harden(&mut response);
-    if let Some(id) = request_id {
-        response.headers_mut().insert(REQUEST_ID, id);
+    let request_id = request_id(&app, &request);
+    let span = tracing::info_span!("request", request.id = request_id.to_str().unwrap_or_default());
+    let mut response = async {
+        match guard::check(&app, &request) {
+            Ok(()) => answer(&app, request, next).await,
+            Err(problem) => problem.into_response(),
+        }
     }
-    let route = route.as_ref().map_or("none", MatchedPath::as_str);
-    app.metrics.request(route, method_name(&method), response.status().as_u16(), began.elapsed());
+    .instrument(span.clone())
+    .await;
+    guard::harden(&mut response);
+    response.headers_mut().insert(REQUEST_ID, request_id);
+    let (route, method) = (route.as_ref().map_or("none", MatchedPath::as_str), method_name(&method));
+    let (status, took) = (response.status().as_u16(), began.elapsed());
+    app.metrics.request(route, method, status, took);
+    let _in_span = span.enter();
+    let duration_ms = took.as_secs_f64() * 1e3;
+    // The path may hold names that people chose; the route says enough.
+    if status >= 500 {
+        tracing::warn!(method, route, status, duration_ms, "answered");
+    } else {
+        tracing::debug!(method, route, status, duration_ms, "answered");
+    }
     response
+}
+
+/// The id by which a request is found in logs: the client's, if it can stand in a log line, else one
+/// of ours.
+fn request_id(app: &App, request: &Request) -> HeaderValue {
+    let is_word = |id: &&HeaderValue| {
+        let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:/+=".contains(byte);
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len()) && id.as_bytes().iter().all(is_plain)
+    };
+    request.headers().get(REQUEST_ID).filter(is_word).cloned().unwrap_or_else(|| {
+        let id = windlass_engine::ids::new_id(app.engine.clock().now());
+        let mut buffer = uuid::Uuid::encode_buffer();
+        let text: &str = id.hyphenated().encode_lower(&mut buffer);
+        HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("-"))
+    })
 }
 
 /// The answer within its time. A panic is a bug of ours and must not cost the connection.

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 
+use super::cors;
 use super::observe;
 use super::problem::{self, Problem};
 use crate::app::App;
@@ -16,13 +17,17 @@ use crate::{api, pages};
 /// The router.
 pub fn router(app: &Arc<App>) -> Router {
     let body_bytes_max = usize::try_from(app.config.server.body_bytes_max).unwrap_or(usize::MAX);
-    api::router()
+    let router = api::router()
         .merge(pages::router())
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(app.clone(), observe::observe))
-        .with_state(app.clone())
+        .with_state(app.clone());
+    match cors::layer(app) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
 }
 
 async fn no_such_route(uri: Uri, headers: HeaderMap) -> Response {

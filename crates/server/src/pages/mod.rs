@@ -10,6 +10,7 @@ pub mod form;
 pub mod graph;
 mod live;
 mod problems;
+mod redoc;
 pub mod render;
 mod run;
 mod run_actions;
@@ -49,6 +50,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/workflows", get(workflows::page))
         .route("/workflows/{workflow}", get(workflow::page))
         .route("/workflows/{workflow}/run", post(workflow_run::run))
+        .route("/redoc", get(redoc::page))
         .route("/problems/{code}", get(problems::page))
         .route("/assets/{file}", get(assets::asset))
         .route("/favicon.ico", get(assets::favicon))

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod batch;
+mod cors;
 mod definitions;
 mod execute;
 mod guard;

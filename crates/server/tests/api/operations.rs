@@ -1,3 +1,5 @@
+use axum::body::Body;
+use axum::http::Method;
 use serde_json::json;
 
 use crate::harness::*;
@@ -7,9 +9,15 @@ async fn health_is_told_in_all_its_ways() {
     let server = Server::new();
     assert_eq!(server.get("/livez").await.body, "ok");
     assert_eq!(server.get("/readyz").await.body, "ok");
+    assert_eq!(server.get("/startupz").await.body, "ok");
     assert_eq!(server.get("/ping").await.body, "pong");
-    let health = server.get("/health").await;
-    assert_eq!((health.status.as_u16(), &health.body["status"]), (200, &json!("healthy")));
+    assert_eq!(server.get("/version").await.body["version"], env!("CARGO_PKG_VERSION"));
+    for path in ["/health", "/api/health"] {
+        let health = server.get(path).await;
+        assert_eq!((health.status.as_u16(), &health.body["status"]), (200, &json!("healthy")));
+        assert_eq!(health.body["ok"], true);
+        assert!(health.body["timestamp"].as_str().unwrap().ends_with('Z'));
+    }
     server.house.go_down.send_replace(true);
     let readyz = server.get("/readyz").await;
     assert_eq!((readyz.status.as_u16(), readyz.problem().as_str()), (503, "unavailable"));
@@ -66,4 +74,39 @@ fn every_code_has_a_page() {
             assert!(text.contains(part), "{path} has no {part}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_api_can_be_read_as_a_page() {
+    let server = Server::new();
+    let answer = server.get("/redoc").await;
+    assert_eq!(answer.status, 200);
+    let html = answer.body.as_str().unwrap();
+    let document = server.get("/openapi.json").await.body;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            let line = format!("{} {}", method.to_uppercase(), path.replace('/', "&#x2f;"));
+            assert!(html.contains(&line), "{line} is missing");
+        }
+    }
+    assert!(!html.contains("<style") && !html.contains(" style="), "the policy forbids it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_says_the_id_of_its_request() {
+    let server = Server::new();
+    let ask = async |id: &str| {
+        let request = request(Method::GET, "/livez").header("x-request-id", id);
+        server.send(request.body(Body::empty()).unwrap()).await.header("x-request-id").to_owned()
+    };
+    for id in ["7f3a", "trace/span:1", &"a".repeat(128)] {
+        assert_eq!(ask(id).await, id);
+    }
+    // What could break a log line, or fill it, is replaced.
+    for id in ["", "a b", "\"x\"", "a\tb", &"a".repeat(129)] {
+        assert_eq!(ask(id).await.len(), 36, "{id:?}");
+    }
+    let (one, other) = (server.get("/livez").await, server.get("/nope").await);
+    assert_eq!(one.header("x-request-id").len(), 36);
+    assert_ne!(one.header("x-request-id"), other.header("x-request-id"));
 }

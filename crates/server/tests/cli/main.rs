@@ -9,16 +9,22 @@ use serde_json::{Value, json};
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
 
-fn windlass(directory: &Path, arguments: &[&str]) -> Output {
+fn command(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
     command.args(arguments).current_dir(directory).stdin(Stdio::null());
     // What the developer has set must not decide what the tests see.
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("WINDLASS_") {
+        let text = name.to_string_lossy();
+        let is_other = windlass_server::config::SEED_VARIABLES.iter().any(|(one, _)| *one == text);
+        if text.starts_with("WINDLASS_") || is_other {
             command.env_remove(name);
         }
     }
-    command.output().unwrap()
+    command
+}
+
+fn windlass(directory: &Path, arguments: &[&str]) -> Output {
+    command(directory, arguments).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -228,6 +234,59 @@ fn settings_say_where_they_come_from() {
         assert!(text(&output.stderr).contains(told), "{content}: {}", text(&output.stderr));
         assert_eq!(windlass(at, &["serve"]).status.code(), Some(2), "{content}");
     }
+}
+
+/// The table of `docs/settings.md`, as it stands there.
+#[test]
+fn names_of_other_systems_set_what_the_docs_say() {
+    let directory = tempfile::tempdir().unwrap();
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md");
+    let docs = std::fs::read_to_string(docs).unwrap();
+    let table: [(&str, &str, &str, Value); 11] = [
+        ("HOST", "127.0.0.2", "server.listen", json!("127.0.0.2:8000")),
+        ("HOST", "localhost", "server.listen", json!("127.0.0.1:8000")),
+        ("PORT", "9001", "server.listen", json!("127.0.0.1:9001")),
+        ("WORKFLOW_ENGINE_HOST", "::1", "server.listen", json!("[::1]:8000")),
+        ("WORKFLOW_ENGINE_PORT", "9002", "server.listen", json!("127.0.0.1:9002")),
+        (
+            "CORS_ALLOWED_ORIGINS",
+            "http://localhost:3000, https://a.example.com/",
+            "server.cors_allowed_origins",
+            json!(["http://localhost:3000", "https://a.example.com"]),
+        ),
+        (
+            "CORS_ALLOWED_ORIGINS",
+            "[\"http://localhost:3000\"]",
+            "server.cors_allowed_origins",
+            json!(["http://localhost:3000"]),
+        ),
+        ("LOG_LEVEL", "WARNING", "log.level", json!("warn")),
+        ("LOG_LEVEL", "debug", "log.level", json!("debug")),
+        ("LOG_FORMAT", "JSON", "log.format", json!("json")),
+        ("LOG_FORMAT", "", "log.format", json!("text")),
+    ];
+    let show = |variables: &[(&str, &str)]| {
+        let mut command = command(directory.path(), &["config", "show", "-o", "json"]);
+        command.envs(variables.iter().copied()).output().unwrap()
+    };
+    for (name, value, key, wanted) in table {
+        let output = show(&[(name, value)]);
+        let shown: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let setting = shown.as_array().and_then(|all| all.iter().find(|one| one["key"] == key));
+        let setting = setting.unwrap_or_else(|| panic!("{name}: {}", text(&output.stderr)));
+        assert_eq!(setting["value"], wanted, "{name}");
+        let origin = if value.is_empty() { "default" } else { name };
+        assert_eq!(setting["origin"], origin, "{name}");
+        assert!(docs.contains(&format!("| `{name}` | `{key}` |")), "{name} is not in the docs");
+    }
+    for (name, _) in windlass_server::config::SEED_VARIABLES {
+        assert!(docs.contains(&format!("| `{name}` |")), "{name} is not in the docs");
+    }
+    let both = show(&[("LOG_LEVEL", "error"), ("WINDLASS_LOG__LEVEL", "debug")]);
+    assert!(text(&both.stdout).contains("debug"), "ours wins");
+    let odd = show(&[("HOST", "my box")]);
+    assert_eq!(odd.status.code(), Some(2));
+    assert!(text(&odd.stderr).contains("HOST: `my box` is neither"), "{}", text(&odd.stderr));
 }
 
 #[test]

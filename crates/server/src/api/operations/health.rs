@@ -13,6 +13,10 @@ use crate::app::Shared;
 pub struct HealthBody {
     /// `healthy` or `unhealthy`.
     pub status: &'static str,
+    /// The same as true or false.
+    pub ok: bool,
+    /// The time of the server, RFC 3339.
+    pub timestamp: String,
     /// What is wrong, if something is.
     pub detail: Option<String>,
     /// The version of this program.
@@ -27,6 +31,15 @@ pub struct HealthBody {
     pub attempt_count: usize,
 }
 
+/// The same as `/health`, where some clients look for it.
+#[utoipa::path(
+    get, path = "/api/health", tag = "operations",
+    responses((status = 200, body = HealthBody), (status = 503, body = HealthBody))
+)]
+pub async fn api_health(app: Shared) -> (StatusCode, Json<HealthBody>) {
+    health(app).await
+}
+
 /// How the server feels, in more words than `/readyz`.
 #[utoipa::path(
     get, path = "/health", tag = "operations",
@@ -37,6 +50,8 @@ pub async fn health(State(app): Shared) -> (StatusCode, Json<HealthBody>) {
     let health = app.engine.health();
     let status = if detail.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = HealthBody {
+        ok: detail.is_none(),
+        timestamp: app.engine.clock().now().to_string(),
         status: if detail.is_none() { "healthy" } else { "unhealthy" },
         detail,
         version: env!("CARGO_PKG_VERSION"),

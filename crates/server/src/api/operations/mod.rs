@@ -5,3 +5,5 @@ pub mod livez;
 pub mod metrics;
 pub mod ping;
 pub mod readyz;
+pub mod startupz;
+pub mod version;

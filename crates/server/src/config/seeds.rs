@@ -1,0 +1,99 @@
+//! The variables that the united systems are set by, beside ours. A `WINDLASS_` variable wins over
+//! them, and they over the file.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use figment::Figment;
+use figment::providers::Env;
+use figment::value::Value;
+
+/// Each variable and the setting it is another name for. Of two names of one setting, the later
+/// wins.
+pub const NAMES: &[(&str, &str)] = &[
+    ("HOST", "server.listen"),
+    ("PORT", "server.listen"),
+    ("WORKFLOW_ENGINE_HOST", "server.listen"),
+    ("WORKFLOW_ENGINE_PORT", "server.listen"),
+    ("CORS_ALLOWED_ORIGINS", "server.cors_allowed_origins"),
+    ("LOG_LEVEL", "log.level"),
+    ("LOG_FORMAT", "log.format"),
+];
+
+/// What a variable sets.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) variable: &'static str,
+    pub(super) key: &'static str,
+    pub(super) value: Value,
+}
+
+/// What the variables set, over what holds without them.
+///
+/// # Errors
+///
+/// The variables that make no sense.
+pub(super) fn read(figment: &Figment) -> Result<Vec<Found>, Vec<String>> {
+    let names: Vec<&str> = NAMES.iter().map(|(variable, _)| *variable).collect();
+    let given: Vec<(String, String)> = Env::raw()
+        .only(&names)
+        .iter()
+        .map(|(name, value)| (name.as_str().to_uppercase(), value))
+        .collect();
+    let mut listen = figment.extract_inner("server.listen").ok();
+    let (mut found, mut complaints) = (Vec::new(), Vec::new());
+    for (variable, key) in NAMES {
+        let Some((_, text)) = given.iter().find(|(name, _)| name == variable) else { continue };
+        let text = text.trim();
+        // Compose files set what they do not know to nothing.
+        if text.is_empty() {
+            continue;
+        }
+        match value_of(key, text, &mut listen) {
+            Ok(value) => found.push(Found { variable, key, value }),
+            Err(message) => complaints.push(format!("{variable}: {message}")),
+        }
+    }
+    if complaints.is_empty() { Ok(found) } else { Err(complaints) }
+}
+
+fn value_of(key: &str, text: &str, listen: &mut Option<SocketAddr>) -> Result<Value, String> {
+    match key {
+        "server.listen" => {
+            let at = listen.get_or_insert(SocketAddr::from((Ipv4Addr::LOCALHOST, 8000)));
+            // A port is a number; so the two variables tell themselves apart.
+            match (text.parse::<u16>(), host(text)) {
+                (Ok(port), _) => at.set_port(port),
+                (_, Some(host)) => at.set_ip(host),
+                _ => return Err(format!("`{text}` is neither an address nor a port")),
+            }
+            Ok(Value::from(at.to_string()))
+        }
+        "server.cors_allowed_origins" => Ok(Value::from(list(text))),
+        "log.level" => Ok(Value::from(level(text))),
+        _ => Ok(Value::from(text.to_lowercase())),
+    }
+}
+
+fn host(text: &str) -> Option<IpAddr> {
+    if text.eq_ignore_ascii_case("localhost") {
+        return Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+    text.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// With commas between, or as a JSON list: both are in use.
+fn list(text: &str) -> Vec<String> {
+    serde_json::from_str(text).unwrap_or_else(|_| {
+        let words = text.split(',').map(|word| word.trim().trim_end_matches('/'));
+        words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    })
+}
+
+/// Python has other words for some levels.
+fn level(text: &str) -> String {
+    match text.to_lowercase().as_str() {
+        "warning" => "warn".to_owned(),
+        "critical" | "fatal" => "error".to_owned(),
+        other => other.to_owned(),
+    }
+}
