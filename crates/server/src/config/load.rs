@@ -65,8 +65,7 @@ pub fn load(flags: &Flags) -> Result<Loaded, ConfigError> {
         None => {}
     }
     for found in seeds::read(&figment).map_err(ConfigError)? {
-        figment =
-            figment.merge(Flag { name: found.variable, key: found.key, value: found.value });
+        figment = figment.merge(Flag { name: found.variable, key: found.key, value: found.value });
     }
     let is_setting = |key: &figment::value::UncasedStr| {
         key.as_str().contains("__") && !key.starts_with("SECRET_")

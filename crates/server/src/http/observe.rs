@@ -39,7 +39,8 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) 
     .await;
     guard::harden(&mut response);
     response.headers_mut().insert(REQUEST_ID, request_id);
-    let (route, method) = (route.as_ref().map_or("none", MatchedPath::as_str), method_name(&method));
+    let (route, method) =
+        (route.as_ref().map_or("none", MatchedPath::as_str), method_name(&method));
     let (status, took) = (response.status().as_u16(), began.elapsed());
     app.metrics.request(route, method, status, took);
     let _in_span = span.enter();

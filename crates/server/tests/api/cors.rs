@@ -29,8 +29,7 @@ async fn no_other_site_may_ask_by_itself() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sites_that_are_named_may_ask_without_cookies() {
-    let server =
-        Server::with(|config| config.server.cors_allowed_origins = vec![SITE.to_owned()]);
+    let server = Server::with(|config| config.server.cors_allowed_origins = vec![SITE.to_owned()]);
     let preflight = ask(&server, Method::OPTIONS, SITE).await;
     assert_eq!(preflight.header("access-control-allow-origin"), SITE);
     assert!(preflight.header("access-control-allow-headers").contains("authorization"));
