@@ -74,6 +74,8 @@ mod tests {
             snapshot: None,
             drop_snapshot: false,
             logs: vec![],
+            received: vec![],
+            messages: vec![],
         }
     }
 

@@ -1,7 +1,7 @@
 //! What Windlass keeps: journals, the rows that list them, timers, definitions, logs.
 //!
-//! [`Store`] is a list of business verbs with one promise each; [`MemoryStore`] is the reference
-//! model, [`SqliteOptions::open`] the embedded database. One conformance suite holds both to the promises,
+//! [`Store`] is a list of business verbs with one promise each, [`Access`] those about who may call;
+//! [`MemoryStore`] is the reference model, [`SqliteOptions::open`] the embedded database. One conformance suite holds both to the promises,
 //! and a differential test drives the same random operations through both.
 //!
 //! Every method blocks. The engine calls `commit` from one thread at a time (its committer, or a
@@ -12,8 +12,11 @@
 
 #![warn(missing_docs)]
 
+mod access;
+mod audit;
 mod error;
 mod memory;
+mod message;
 mod rows;
 mod sql;
 mod sqlite;
@@ -21,8 +24,11 @@ mod store;
 pub mod text;
 mod write;
 
+pub use access::{Access, ApiKeyRow};
+pub use audit::{AuditEntry, AuditRow, AuditVerdict};
 pub use error::StoreError;
 pub use memory::MemoryStore;
+pub use message::{Message, MessageKey};
 pub use rows::*;
 pub use sqlite::SqliteOptions;
 pub use store::Store;

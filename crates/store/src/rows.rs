@@ -35,6 +35,19 @@ pub struct WorkflowRow {
     pub created_at: Time,
     /// When its newest version was deployed.
     pub updated_at: Time,
+    /// Why none of its runs starts, if it is paused.
+    pub pause: Option<Pause>,
+}
+
+/// That something does not go on, by whose wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pause {
+    /// Since when.
+    pub at: Time,
+    /// Who wished it.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: Option<String>,
 }
 
 /// One immutable version of a workflow.
@@ -83,6 +96,14 @@ pub struct RunRow {
     pub external_id: Option<String>,
     /// The run it repeats.
     pub rerun_of: Option<Uuid>,
+    /// The step of another run that started it.
+    pub parent: Option<ParentRun>,
+    /// What it shares with other runs.
+    pub concurrency: Option<ConcurrencySlot>,
+    /// Runs of a higher priority start first.
+    pub priority: i32,
+    /// Who created it.
+    pub created_by: Option<String>,
     /// When it was created.
     pub created_at: Time,
     /// When it began.
@@ -95,6 +116,43 @@ pub struct RunRow {
     pub counts: Counts,
     /// The epoch of the server that wrote it last.
     pub owner: i64,
+}
+
+/// The step of a run that started another run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParentRun {
+    /// The run.
+    pub run_id: Uuid,
+    /// The step's path.
+    pub step: String,
+    /// How many runs stand above the started one, from 1.
+    pub depth: u32,
+}
+
+/// A key of which only so many runs of a project go on at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConcurrencySlot {
+    /// The key.
+    pub key: String,
+    /// How many.
+    pub limit: u32,
+}
+
+/// An open run that holds a slot or waits for one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// The run.
+    pub run_id: Uuid,
+    /// Its project.
+    pub project: String,
+    /// Its workflow.
+    pub workflow_id: Uuid,
+    /// What it shares with other runs.
+    pub concurrency: Option<ConcurrencySlot>,
+    /// Runs of a higher priority start first.
+    pub priority: i32,
+    /// Whether it has begun, and so holds its slot.
+    pub has_started: bool,
 }
 
 /// What lists show of a step. Input, output and error are in the journal, at the places named.
@@ -234,6 +292,8 @@ pub struct RunFilter {
     pub statuses: Vec<RunStatus>,
     /// Only runs of this workflow.
     pub workflow_id: Option<Uuid>,
+    /// Only runs that a step of this run started.
+    pub parent: Option<Uuid>,
     /// Only runs that have all of these labels.
     pub labels: Vec<(String, String)>,
     /// Only runs created at this time or later.

@@ -4,10 +4,12 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::Counts;
 
+use crate::access::Access;
 use crate::error::StoreError;
+use crate::message::{Message, MessageKey};
 use crate::rows::{
-    DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, RunFilter, RunRow, Spent,
-    StepRow, StoredRun, TimerRow, WorkflowRow,
+    Admission, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause, RunFilter,
+    RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
 
@@ -15,9 +17,9 @@ use crate::write::{Conflict, Deploy, Deployed, RunWrite};
 ///
 /// # Errors
 ///
-/// Any method may answer [`StoreError::Unavailable`]. [`Store::commit`], [`Store::deploy`] and
-/// [`Store::delete_workflow`] may answer [`StoreError::OutcomeUnknown`].
-pub trait Store: Send + Sync + 'static {
+/// Any method may answer [`StoreError::Unavailable`], and those that write
+/// [`StoreError::OutcomeUnknown`].
+pub trait Store: Access + Send + Sync + 'static {
     /// Takes the store over. The number only grows; whoever has an older one can no longer commit.
     fn take_over(&self, boot_id: &str, now: Time) -> Result<i64, StoreError>;
 
@@ -43,6 +45,16 @@ pub trait Store: Send + Sync + 'static {
     /// Timers due until `until`, the earliest first.
     fn due_timers(&self, until: Time, limit: usize) -> Result<Vec<TimerRow>, StoreError>;
 
+    /// Open runs that are queued or have a concurrency key, by id.
+    fn admissions(&self, after: Option<Uuid>, limit: usize) -> Result<Page<Admission>, StoreError>;
+
+    /// Messages that have not been taken up, the oldest first, behind the one of this time and key.
+    fn messages(
+        &self,
+        after: Option<(Time, MessageKey)>,
+        limit: usize,
+    ) -> Result<Page<Message>, StoreError>;
+
     /// Deploys a definition: as a new version, unless the newest one says the same.
     fn deploy(&self, deploy: &Deploy) -> Result<Deployed, StoreError>;
 
@@ -55,6 +67,14 @@ pub trait Store: Send + Sync + 'static {
         expected_version: Option<u32>,
         now: Time,
     ) -> Result<Option<u32>, StoreError>;
+
+    /// Pauses a workflow, or ends its pause. Answers it as it is now, or `None` if there is no such
+    /// workflow.
+    fn pause_workflow(
+        &self,
+        workflow_id: Uuid,
+        pause: Option<&Pause>,
+    ) -> Result<Option<WorkflowRow>, StoreError>;
 
     /// The workflow of this id or name that is not deleted. An id wins over a name.
     fn workflow(&self, project: &str, word: &str) -> Result<Option<WorkflowRow>, StoreError>;

@@ -7,9 +7,13 @@ use windlass_core::limits::KEYS_KEPT;
 use windlass_core::run::{Counts, RunStatus};
 use windlass_core::{Failure, Time};
 
-use crate::rows::{LogRow, Snapshot, StepRow};
+use crate::message::{Message, MessageKey};
+use crate::rows::{ConcurrencySlot, LogRow, ParentRun, Snapshot, StepRow};
 
 /// Everything one commit has to say about one run. It is written whole or not at all.
+///
+/// A write may also be about messages alone: with `after_seq` 0, nothing created, no event and no
+/// standing, it concerns no run, and only `received` and `messages` count.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunWrite {
     /// The run.
@@ -38,6 +42,20 @@ pub struct RunWrite {
     pub drop_snapshot: bool,
     /// New log lines.
     pub logs: Vec<LogRow>,
+    /// Messages it has taken up. They are kept no longer.
+    pub received: Vec<MessageKey>,
+    /// New messages to other runs. One that is there already stays as it is.
+    pub messages: Vec<Message>,
+}
+
+impl RunWrite {
+    /// Whether it is about messages alone, and concerns no run.
+    pub(crate) fn is_only_messages(&self) -> bool {
+        self.after_seq == 0
+            && self.create.is_none()
+            && self.standing.is_none()
+            && self.chunks.is_empty()
+    }
 }
 
 /// What never changes about a run.
@@ -59,6 +77,14 @@ pub struct NewRun {
     pub external_id: Option<String>,
     /// The run it repeats.
     pub rerun_of: Option<Uuid>,
+    /// The step of another run that started it.
+    pub parent: Option<ParentRun>,
+    /// What it shares with other runs.
+    pub concurrency: Option<ConcurrencySlot>,
+    /// Runs of a higher priority start first; 0 is usual.
+    pub priority: i32,
+    /// Who created it.
+    pub created_by: Option<String>,
     /// When it was created.
     pub created_at: Time,
     /// The key it is created under.

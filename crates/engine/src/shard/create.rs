@@ -40,6 +40,10 @@ impl<T> Shard<T> {
             labels: created.labels,
             external_id: created.external_id,
             rerun_of: created.rerun_of,
+            parent: None,
+            concurrency: None,
+            priority: 0,
+            created_by: None,
             created_at: now,
             key: key.clone(),
         });

@@ -194,6 +194,8 @@ impl<T> Pending<T> {
             snapshot,
             drop_snapshot: run.has_snapshot && state.status.is_terminal(),
             logs: self.logs.clone(),
+            received: Vec::new(),
+            messages: Vec::new(),
         };
         let published = Published {
             run_id: state.created.run_id,

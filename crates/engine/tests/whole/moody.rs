@@ -70,8 +70,11 @@ impl Store for Moody {
         fn load_run(run_id: Uuid, state_version: u32) -> Result<Option<StoredRun>>;
         fn orphans(epoch: i64, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>>;
         fn due_timers(until: Time, limit: usize) -> Result<Vec<TimerRow>>;
+        fn admissions(after: Option<Uuid>, limit: usize) -> Result<Page<Admission>>;
+        fn messages(after: Option<(Time, MessageKey)>, limit: usize) -> Result<Page<Message>>;
         fn deploy(deploy: &Deploy) -> Result<Deployed>;
         fn delete_workflow(workflow_id: Uuid, version: Option<u32>, now: Time) -> Result<Option<u32>>;
+        fn pause_workflow(workflow_id: Uuid, pause: Option<&Pause>) -> Result<Option<WorkflowRow>>;
         fn workflow(project: &str, word: &str) -> Result<Option<WorkflowRow>>;
         fn workflows(project: &str, after: Option<&str>, limit: usize) -> Result<Page<WorkflowRow>>;
         fn versions(workflow_id: Uuid, before: Option<u32>, limit: usize) -> Result<Page<DefinitionRow>>;
@@ -89,5 +92,19 @@ impl Store for Moody {
         fn tidy() -> Result<()>;
         fn spent() -> Spent;
         fn check() -> Result<()>;
+    }
+}
+
+impl Access for Moody {
+    hand_on! {
+        fn create_api_key(key: &ApiKeyRow) -> Result<()>;
+        fn api_key_by_hash(hash: &str) -> Result<Option<ApiKeyRow>>;
+        fn api_keys(project: Option<&str>, after: Option<Uuid>, limit: usize) -> Result<Page<ApiKeyRow>>;
+        fn revoke_api_key(key_id: Uuid, now: Time) -> Result<Option<ApiKeyRow>>;
+        fn any_api_key() -> Result<bool>;
+        fn append_audit(entry: &AuditEntry) -> Result<AuditRow>;
+        fn audit(project: Option<&str>, after: i64, limit: usize) -> Result<Page<AuditRow>>;
+        fn setting(name: &str) -> Result<Option<String>>;
+        fn set_setting(name: &str, value: Option<&str>, now: Time) -> Result<()>;
     }
 }

@@ -3,8 +3,10 @@ use windlass_core::Time;
 use windlass_core::run::RunStatus;
 
 use super::{Data, Run};
+use crate::message::{Message, MessageKey};
 use crate::rows::{
-    DefinitionRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, StepRow, TimerRow, WorkflowRow,
+    Admission, DefinitionRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, StepRow, TimerRow,
+    WorkflowRow,
 };
 
 impl Data {
@@ -106,6 +108,41 @@ impl Data {
             .collect()
     }
 
+    pub(super) fn list_admissions(&self, after: Option<Uuid>, limit: usize) -> Page<Admission> {
+        let in_line = self
+            .runs
+            .values()
+            .map(|run| &run.row)
+            .filter(|row| !row.status.is_terminal())
+            .filter(|row| row.status == RunStatus::Queued || row.concurrency.is_some())
+            .filter(|row| after.is_none_or(|after| row.run_id > after))
+            .map(|row| Admission {
+                run_id: row.run_id,
+                project: row.project.clone(),
+                workflow_id: row.workflow_id,
+                concurrency: row.concurrency.clone(),
+                priority: row.priority,
+                has_started: row.started_at.is_some(),
+            });
+        page(in_line.take(limit.saturating_add(1)).collect(), limit)
+    }
+
+    pub(super) fn list_messages(
+        &self,
+        after: Option<(Time, MessageKey)>,
+        limit: usize,
+    ) -> Page<Message> {
+        let place = |message: &Message| (message.created_at, message.key());
+        let mut found: Vec<Message> = self
+            .messages
+            .values()
+            .filter(|message| after.as_ref().is_none_or(|after| place(message) > *after))
+            .cloned()
+            .collect();
+        found.sort_by_key(place);
+        page(found, limit)
+    }
+
     pub(super) fn due_timers(&self, until: Time, limit: usize) -> Vec<TimerRow> {
         let mut due: Vec<TimerRow> = self
             .runs
@@ -185,13 +222,14 @@ fn shows(filter: &RunFilter, row: &RunRow) -> bool {
     };
     (filter.statuses.is_empty() || filter.statuses.contains(&row.status))
         && filter.workflow_id.is_none_or(|id| row.workflow_id == id)
+        && filter.parent.is_none_or(|id| row.parent.as_ref().is_some_and(|it| it.run_id == id))
         && filter.labels.iter().all(|(key, value)| row.labels.get(key) == Some(value))
         && filter.created_after.is_none_or(|after| row.created_at >= after)
         && filter.created_before.is_none_or(|before| row.created_at < before)
         && filter.text.as_deref().is_none_or(has_text)
 }
 
-fn page<T>(mut items: Vec<T>, limit: usize) -> Page<T> {
+pub(super) fn page<T>(mut items: Vec<T>, limit: usize) -> Page<T> {
     let has_more = items.len() > limit;
     items.truncate(limit);
     Page { items, has_more }

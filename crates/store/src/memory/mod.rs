@@ -3,6 +3,7 @@
 //! It is what the SQL stores are compared with, what the simulation runs on, and where
 //! `windlass run` keeps a run that nobody asked to keep. Nothing in it outlives the process.
 
+mod access;
 mod lists;
 mod write;
 
@@ -13,10 +14,13 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::{Counts, StepStatus, path};
 
+use crate::access::ApiKeyRow;
+use crate::audit::AuditRow;
 use crate::error::StoreError;
+use crate::message::{Message, MessageKey};
 use crate::rows::{
-    DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, RunFilter, RunRow, Snapshot,
-    Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    Admission, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause, RunFilter,
+    RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -36,6 +40,10 @@ struct Data {
     runs: BTreeMap<Uuid, Run>,
     /// By project, route and key, with the time of use.
     keys: BTreeMap<(String, String, String), (KeyRow, Time)>,
+    messages: BTreeMap<MessageKey, Message>,
+    settings: BTreeMap<String, String>,
+    api_keys: BTreeMap<Uuid, ApiKeyRow>,
+    audit: Vec<AuditRow>,
 }
 
 #[derive(Debug)]
@@ -119,6 +127,18 @@ impl Store for MemoryStore {
         Ok(self.data.lock().due_timers(until, limit))
     }
 
+    fn admissions(&self, after: Option<Uuid>, limit: usize) -> Result<Page<Admission>, StoreError> {
+        Ok(self.data.lock().list_admissions(after, limit))
+    }
+
+    fn messages(
+        &self,
+        after: Option<(Time, MessageKey)>,
+        limit: usize,
+    ) -> Result<Page<Message>, StoreError> {
+        Ok(self.data.lock().list_messages(after, limit))
+    }
+
     fn deploy(&self, deploy: &Deploy) -> Result<Deployed, StoreError> {
         Ok(self.data.lock().deploy(deploy))
     }
@@ -140,6 +160,14 @@ impl Store for MemoryStore {
             *deleted_at = Some(now);
         }
         Ok(Some(workflow.version))
+    }
+
+    fn pause_workflow(
+        &self,
+        workflow_id: Uuid,
+        pause: Option<&Pause>,
+    ) -> Result<Option<WorkflowRow>, StoreError> {
+        Ok(self.data.lock().pause_workflow(workflow_id, pause))
     }
 
     fn workflow(&self, project: &str, word: &str) -> Result<Option<WorkflowRow>, StoreError> {

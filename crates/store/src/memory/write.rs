@@ -1,9 +1,12 @@
+use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::Event;
 
 use super::{Data, Run};
 use crate::error::StoreError;
-use crate::rows::{DefinitionRow, KeyRow, LogRow, NumberedEvent, RunRow, StepRow, WorkflowRow};
+use crate::rows::{
+    DefinitionRow, KeyRow, LogRow, NumberedEvent, Pause, RunRow, StepRow, WorkflowRow,
+};
 use crate::text::nul_safe;
 use crate::write::{Chunk, Conflict, Deploy, Deployed, NewRun, RunWrite, Standing, expired_at};
 
@@ -13,6 +16,10 @@ impl Data {
         epoch: i64,
         write: &RunWrite,
     ) -> Result<Option<Conflict>, StoreError> {
+        if write.is_only_messages() {
+            self.exchange_messages(write);
+            return Ok(None);
+        }
         let events = parse(&write.chunks)?;
         if let Some(conflict) = self.conflict(write) {
             return Ok(Some(conflict));
@@ -61,7 +68,17 @@ impl Data {
         }
         let safe = |log: &LogRow| LogRow { text: nul_safe(&log.text).into_owned(), ..log.clone() };
         run.logs.extend(write.logs.iter().map(safe));
+        self.exchange_messages(write);
         Ok(None)
+    }
+
+    fn exchange_messages(&mut self, write: &RunWrite) {
+        for key in &write.received {
+            self.messages.remove(key);
+        }
+        for message in &write.messages {
+            self.messages.entry(message.key()).or_insert_with(|| message.clone());
+        }
     }
 
     fn conflict(&self, write: &RunWrite) -> Option<Conflict> {
@@ -100,6 +117,10 @@ impl Data {
             labels: new.labels.clone(),
             external_id: new.external_id.clone(),
             rerun_of: new.rerun_of,
+            parent: new.parent.clone(),
+            concurrency: new.concurrency.clone(),
+            priority: new.priority,
+            created_by: new.created_by.as_deref().map(|by| nul_safe(by).into_owned()),
             created_at: new.created_at,
             started_at: None,
             finished_at: None,
@@ -146,6 +167,7 @@ impl Data {
             description: deploy.description.clone(),
             created_at: current.as_ref().map_or(deploy.now, |current| current.created_at),
             updated_at: deploy.now,
+            pause: current.as_ref().and_then(|current| current.pause.clone()),
         };
         let definition = DefinitionRow {
             definition_id: deploy.new_definition_id,
@@ -159,6 +181,24 @@ impl Data {
         self.definitions.insert(definition.definition_id, definition);
         self.workflows.insert(workflow.workflow_id, (workflow.clone(), None));
         Deployed::New(workflow)
+    }
+
+    pub(super) fn pause_workflow(
+        &mut self,
+        workflow_id: Uuid,
+        pause: Option<&Pause>,
+    ) -> Option<WorkflowRow> {
+        let (workflow, deleted_at) = self.workflows.get_mut(&workflow_id)?;
+        if deleted_at.is_some() {
+            return None;
+        }
+        let safe = |pause: &Pause| Pause {
+            at: pause.at,
+            by: nul_safe(&pause.by).into_owned(),
+            reason: pause.reason.as_deref().map(|reason| nul_safe(reason).into_owned()),
+        };
+        workflow.pause = pause.map(safe);
+        Some(workflow.clone())
     }
 
     pub(super) fn prune_keys(&mut self, before: Time, limit: usize) -> usize {

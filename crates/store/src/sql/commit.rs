@@ -4,9 +4,11 @@ use uuid::Uuid;
 
 use super::read::Columns;
 use super::{
-    Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, journal, steps, timers,
+    Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, journal, messages, steps,
+    timers, to_json,
 };
 use crate::error::StoreError;
+use crate::text::nul_safe;
 use crate::write::{Conflict, IdempotencyKey, NewRun, RunWrite, expired_at};
 
 static NEWER_EPOCH: Statement = Statement::new("SELECT epoch FROM server WHERE epoch > $1 LIMIT 1");
@@ -34,9 +36,11 @@ static FIND_EXTERNAL_ID: Statement =
 
 static INSERT_RUN: Statement = Statement::new(
     "INSERT INTO run (run_id, project, workflow_id, workflow, version, definition_id, status,
-                      reason, error, labels, external_id, rerun_of, created_at, started_at,
-                      finished_at, last_seq, counts, owner)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+                      reason, error, labels, external_id, rerun_of, parent_run_id, parent_step,
+                      depth, concurrency_key, concurrency_limit, priority, created_by,
+                      created_at, started_at, finished_at, last_seq, counts, owner)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+             $20, $21, $22, $23, $24, $25)
      ON CONFLICT (run_id) DO NOTHING",
 );
 
@@ -115,6 +119,10 @@ fn write_run(
     epoch: i64,
     run: &RunWrite,
 ) -> Result<Option<Conflict>, SqlError> {
+    if run.is_only_messages() {
+        messages::exchange(connection, run)?;
+        return Ok(None);
+    }
     let id = IdText::of(run.run_id);
     let conflict = match &run.create {
         Some(new) => create_run(connection, epoch, run, new, &id)?,
@@ -129,6 +137,7 @@ fn write_run(
     timers::clear(connection, &id, &run.timers_cleared)?;
     journal::replace_snapshot(connection, &id, run)?;
     journal::insert_logs(connection, &id, &run.logs)?;
+    messages::exchange(connection, run)?;
     Ok(None)
 }
 
@@ -151,6 +160,9 @@ fn create_run(
     }
     let (workflow_id, definition_id) = (IdText::of(new.workflow_id), IdText::of(new.definition_id));
     let rerun_of = new.rerun_of.map(IdText::of);
+    let (parent, concurrency) = (new.parent.as_ref(), new.concurrency.as_ref());
+    let parent_id = parent.map(|parent| IdText::of(parent.run_id));
+    let created_by = new.created_by.as_deref().map(nul_safe);
     let Some(standing) = &run.standing else {
         let message = "a run is created with where it stands".to_owned();
         return Err(SqlError::Constraint(message));
@@ -173,6 +185,13 @@ fn create_run(
             labels.as_deref().into(),
             new.external_id.as_deref().into(),
             rerun_of.as_ref().map_or(Value::Null, IdText::value),
+            parent_id.as_ref().map_or(Value::Null, IdText::value),
+            parent.map(|parent| parent.step.as_str()).into(),
+            parent.map(|parent| parent.depth).into(),
+            concurrency.map(|slot| slot.key.as_str()).into(),
+            concurrency.map(|slot| slot.limit).into(),
+            new.priority.into(),
+            created_by.as_deref().into(),
             new.created_at.into(),
             standing.started_at.into(),
             standing.finished_at.into(),
@@ -267,8 +286,4 @@ fn taken_external_id(
         Ok(())
     })?;
     Ok(taken)
-}
-
-fn to_json(value: &impl serde::Serialize) -> String {
-    serde_json::to_string(value).expect("rows of ours have only text keys")
 }

@@ -3,24 +3,28 @@
 use uuid::Uuid;
 use windlass_core::Time;
 
-use super::read::{Columns, page};
+use super::read::{Columns, all, page};
 use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value};
 use crate::error::StoreError;
-use crate::rows::{DefinitionRow, Page, WorkflowRow};
+use crate::rows::{DefinitionRow, Page, Pause, WorkflowRow};
+use crate::text::nul_safe;
 use crate::write::{Deploy, Deployed};
 
 static BY_NAME: Statement = Statement::new(
-    "SELECT workflow_id, project, name, version, definition_id, description, created_at, updated_at
+    "SELECT workflow_id, project, name, version, definition_id, description, created_at, updated_at,
+            paused_at, paused_by, pause_reason
        FROM workflow WHERE project = $1 AND name = $2 AND deleted_at IS NULL",
 );
 
 static BY_ID: Statement = Statement::new(
-    "SELECT workflow_id, project, name, version, definition_id, description, created_at, updated_at
+    "SELECT workflow_id, project, name, version, definition_id, description, created_at, updated_at,
+            paused_at, paused_by, pause_reason
        FROM workflow WHERE workflow_id = $1 AND deleted_at IS NULL",
 );
 
 static LIST: Statement = Statement::new(
-    "SELECT workflow_id, project, name, version, definition_id, description, created_at, updated_at
+    "SELECT workflow_id, project, name, version, definition_id, description, created_at, updated_at,
+            paused_at, paused_by, pause_reason
        FROM workflow WHERE project = $1 AND name > $2 AND deleted_at IS NULL
       ORDER BY name LIMIT $3",
 );
@@ -38,6 +42,11 @@ static UPDATE: Statement = Statement::new(
 
 static DELETE: Statement =
     Statement::new("UPDATE workflow SET deleted_at = $1 WHERE workflow_id = $2");
+
+static PAUSE: Statement = Statement::new(
+    "UPDATE workflow SET paused_at = $1, paused_by = $2, pause_reason = $3
+      WHERE workflow_id = $4 AND deleted_at IS NULL",
+);
 
 static INSERT_DEFINITION: Statement = Statement::new(
     "INSERT INTO definition (definition_id, workflow_id, version, format, source, content_hash,
@@ -67,6 +76,7 @@ fn workflow_row(row: &dyn Row) -> Result<WorkflowRow, StoreError> {
         description: columns.opt_text()?,
         created_at: columns.time()?,
         updated_at: columns.time()?,
+        pause: columns.pause()?,
     })
 }
 
@@ -81,20 +91,6 @@ fn definition_row(row: &dyn Row) -> Result<DefinitionRow, StoreError> {
         content_hash: columns.text()?,
         created_at: columns.time()?,
     })
-}
-
-fn all<T>(
-    connection: &mut impl Connection,
-    statement: &Statement,
-    values: &[Value<'_>],
-    read: fn(&dyn Row) -> Result<T, StoreError>,
-) -> Result<Vec<T>, SqlError> {
-    let mut found = Vec::new();
-    connection.query(statement, values, &mut |row| {
-        found.push(read(row)?);
-        Ok(())
-    })?;
-    Ok(found)
 }
 
 impl<D: Driver> SqlStore<D> {
@@ -124,6 +120,7 @@ impl<D: Driver> SqlStore<D> {
                 description: deploy.description.clone(),
                 created_at: current.as_ref().map_or(deploy.now, |current| current.created_at),
                 updated_at: deploy.now,
+                pause: current.as_ref().and_then(|current| current.pause.clone()),
             };
             insert(connection, deploy, &workflow, current.is_none())?;
             Ok(Deployed::New(workflow))
@@ -145,6 +142,27 @@ impl<D: Driver> SqlStore<D> {
                 connection.execute(&DELETE, &[now.into(), id.value()])?;
             }
             Ok(version)
+        });
+        result.map_err(StoreError::from)
+    }
+
+    pub(super) fn write_pause(
+        &self,
+        workflow_id: Uuid,
+        pause: Option<&Pause>,
+    ) -> Result<Option<WorkflowRow>, StoreError> {
+        let id = IdText::of(workflow_id);
+        let by = pause.map(|pause| nul_safe(&pause.by));
+        let reason = pause.and_then(|pause| pause.reason.as_deref()).map(nul_safe);
+        let result = self.0.write(|connection| {
+            let values = [
+                pause.map(|pause| pause.at).into(),
+                by.as_deref().into(),
+                reason.as_deref().into(),
+                id.value(),
+            ];
+            connection.execute(&PAUSE, &values)?;
+            Ok(all(connection, &BY_ID, &[id.value()], workflow_row)?.pop())
         });
         result.map_err(StoreError::from)
     }

@@ -5,8 +5,14 @@ use super::{Connection, SqlError, Statement};
 use crate::error::StoreError;
 
 /// Every migration, in order. Released ones never change.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "spine", include_str!("../../migrations/0001_spine.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "spine", include_str!("../../migrations/0001_spine.sql")),
+    (
+        2,
+        "families_messages_access",
+        include_str!("../../migrations/0002_families_messages_access.sql"),
+    ),
+];
 
 static CREATE_TABLE: Statement = Statement::new(
     "CREATE TABLE IF NOT EXISTS migration (

@@ -5,12 +5,18 @@
 //!
 //! Not here: connections, transactions, locks (`sqlite`).
 
+mod access;
+mod admissions;
+mod api_keys;
+mod audit;
 mod commit;
 mod definitions;
 mod journal;
+mod messages;
 pub(crate) mod migrate;
 mod read;
 mod runs;
+mod settings;
 mod steps;
 mod store;
 mod timers;
@@ -158,6 +164,12 @@ impl From<i64> for Value<'_> {
     }
 }
 
+impl From<i32> for Value<'_> {
+    fn from(value: i32) -> Self {
+        Value::Int(i64::from(value))
+    }
+}
+
 impl From<u32> for Value<'_> {
     fn from(value: u32) -> Self {
         Value::Int(i64::from(value))
@@ -181,6 +193,10 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
     fn from(value: Option<T>) -> Value<'a> {
         value.map_or(Value::Null, Into::into)
     }
+}
+
+fn to_json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).expect("rows of ours have only text keys")
 }
 
 /// An id as text, without an allocation.

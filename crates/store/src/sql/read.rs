@@ -5,8 +5,9 @@ use std::str::FromStr;
 use uuid::Uuid;
 use windlass_core::Time;
 
-use super::Row;
+use super::{Connection, Row, SqlError, Statement, Value};
 use crate::error::StoreError;
+use crate::rows::{ConcurrencySlot, ParentRun, Pause};
 
 /// Reads the columns of a row from left to right.
 pub(super) struct Columns<'a> {
@@ -74,9 +75,51 @@ impl<'a> Columns<'a> {
         serde_json::from_str(&text).map(Some).map_err(|_| self.damaged("is not the expected JSON"))
     }
 
+    /// Three columns.
+    pub(super) fn parent(&mut self) -> Result<Option<ParentRun>, StoreError> {
+        let (run_id, step, depth) = (self.opt_id()?, self.opt_text()?, self.opt_int()?);
+        let Some(run_id) = run_id else { return Ok(None) };
+        let depth = depth.and_then(|depth| u32::try_from(depth).ok()).unwrap_or(1);
+        Ok(Some(ParentRun { run_id, step: step.unwrap_or_default(), depth }))
+    }
+
+    /// Two columns.
+    pub(super) fn concurrency(&mut self) -> Result<Option<ConcurrencySlot>, StoreError> {
+        let (key, limit) = (self.opt_text()?, self.opt_int()?);
+        let limit = limit.and_then(|limit| u32::try_from(limit).ok()).unwrap_or(u32::MAX);
+        Ok(key.map(|key| ConcurrencySlot { key, limit }))
+    }
+
+    /// Rows of an older version have none.
+    pub(super) fn priority(&mut self) -> Result<i32, StoreError> {
+        let priority = self.opt_int()?.unwrap_or(0);
+        i32::try_from(priority).map_err(|_| self.damaged("is out of range"))
+    }
+
+    /// Three columns.
+    pub(super) fn pause(&mut self) -> Result<Option<Pause>, StoreError> {
+        let (at, by, reason) = (self.opt_time()?, self.opt_text()?, self.opt_text()?);
+        Ok(at.map(|at| Pause { at, by: by.unwrap_or_default(), reason }))
+    }
+
     fn damaged(&self, what: &str) -> StoreError {
         StoreError::Damaged(format!("column {} of a row {what}", self.next))
     }
+}
+
+/// Every row of an answer.
+pub(super) fn all<T>(
+    connection: &mut impl Connection,
+    statement: &Statement,
+    values: &[Value<'_>],
+    read: fn(&dyn Row) -> Result<T, StoreError>,
+) -> Result<Vec<T>, SqlError> {
+    let mut found = Vec::new();
+    connection.query(statement, values, &mut |row| {
+        found.push(read(row)?);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Keeps one row more than asked for out of a list, and says whether it was there.

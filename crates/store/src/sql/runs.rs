@@ -14,7 +14,8 @@ use crate::rows::{KeyRow, Overview, Page, RunFilter, RunRow, StoredRun};
 
 const COLUMNS: &str = "run.run_id, run.project, run.workflow_id, run.workflow, run.version,
     run.definition_id, run.status, run.reason, run.error, run.labels, run.external_id,
-    run.rerun_of, run.created_at, run.started_at, run.finished_at, run.last_seq, run.counts,
+    run.rerun_of, run.parent_run_id, run.parent_step, run.depth, run.concurrency_key,
+    run.concurrency_limit, run.priority, run.created_by, run.created_at, run.started_at, run.finished_at, run.last_seq, run.counts,
     run.owner";
 
 static ORPHANS: Statement = Statement::new(
@@ -49,6 +50,10 @@ fn run_row(row: &dyn Row) -> Result<RunRow, StoreError> {
         labels: columns.opt_json()?.unwrap_or_default(),
         external_id: columns.opt_text()?,
         rerun_of: columns.opt_id()?,
+        parent: columns.parent()?,
+        concurrency: columns.concurrency()?,
+        priority: columns.priority()?,
+        created_by: columns.opt_text()?,
         created_at: columns.time()?,
         started_at: columns.opt_time()?,
         finished_at: columns.opt_time()?,
@@ -269,6 +274,10 @@ impl<'a> ListQuery<'a> {
         if let Some(workflow_id) = filter.workflow_id {
             let workflow_id = query.bind(workflow_id.to_string());
             let _ = write!(query.text, " AND run.workflow_id = {workflow_id}");
+        }
+        if let Some(parent) = filter.parent {
+            let parent = query.bind(parent.to_string());
+            let _ = write!(query.text, " AND run.parent_run_id = {parent}");
         }
         if let Some(after) = filter.created_after {
             let after = query.bind_int(after.micros());

@@ -9,9 +9,10 @@ use windlass_core::run::Counts;
 use super::read::Columns;
 use super::{Connection, Driver, SqlStore, Statement};
 use crate::error::StoreError;
+use crate::message::{Message, MessageKey};
 use crate::rows::{
-    DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, RunFilter, RunRow, Spent,
-    StepRow, StoredRun, TimerRow, WorkflowRow,
+    Admission, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause, RunFilter,
+    RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -59,6 +60,18 @@ impl<D: Driver> Store for SqlStore<D> {
         self.read_due_timers(until, limit)
     }
 
+    fn admissions(&self, after: Option<Uuid>, limit: usize) -> Result<Page<Admission>, StoreError> {
+        self.read_admissions(after, limit)
+    }
+
+    fn messages(
+        &self,
+        after: Option<(Time, MessageKey)>,
+        limit: usize,
+    ) -> Result<Page<Message>, StoreError> {
+        self.read_messages(after, limit)
+    }
+
     fn deploy(&self, deploy: &Deploy) -> Result<Deployed, StoreError> {
         self.write_definition(deploy)
     }
@@ -70,6 +83,14 @@ impl<D: Driver> Store for SqlStore<D> {
         now: Time,
     ) -> Result<Option<u32>, StoreError> {
         self.remove_workflow(workflow_id, expected_version, now)
+    }
+
+    fn pause_workflow(
+        &self,
+        workflow_id: Uuid,
+        pause: Option<&Pause>,
+    ) -> Result<Option<WorkflowRow>, StoreError> {
+        self.write_pause(workflow_id, pause)
     }
 
     fn workflow(&self, project: &str, word: &str) -> Result<Option<WorkflowRow>, StoreError> {

@@ -20,6 +20,7 @@ pub(crate) fn a_new_name_is_version_one_and_a_change_the_next(store: &dyn Store)
         description: Some("about a b".into()),
         created_at: at(1),
         updated_at: at(1),
+        pause: None,
     };
     assert_eq!(first, expected);
     let Deployed::New(second) = store.deploy(&deploy("a b", "two", 2)).unwrap() else { panic!() };

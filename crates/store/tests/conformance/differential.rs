@@ -6,6 +6,7 @@ use std::sync::Arc;
 use windlass_core::run::{RunStatus, StepStatus};
 use windlass_store::*;
 
+use crate::access::entry;
 use crate::fixture::*;
 use crate::open;
 
@@ -56,6 +57,14 @@ fn random_write(dice: &mut Dice, pair: &Pair) -> RunWrite {
             if dice.below(2) == 0 {
                 new.labels.insert(format!("l{}", dice.below(2)), format!("v{}", dice.below(2)));
             }
+            if dice.below(3) == 0 {
+                let (run_id, step) = (id(dice.run()), format!("s{}", dice.below(2)));
+                new.parent = Some(ParentRun { run_id, step, depth: 1 });
+            }
+            if dice.below(3) == 0 {
+                new.concurrency = Some(ConcurrencySlot { key: "slot".into(), limit: 2 });
+                new.priority = i32::try_from(dice.below(3)).unwrap() - 1;
+            }
         })
     } else {
         let after = standing_at.map_or(1, |row| row.last_seq) + u64::from(dice.below(10) == 0);
@@ -102,11 +111,26 @@ fn random_write(dice: &mut Dice, pair: &Pair) -> RunWrite {
         1 => write.drop_snapshot = true,
         _ => {}
     }
+    for _ in 0..dice.below(3) {
+        let (target, path) = (dice.run(), format!("s{}", dice.below(2)));
+        let sent = i64::try_from(dice.below(5)).unwrap();
+        let message =
+            message(target, number, &path, ["start", "end"][dice.below(2) as usize], sent);
+        if dice.below(3) == 0 {
+            write.received.push(message.key());
+        } else {
+            write.messages.push(message);
+        }
+    }
+    if dice.below(8) == 0 {
+        (write.after_seq, write.create, write.standing) = (0, None, None);
+        write.chunks.clear();
+    }
     write
 }
 
 fn turn(dice: &mut Dice, pair: &Pair, epoch: &mut i64) -> &'static str {
-    match dice.below(12) {
+    match dice.below(14) {
         0 => {
             *epoch = pair.both(|store| store.take_over("boot", at(0)).unwrap());
             "take_over"
@@ -136,6 +160,21 @@ fn turn(dice: &mut Dice, pair: &Pair, epoch: &mut i64) -> &'static str {
             let (before, limit) = (i64::try_from(dice.below(14)).unwrap(), dice.below(3) as usize);
             pair.both(|store| store.prune_keys(at(before), limit).unwrap());
             "prune"
+        }
+        5 => {
+            let workflow_id = id(1_000 + u128::from(dice.below(30)));
+            let pause = Pause { at: at(3), by: "ann".into(), reason: None };
+            let pause = (dice.below(3) > 0).then_some(pause);
+            pair.both(|store| store.pause_workflow(workflow_id, pause.as_ref()).unwrap());
+            "pause"
+        }
+        6 => {
+            let number = dice.below(3);
+            let value = (dice.below(3) > 0).then(|| format!("{number}"));
+            let name = format!("n{number}");
+            pair.both(|store| store.set_setting(&name, value.as_deref(), at(1)).unwrap());
+            pair.both(|store| store.append_audit(&entry(1, &name)).unwrap());
+            "access"
         }
         4 => {
             let older = *epoch - 1;
@@ -181,6 +220,7 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
         created_after: (dice.below(3) == 0).then(|| at(3)),
         created_before: (dice.below(3) == 0).then(|| at(9)),
         workflow_id: (dice.below(3) == 0).then(|| id(1)),
+        parent: (dice.below(4) == 0).then(|| id(dice.run())),
     };
     let before = (dice.below(2) == 0).then(|| id(dice.run()));
     let limit = 1 + dice.below(8) as usize;
@@ -188,6 +228,15 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
     pair.both(|store| store.orphans(epoch, before, limit).unwrap());
     pair.both(|store| store.due_timers(at(10), limit).unwrap());
     pair.both(|store| store.workflows(PROJECT, None, 99).unwrap());
+    pair.both(|store| store.admissions(before, limit).unwrap());
+    let (sent, key) = (at(2), message(dice.run(), dice.run(), "s0", "start", 2).key());
+    pair.both(|store| store.messages(None, limit).unwrap());
+    pair.both(|store| store.messages(Some((sent, key.clone())), limit).unwrap());
+    pair.both(|store| store.verify_audit().unwrap());
+    for name in ["n0", "n1", "n2"] {
+        pair.both(|store| store.setting(name).unwrap());
+        pair.both(|store| store.audit(Some(name), 3, limit).unwrap());
+    }
     for name in 0..4 {
         pair.both(|store| store.key(PROJECT, "POST /execute", &format!("k{name}")).unwrap());
         pair.both(|store| store.run(PROJECT, &format!("x{name}")).unwrap());
@@ -217,5 +266,5 @@ fn the_model_and_sqlite_answer_the_same() {
             compare_everything(&mut dice, &pair, epoch);
         }
     }
-    assert_eq!(seen.len(), 6, "every operation has been tried: {seen:?}");
+    assert_eq!(seen.len(), 8, "every operation has been tried: {seen:?}");
 }

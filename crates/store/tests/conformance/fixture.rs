@@ -71,6 +71,10 @@ pub(crate) fn new_run(number: u128) -> RunWrite {
             labels: BTreeMap::new(),
             external_id: None,
             rerun_of: None,
+            parent: None,
+            concurrency: None,
+            priority: 0,
+            created_by: None,
             created_at: at(i64::try_from(number).unwrap()),
             key: None,
         }),
@@ -83,6 +87,8 @@ pub(crate) fn new_run(number: u128) -> RunWrite {
         snapshot: None,
         drop_snapshot: false,
         logs: vec![],
+        received: vec![],
+        messages: vec![],
     }
 }
 
@@ -141,6 +147,17 @@ pub(crate) fn log(log_seq: u64, path: &str, text: &str) -> LogRow {
         attempt: 1,
         stream: LogStream::Stdout,
         text: text.into(),
+    }
+}
+
+pub(crate) fn message(target: u128, source: u128, path: &str, word: &str, sent: i64) -> Message {
+    Message {
+        target: id(target),
+        source: id(source),
+        path: path.into(),
+        word: word.into(),
+        body: "{\"n\":1}".into(),
+        created_at: at(sent),
     }
 }
 

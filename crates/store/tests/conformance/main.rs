@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a promise that cannot be tried is a broken one")]
 
+mod access;
 mod commits;
 mod definitions;
 mod differential;
+mod families;
 mod fixture;
 mod lists;
 mod sqlite;
@@ -47,6 +49,20 @@ promises! {
         an_expected_version_must_be_the_newest,
         a_deleted_workflow_gives_its_name_free,
         an_id_wins_over_a_name;
+    families:
+        a_run_knows_its_parent_and_its_creator,
+        children_are_listed_by_their_parent,
+        whoever_is_in_line_can_be_counted_again,
+        a_message_stands_until_it_is_received,
+        messages_go_with_what_else_the_run_has_to_say,
+        a_message_to_nobody_can_be_put_away,
+        a_workflow_is_paused_and_goes_on;
+    access:
+        keys_are_found_by_their_hash,
+        keys_are_listed_by_project,
+        a_key_is_taken_back_once,
+        the_audit_log_is_a_chain,
+        settings_are_set_and_forgotten;
     lists:
         runs_are_filtered,
         runs_come_in_pages_newest_first,

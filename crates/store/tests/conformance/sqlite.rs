@@ -5,6 +5,7 @@ use std::time::Duration;
 use windlass_core::run::RunStatus;
 use windlass_store::*;
 
+use crate::access::entry;
 use crate::fixture::*;
 use crate::open;
 
@@ -37,6 +38,50 @@ fn a_newer_schema_is_refused() {
     drop(raw);
     let error = SqliteOptions::at(directory.path()).open(at(0)).map(|_| ());
     assert!(error.unwrap_err().to_string().contains("schema 99"));
+}
+
+#[test]
+fn a_record_of_the_audit_log_that_was_changed_is_named() {
+    for (change, first_altered) in [
+        ("UPDATE audit SET principal = 'somebody else' WHERE seq = 4", 4),
+        ("UPDATE audit SET hash = previous_hash WHERE seq = 2", 2),
+        ("DELETE FROM audit WHERE seq = 3", 3),
+        ("DELETE FROM audit WHERE seq = 1", 1),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let store = open(directory.path());
+        (1..=5).for_each(|number| drop(store.append_audit(&entry(number, PROJECT)).unwrap()));
+        drop(store);
+        let raw = rusqlite::Connection::open(directory.path().join("windlass.db")).unwrap();
+        raw.execute(change, []).unwrap();
+        drop(raw);
+        let checked = u64::try_from(first_altered).unwrap() - 1;
+        let verdict = AuditVerdict { checked, first_altered: Some(first_altered) };
+        assert_eq!(open(directory.path()).verify_audit().unwrap(), verdict, "{change}");
+    }
+}
+
+/// A database of the version before has rows without the new columns.
+#[test]
+fn runs_of_an_older_schema_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let raw = rusqlite::Connection::open(directory.path().join("windlass.db")).unwrap();
+    raw.execute_batch(include_str!("../../migrations/0001_spine.sql")).unwrap();
+    raw.execute_batch(
+        "CREATE TABLE migration (number BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL,
+                                 applied_at BIGINT NOT NULL);
+         INSERT INTO migration VALUES (1, 'spine', 0);
+         INSERT INTO run VALUES ('00000000-0000-0000-0000-000000000007', 'default',
+            '00000000-0000-0000-0000-000000000001', 'greet', 1,
+            '00000000-0000-0000-0000-000000000002', 'queued', NULL, NULL, NULL, NULL, NULL, 7, NULL,
+            NULL, 1, '{}', 1);",
+    )
+    .unwrap();
+    drop(raw);
+    let store = open(directory.path());
+    let row = store.runs(PROJECT, &RunFilter::default(), None, 9).unwrap().items.pop().unwrap();
+    assert_eq!((row.run_id, row.parent, row.priority), (id(7), None, 0));
+    assert_eq!(store.admissions(None, 9).unwrap().items.len(), 1);
 }
 
 #[test]

@@ -107,6 +107,7 @@ async fn same(app: &Arc<App>, row: &RunRow) -> Result<Workflow, Problem> {
         description: None,
         created_at: row.created_at,
         updated_at: row.created_at,
+        pause: None,
     };
     Ok(Workflow { row, plan })
 }

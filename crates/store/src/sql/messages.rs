@@ -1,0 +1,88 @@
+//! Messages between runs, which stand in the outbox until they are taken up.
+
+use uuid::Uuid;
+use windlass_core::Time;
+
+use super::read::{Columns, all, page};
+use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement};
+use crate::error::StoreError;
+use crate::message::{Message, MessageKey};
+use crate::rows::Page;
+use crate::write::RunWrite;
+
+static SEND: Statement = Statement::new(
+    "INSERT INTO outbox (target, source, path, word, body, created_at)
+     VALUES ($1, $2, $3, $4, $5, $6)
+     ON CONFLICT (target, source, path, word) DO NOTHING",
+);
+
+static RECEIVE: Statement = Statement::new(
+    "DELETE FROM outbox WHERE target = $1 AND source = $2 AND path = $3 AND word = $4",
+);
+
+static WAITING: Statement = Statement::new(
+    "SELECT target, source, path, word, body, created_at FROM outbox
+      WHERE (created_at, target, source, path, word) > ($1, $2, $3, $4, $5)
+      ORDER BY created_at, target, source, path, word LIMIT $6",
+);
+
+/// Takes away what the run has received, then adds what it sends.
+pub(super) fn exchange(connection: &mut impl Connection, run: &RunWrite) -> Result<(), SqlError> {
+    for MessageKey { target, source, path, word } in &run.received {
+        let (target, source) = (IdText::of(*target), IdText::of(*source));
+        let values = [target.value(), source.value(), path.into(), word.into()];
+        connection.execute(&RECEIVE, &values)?;
+    }
+    for Message { target, source, path, word, body, created_at } in &run.messages {
+        let (target, source) = (IdText::of(*target), IdText::of(*source));
+        let values = [
+            target.value(),
+            source.value(),
+            path.into(),
+            word.into(),
+            body.into(),
+            (*created_at).into(),
+        ];
+        connection.execute(&SEND, &values)?;
+    }
+    Ok(())
+}
+
+fn message(row: &dyn Row) -> Result<Message, StoreError> {
+    let mut columns = Columns::of(row);
+    Ok(Message {
+        target: columns.id()?,
+        source: columns.id()?,
+        path: columns.text()?,
+        word: columns.text()?,
+        body: columns.text()?,
+        created_at: columns.time()?,
+    })
+}
+
+impl<D: Driver> SqlStore<D> {
+    pub(super) fn read_messages(
+        &self,
+        after: Option<(Time, MessageKey)>,
+        limit: usize,
+    ) -> Result<Page<Message>, StoreError> {
+        let first = || {
+            let (path, word) = (String::new(), String::new());
+            let key = MessageKey { target: Uuid::nil(), source: Uuid::nil(), path, word };
+            (Time::from_micros(i64::MIN), key)
+        };
+        let (at, MessageKey { target, source, path, word }) = after.unwrap_or_else(first);
+        let (target, source) = (IdText::of(target), IdText::of(source));
+        self.0.read(|connection| {
+            let values = [
+                at.into(),
+                target.value(),
+                source.value(),
+                (&path).into(),
+                (&word).into(),
+                (limit + 1).into(),
+            ];
+            Ok(page(all(connection, &WAITING, &values, message)?, limit))
+        })
+    }
+}
