@@ -15,6 +15,7 @@ use windlass_store::{MemoryStore, SqliteOptions, Store};
 
 use crate::app::App;
 use crate::config::Config;
+use crate::crash::Crash;
 use crate::metrics::Metrics;
 
 /// The argument that makes this program stand by and end what a killed server leaves behind.
@@ -31,6 +32,8 @@ pub struct Purpose {
     pub is_in_memory: bool,
     /// The program that stands by to end children; this one if left out.
     pub program: Option<PathBuf>,
+    /// Where the process is to end, for a test of what comes after.
+    pub crash: Option<Crash>,
 }
 
 /// A house that stands.
@@ -69,6 +72,10 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
             .open(clock.now())
             .with_context(|| format!("cannot open the data directory `{}`", data.display()))?;
         (store, data.canonicalize()?.join("work"))
+    };
+    let store = match &purpose.crash {
+        Some(crash) => crash.in_front_of(store)?,
+        None => store,
     };
     let started_at = clock.now();
     let boot_id = windlass_engine::ids::new_id(started_at);

@@ -18,6 +18,7 @@ pub mod boot;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod crash;
 pub mod follow;
 pub mod http;
 pub mod metrics;

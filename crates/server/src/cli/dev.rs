@@ -12,6 +12,7 @@ use super::{ConfigArgs, Exit, exit};
 use crate::api::execute::{new_run, refusal};
 use crate::api::workflow::find;
 use crate::app::{App, PROJECT};
+use crate::boot::Purpose;
 use crate::config::load;
 use crate::http::key;
 
@@ -33,7 +34,8 @@ impl Dev {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let config = load(&self.config.flags())?.config;
         start_log(&config);
-        let server = Server::start(config, true).await?;
+        let purpose = Purpose { allows_loopback: true, is_active: true, ..Purpose::default() };
+        let server = Server::start(config, purpose).await?;
         if self.demo {
             for line in demo(&server.house.app).await? {
                 exit::message(&line);

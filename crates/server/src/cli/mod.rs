@@ -17,6 +17,7 @@ mod progress;
 mod run;
 mod runs;
 mod serve;
+mod test;
 mod workflow;
 
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ enum Command {
     Serve(serve::Serve),
     Run(run::Run),
     Check(check::Check),
+    Test(test::Test),
     #[command(subcommand)]
     Workflow(workflow::Workflow),
     #[command(subcommand)]
@@ -118,6 +120,7 @@ async fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Serve(command) => command.run().await,
         Command::Run(command) => command.run().await,
         Command::Check(command) => command.run().await,
+        Command::Test(command) => command.run().await,
         Command::Workflow(command) => command.run().await,
         Command::Runs(command) => command.run().await,
         Command::Config(command) => command.run(),

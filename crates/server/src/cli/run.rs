@@ -57,8 +57,7 @@ impl Run {
         let config = load(&Flags { data: self.data.clone(), ..Flags::default() })?.config;
         let is_in_memory = self.data.is_none();
         // Other runs of the directory are not this command's business.
-        let purpose =
-            Purpose { allows_loopback: true, is_active: false, is_in_memory, program: None };
+        let purpose = Purpose { allows_loopback: true, is_in_memory, ..Purpose::default() };
         tokio::task::spawn_blocking(move || build(config, purpose)).await?
     }
 

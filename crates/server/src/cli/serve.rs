@@ -10,6 +10,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{ConfigArgs, Exit, connect, exit};
 use crate::boot::{House, Purpose, build};
 use crate::config::{Config, LogFormat, load};
+use crate::crash::{Boundary, Crash};
 use crate::http::{listen, router};
 
 /// Runs a server until it is told to end (SIGINT or SIGTERM).
@@ -17,13 +18,29 @@ use crate::http::{listen, router};
 pub(crate) struct Serve {
     #[command(flatten)]
     config: ConfigArgs,
+    #[command(flatten)]
+    crash: CrashArgs,
+}
+
+/// For `windlass test`, which starts its servers with it.
+#[derive(Debug, Args)]
+struct CrashArgs {
+    /// Where commits are written down.
+    #[arg(long, value_name = "FILE", hide = true)]
+    crash_log: Option<PathBuf>,
+    /// The commit at which the process ends: `N:before` or `N:after`.
+    #[arg(long, value_name = "BOUNDARY", hide = true, requires = "crash_log")]
+    crash_at: Option<Boundary>,
 }
 
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let config = load(&self.config.flags())?.config;
         start_log(&config);
-        let server = Server::start(config, false).await?;
+        let CrashArgs { crash_log, crash_at: at } = self.crash;
+        let crash = crash_log.map(|log| Crash { log, at });
+        let purpose = Purpose { is_active: true, crash, ..Purpose::default() };
+        let server = Server::start(config, purpose).await?;
         exit::message(&format!("windlass is ready at {}", server.url));
         server.until_told().await;
         Ok(Exit::Ok)
@@ -55,15 +72,13 @@ pub(super) struct Server {
 
 impl Server {
     /// Opens everything and listens.
-    pub(super) async fn start(config: Config, allows_loopback: bool) -> anyhow::Result<Server> {
+    pub(super) async fn start(config: Config, purpose: Purpose) -> anyhow::Result<Server> {
         let (data, listen) = (config.store.data.clone(), config.server.listen);
         let connections = usize::try_from(config.server.connection_count_max)?;
         // The port first: whoever starts a second server should hear of the first at once.
         let listener =
             listen::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let address: SocketAddr = listener.local_addr()?;
-        let purpose =
-            Purpose { allows_loopback, is_active: true, is_in_memory: false, program: None };
         let house = tokio::task::spawn_blocking(move || build(config, purpose)).await??;
         let url = format!("http://{address}");
         connect::write_record(&data, &url)

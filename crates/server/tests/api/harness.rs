@@ -53,6 +53,7 @@ impl Server {
             is_active: true,
             is_in_memory: false,
             program: Some(env!("CARGO_BIN_EXE_windlass").into()),
+            ..Purpose::default()
         };
         let house = build(config, purpose).unwrap();
         Server { router: router(&house.app), house, _directory: directory }

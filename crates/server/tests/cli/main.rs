@@ -47,6 +47,7 @@ fn help_says_what_there_is() {
         "serve",
         "run",
         "check",
+        "test",
         "workflow",
         "workflow list",
         "workflow show",
