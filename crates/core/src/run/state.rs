@@ -337,10 +337,11 @@ impl Block {
         if self.stopping.is_some() {
             return 0;
         }
-        let running = self.opened - self.settled;
+        let running = self.opened.saturating_sub(self.settled);
         match &self.of {
             BlockOf::Map { items, concurrency, .. } => {
-                let left = u32::try_from(items.len()).unwrap_or(u32::MAX) - self.opened;
+                let left =
+                    u32::try_from(items.len()).unwrap_or(u32::MAX).saturating_sub(self.opened);
                 left.min(concurrency.map_or(u32::MAX, |most| most.saturating_sub(running)))
             }
             BlockOf::Loop { .. } => u32::from(running == 0 && self.failure_count == 0),

@@ -84,7 +84,8 @@ fn json_finding(error: &serde_json::Error) -> Finding {
     let message = message.split(" at line ").next().unwrap_or(&message);
     Finding {
         line: u32::try_from(error.line()).ok(),
-        column: u32::try_from(error.column()).ok(),
+        // A line that ends inside of a string is told as column 0 of the next.
+        column: u32::try_from(error.column().max(1)).ok(),
         ..Finding::error("bad-json", "", format!("this is not JSON: {message}")).hint_if(
             message
                 .contains("recursion")
@@ -124,5 +125,7 @@ mod tests {
     fn broken_json_names_line_and_column() {
         let finding = read("{\n  \"a\": 1,\n  \"b\": }\n").unwrap_err();
         assert_eq!((finding.line, finding.column), (Some(3), Some(8)));
+        let open = read("{\"a\": \"\n\"}").unwrap_err();
+        assert_eq!((open.line, open.column), (Some(2), Some(1)));
     }
 }

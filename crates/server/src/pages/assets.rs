@@ -1,9 +1,10 @@
 //! Style sheet, script and icon, from inside the binary.
 
-use axum::extract::Path;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::api::query::Named;
 
 #[derive(RustEmbed)]
 #[folder = "assets"]
@@ -16,7 +17,7 @@ pub(super) fn address(name: &str) -> String {
     format!("/assets/{name}?{mark}")
 }
 
-pub(super) async fn asset(Path(name): Path<String>) -> Response {
+pub(super) async fn asset(Named(name): Named<String>) -> Response {
     answer(&name)
 }
 

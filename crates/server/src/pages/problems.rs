@@ -1,12 +1,12 @@
 //! What a problem's code means: the pages of `docs/problems/`.
 
-use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use rust_embed::RustEmbed;
 use serde::Serialize;
 
 use super::error::PageProblem;
 use super::render;
+use crate::api::query::Named;
 use crate::http::problem::{CODES, NO_SUCH_ROUTE, Problem};
 
 #[derive(RustEmbed)]
@@ -42,7 +42,7 @@ fn known(code: &str) -> Option<Response> {
     Some(render::page("problem_kind.html", context).into_response())
 }
 
-pub(super) async fn page(Path(code): Path<String>) -> Response {
+pub(super) async fn page(Named(code): Named<String>) -> Response {
     match known(&code) {
         Some(response) => response,
         None => {
