@@ -1,5 +1,5 @@
 //! Chores of this repository that are more than one line of shell, one file per command:
-//! `cargo xtask tidy`, `kill`, `sim`, `readme`.
+//! `cargo xtask tidy`, `kill`, `fuzz`, `sim`, `readme`.
 //!
 //! A chore looks at the product from outside: at its sources, its binary, its documents. None of
 //! it is linked with a `windlass` crate, so that a fault there cannot hide itself here.
@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "what a chore found goes to standard output")]
 
 mod cargo;
+mod fuzz;
 mod kill;
 mod readme;
 mod sim;
@@ -29,6 +30,8 @@ enum Command {
     Tidy,
     /// Kills the server under load, again and again, and checks that nothing was lost or repeated
     Kill(kill::Options),
+    /// Throws random input at whatever reads what people hand over
+    Fuzz(fuzz::Options),
     /// Runs the engine's simulation and the store's differential test with more seeds than usual
     Sim(sim::Options),
     /// Runs the commands of README.md as a newcomer would
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Tidy => tidy::run(),
         Command::Kill(options) => kill::run(options),
+        Command::Fuzz(options) => fuzz::run(&options),
         Command::Sim(options) => sim::run(&options),
         Command::Readme(options) => readme::run(options),
     };
