@@ -1,15 +1,16 @@
-//! The commit path: a group of runs in one transaction.
+//! The commit path: a group of runs in one transaction, table by table.
 
-use uuid::Uuid;
+use std::borrow::Cow;
 
 use super::read::Columns;
+use super::waves::{Writing, waves};
 use super::{
     Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, journal, messages, steps,
     timers, to_json,
 };
 use crate::error::StoreError;
 use crate::text::nul_safe;
-use crate::write::{Conflict, IdempotencyKey, NewRun, RunWrite, expired_at};
+use crate::write::{Conflict, NewRun, RunWrite, Standing, expired_at};
 
 static NEWER_EPOCH: Statement = Statement::new("SELECT epoch FROM server WHERE epoch > $1 LIMIT 1");
 
@@ -40,8 +41,7 @@ static INSERT_RUN: Statement = Statement::new(
                       depth, concurrency_key, concurrency_limit, priority, created_by,
                       created_at, started_at, finished_at, last_seq, counts, owner)
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-             $20, $21, $22, $23, $24, $25)
-     ON CONFLICT (run_id) DO NOTHING",
+             $20, $21, $22, $23, $24, $25)",
 );
 
 static INSERT_LABEL: Statement =
@@ -53,19 +53,21 @@ static UPDATE_RUN: Statement = Statement::new(
       WHERE run_id = $9",
 );
 
+/// Why runs were not written, with their places.
+type Conflicts = Vec<(usize, Conflict)>;
+
 impl<D: Driver> SqlStore<D> {
     pub(super) fn write_group(
         &self,
         epoch: i64,
         group: &[RunWrite],
-    ) -> Result<Vec<(usize, Conflict)>, StoreError> {
+    ) -> Result<Conflicts, StoreError> {
         let all_at_once = self.0.write(|connection| {
             prove_epoch(connection, epoch)?;
             let mut conflicts = Vec::new();
-            for (place, run) in group.iter().enumerate() {
-                if let Some(conflict) = write_run(connection, epoch, run)? {
-                    conflicts.push((place, conflict));
-                }
+            for (first, wave) in waves(group) {
+                let refused = write_wave(connection, epoch, wave)?;
+                conflicts.extend(refused.into_iter().map(|(place, it)| (first + place, it)));
             }
             Ok(conflicts)
         });
@@ -77,19 +79,15 @@ impl<D: Driver> SqlStore<D> {
         }
     }
 
-    fn write_one_by_one(
-        &self,
-        epoch: i64,
-        group: &[RunWrite],
-    ) -> Result<Vec<(usize, Conflict)>, StoreError> {
+    fn write_one_by_one(&self, epoch: i64, group: &[RunWrite]) -> Result<Conflicts, StoreError> {
         let result = self.0.write(|connection| {
             prove_epoch(connection, epoch)?;
             let mut conflicts = Vec::new();
             for (place, run) in group.iter().enumerate() {
                 connection.execute(&SAVE, &[])?;
-                match write_run(connection, epoch, run) {
-                    Ok(None) => {}
-                    Ok(Some(conflict)) => conflicts.push((place, conflict)),
+                let written = write_wave(connection, epoch, std::slice::from_ref(run));
+                match written.and_then(|refused| connection.flush().map(|()| refused)) {
+                    Ok(refused) => conflicts.extend(refused.into_iter().map(|(_, it)| (place, it))),
                     Err(SqlError::Constraint(message)) => {
                         connection.execute(&FORGET, &[])?;
                         conflicts.push((place, Conflict::Refused(message)));
@@ -113,177 +111,215 @@ fn prove_epoch(connection: &mut impl Connection, epoch: i64) -> Result<(), SqlEr
     if newer { Err(StoreError::Fenced.into()) } else { Ok(()) }
 }
 
-/// Writes one run, or says why not; then nothing of it is written.
-fn write_run(
+/// Writes the runs of a wave, table by table. Answers which of them were not written, and why.
+fn write_wave(
     connection: &mut impl Connection,
     epoch: i64,
-    run: &RunWrite,
-) -> Result<Option<Conflict>, SqlError> {
-    if run.is_only_messages() {
-        messages::exchange(connection, run)?;
-        return Ok(None);
-    }
-    let id = IdText::of(run.run_id);
-    let conflict = match &run.create {
-        Some(new) => create_run(connection, epoch, run, new, &id)?,
-        None => continue_run(connection, epoch, run, &id)?,
-    };
-    if conflict.is_some() {
-        return Ok(conflict);
-    }
-    steps::insert(connection, &id, &run.new_steps)?;
-    steps::update(connection, &id, &run.changed_steps)?;
-    timers::set(connection, &id, &run.timers_set)?;
-    timers::clear(connection, &id, &run.timers_cleared)?;
-    journal::replace_snapshot(connection, &id, run)?;
-    journal::insert_logs(connection, &id, &run.logs)?;
-    messages::exchange(connection, run)?;
-    Ok(None)
+    wave: &[RunWrite],
+) -> Result<Conflicts, SqlError> {
+    let (about_runs, mut about_messages): (Vec<_>, Vec<_>) = wave
+        .iter()
+        .enumerate()
+        .map(|(place, run)| Writing::new(place, run))
+        .partition(|writing| !writing.run.is_only_messages());
+    let (runs, conflicts) = without_conflicts(connection, about_runs)?;
+    create_runs(connection, epoch, &runs)?;
+    journal::insert_chunks(connection, &runs)?;
+    update_runs(connection, epoch, &runs)?;
+    steps::insert(connection, &runs)?;
+    steps::update(connection, &runs)?;
+    timers::set(connection, &runs)?;
+    timers::clear(connection, &runs)?;
+    journal::replace_snapshots(connection, &runs)?;
+    journal::insert_logs(connection, &runs)?;
+    about_messages.extend(runs);
+    about_messages.sort_by_key(|writing| writing.place);
+    messages::exchange(connection, &about_messages)?;
+    Ok(conflicts)
 }
 
-fn create_run(
+/// Parts the runs that can be written from those that cannot.
+fn without_conflicts<'a>(
     connection: &mut impl Connection,
-    epoch: i64,
-    run: &RunWrite,
-    new: &NewRun,
-    id: &IdText,
-) -> Result<Option<Conflict>, SqlError> {
-    if let Some(key) = &new.key
-        && let Some(conflict) = taken_key(connection, new, key)?
-    {
-        return Ok(Some(conflict));
+    runs: Vec<Writing<'a>>,
+) -> Result<(Vec<Writing<'a>>, Conflicts), SqlError> {
+    let mut found: Vec<Option<Conflict>> = vec![None; runs.len()];
+    // The optimistic lock: nothing is written unless the run ends where the writer thinks it does.
+    for (place, last_seq) in journal::last_seqs(connection, &runs)?.into_iter().enumerate() {
+        let expected = if runs[place].run.create.is_some() { 0 } else { runs[place].run.after_seq };
+        if last_seq != expected {
+            found[place] = Some(Conflict::Changed);
+        }
     }
-    if let Some(external_id) = &new.external_id
-        && let Some(run_id) = taken_external_id(connection, &new.project, external_id)?
-    {
-        return Ok(Some(Conflict::ExternalIdTaken { run_id }));
+    find_taken(connection, &runs, &mut found)?;
+    let (mut fits, mut conflicts) = (Vec::with_capacity(runs.len()), Vec::new());
+    for (writing, conflict) in runs.into_iter().zip(found) {
+        match conflict {
+            None => fits.push(writing),
+            Some(conflict) => conflicts.push((writing.place, conflict)),
+        }
     }
-    let (workflow_id, definition_id) = (IdText::of(new.workflow_id), IdText::of(new.definition_id));
-    let rerun_of = new.rerun_of.map(IdText::of);
-    let (parent, concurrency) = (new.parent.as_ref(), new.concurrency.as_ref());
-    let parent_id = parent.map(|parent| IdText::of(parent.run_id));
-    let created_by = new.created_by.as_deref().map(nul_safe);
-    let Some(standing) = &run.standing else {
-        let message = "a run is created with where it stands".to_owned();
-        return Err(SqlError::Constraint(message));
-    };
-    let error = standing.error.as_ref().map(to_json);
-    let labels = (!new.labels.is_empty()).then(|| to_json(&new.labels));
-    let counts = to_json(&standing.counts);
-    let inserted = connection.execute(
-        &INSERT_RUN,
-        &[
-            id.value(),
+    Ok((fits, conflicts))
+}
+
+/// Looks for external ids and keys that another run has. A key counts for more.
+fn find_taken(
+    connection: &mut impl Connection,
+    runs: &[Writing<'_>],
+    found: &mut [Option<Conflict>],
+) -> Result<(), SqlError> {
+    let new: Vec<(usize, &NewRun)> = runs
+        .iter()
+        .enumerate()
+        .filter_map(|(place, writing)| Some((place, writing.run.create.as_ref()?)))
+        .collect();
+    let named = new.iter().filter_map(|(at, new)| Some((*at, new, new.external_id.as_ref()?)));
+    let named: Vec<_> = named.collect();
+    let rows = named.iter().map(|(_, new, name)| [(&new.project).into(), (*name).into()]);
+    connection.query_many(&FIND_EXTERNAL_ID, rows, &mut |at, row| {
+        let run_id = Columns::of(row).id()?;
+        found[named[at].0] = Some(Conflict::ExternalIdTaken { run_id });
+        Ok(())
+    })?;
+    let keyed = new.iter().filter_map(|(at, new)| Some((*at, new, new.key.as_ref()?)));
+    let keyed: Vec<_> = keyed.collect();
+    let rows = keyed.iter().map(|(_, new, key)| {
+        let expired = expired_at(new.created_at);
+        [(&new.project).into(), (&key.route).into(), (&key.key).into(), expired.into()]
+    });
+    connection.query_many(&FIND_KEY, rows, &mut |at, row| {
+        let mut columns = Columns::of(row);
+        let (run_id, request_hash) = (columns.id()?, columns.text()?);
+        found[keyed[at].0] = Some(Conflict::KeyTaken { run_id, request_hash });
+        Ok(())
+    })
+}
+
+/// The texts of a new run that are not at hand as they are written.
+struct NewTexts<'a> {
+    writing: &'a Writing<'a>,
+    new: &'a NewRun,
+    standing: &'a Standing,
+    workflow_id: IdText,
+    definition_id: IdText,
+    rerun_of: Option<IdText>,
+    parent_id: Option<IdText>,
+    labels: Option<String>,
+    error: Option<String>,
+    counts: String,
+    created_by: Option<Cow<'a, str>>,
+}
+
+impl<'a> NewTexts<'a> {
+    fn of(writing: &'a Writing<'a>, new: &'a NewRun) -> Result<NewTexts<'a>, SqlError> {
+        let Some(standing) = &writing.run.standing else {
+            let message = "a run is created with where it stands".to_owned();
+            return Err(SqlError::Constraint(message));
+        };
+        Ok(NewTexts {
+            writing,
+            new,
+            standing,
+            workflow_id: IdText::of(new.workflow_id),
+            definition_id: IdText::of(new.definition_id),
+            rerun_of: new.rerun_of.map(IdText::of),
+            parent_id: new.parent.as_ref().map(|parent| IdText::of(parent.run_id)),
+            labels: (!new.labels.is_empty()).then(|| to_json(&new.labels)),
+            error: standing.error.as_ref().map(to_json),
+            counts: to_json(&standing.counts),
+            created_by: new.created_by.as_deref().map(nul_safe),
+        })
+    }
+
+    fn row(&self, epoch: i64) -> [Value<'_>; 25] {
+        let NewTexts { new, standing, .. } = self;
+        let (parent, slot) = (new.parent.as_ref(), new.concurrency.as_ref());
+        [
+            self.writing.id.value(),
             (&new.project).into(),
-            workflow_id.value(),
+            self.workflow_id.value(),
             (&new.workflow).into(),
             new.version.into(),
-            definition_id.value(),
+            self.definition_id.value(),
             standing.status.as_str().into(),
             standing.reason.as_deref().into(),
-            error.as_deref().into(),
-            labels.as_deref().into(),
+            self.error.as_deref().into(),
+            self.labels.as_deref().into(),
             new.external_id.as_deref().into(),
-            rerun_of.as_ref().map_or(Value::Null, IdText::value),
-            parent_id.as_ref().map_or(Value::Null, IdText::value),
+            self.rerun_of.as_ref().map_or(Value::Null, IdText::value),
+            self.parent_id.as_ref().map_or(Value::Null, IdText::value),
             parent.map(|parent| parent.step.as_str()).into(),
             parent.map(|parent| parent.depth).into(),
-            concurrency.map(|slot| slot.key.as_str()).into(),
-            concurrency.map(|slot| slot.limit).into(),
+            slot.map(|slot| slot.key.as_str()).into(),
+            slot.map(|slot| slot.limit).into(),
             new.priority.into(),
-            created_by.as_deref().into(),
+            self.created_by.as_deref().into(),
             new.created_at.into(),
             standing.started_at.into(),
             standing.finished_at.into(),
             standing.last_seq.into(),
-            (&counts).into(),
+            (&self.counts).into(),
             epoch.into(),
-        ],
-    )?;
-    if inserted == 0 {
-        return Ok(Some(Conflict::Changed));
+        ]
     }
-    for (key, value) in &new.labels {
-        let values = [(&new.project).into(), key.into(), value.into(), id.value()];
-        connection.execute(&INSERT_LABEL, &values)?;
-    }
-    if let Some(key) = &new.key {
-        connection.execute(
-            &INSERT_KEY,
-            &[
-                (&new.project).into(),
-                (&key.route).into(),
-                (&key.key).into(),
-                (&key.request_hash).into(),
-                id.value(),
-                new.created_at.into(),
-            ],
-        )?;
-    }
-    journal::insert_chunks(connection, id, &run.chunks)?;
-    Ok(None)
 }
 
-fn continue_run(
+fn create_runs(
     connection: &mut impl Connection,
     epoch: i64,
-    run: &RunWrite,
-    id: &IdText,
-) -> Result<Option<Conflict>, SqlError> {
-    // The optimistic lock: nothing is written unless the run ends where the writer thinks it does.
-    if journal::last_seq(connection, id)? != run.after_seq {
-        return Ok(Some(Conflict::Changed));
-    }
-    journal::insert_chunks(connection, id, &run.chunks)?;
-    let Some(standing) = &run.standing else { return Ok(None) };
-    let error = standing.error.as_ref().map(to_json);
-    let counts = to_json(&standing.counts);
-    connection.execute(
-        &UPDATE_RUN,
-        &[
+    runs: &[Writing<'_>],
+) -> Result<(), SqlError> {
+    let created = runs.iter().filter_map(|writing| Some((writing, writing.run.create.as_ref()?)));
+    let texts = created.map(|(writing, new)| NewTexts::of(writing, new));
+    let texts = texts.collect::<Result<Vec<_>, _>>()?;
+    connection.execute_many(&INSERT_RUN, texts.iter().map(|texts| texts.row(epoch)))?;
+    let labels = texts.iter().flat_map(|texts| {
+        texts.new.labels.iter().map(|(key, value)| {
+            let id = texts.writing.id.value();
+            [(&texts.new.project).into(), key.into(), value.into(), id]
+        })
+    });
+    connection.execute_many(&INSERT_LABEL, labels)?;
+    let keys = texts.iter().filter_map(|texts| {
+        let key = texts.new.key.as_ref()?;
+        Some([
+            (&texts.new.project).into(),
+            (&key.route).into(),
+            (&key.key).into(),
+            (&key.request_hash).into(),
+            texts.writing.id.value(),
+            texts.new.created_at.into(),
+        ])
+    });
+    connection.execute_many(&INSERT_KEY, keys)
+}
+
+fn update_runs(
+    connection: &mut impl Connection,
+    epoch: i64,
+    runs: &[Writing<'_>],
+) -> Result<(), SqlError> {
+    let texts: Vec<_> = runs
+        .iter()
+        .filter(|writing| writing.run.create.is_none())
+        .filter_map(|writing| Some((writing, writing.run.standing.as_ref()?)))
+        .map(|(writing, standing)| {
+            let error = standing.error.as_ref().map(to_json);
+            (writing, standing, error, to_json(&standing.counts))
+        })
+        .collect();
+    let rows = texts.iter().map(|(writing, standing, error, counts)| {
+        [
             standing.status.as_str().into(),
             standing.reason.as_deref().into(),
             error.as_deref().into(),
             standing.started_at.into(),
             standing.finished_at.into(),
             standing.last_seq.into(),
-            (&counts).into(),
+            counts.into(),
             epoch.into(),
-            id.value(),
-        ],
-    )?;
-    Ok(None)
-}
-
-fn taken_key(
-    connection: &mut impl Connection,
-    new: &NewRun,
-    key: &IdempotencyKey,
-) -> Result<Option<Conflict>, SqlError> {
-    let mut taken = None;
-    let values = [
-        (&new.project).into(),
-        (&key.route).into(),
-        (&key.key).into(),
-        expired_at(new.created_at).into(),
-    ];
-    connection.query(&FIND_KEY, &values, &mut |row| {
-        let mut columns = Columns::of(row);
-        taken = Some(Conflict::KeyTaken { run_id: columns.id()?, request_hash: columns.text()? });
-        Ok(())
-    })?;
-    Ok(taken)
-}
-
-fn taken_external_id(
-    connection: &mut impl Connection,
-    project: &str,
-    external_id: &str,
-) -> Result<Option<Uuid>, SqlError> {
-    let mut taken = None;
-    connection.query(&FIND_EXTERNAL_ID, &[project.into(), external_id.into()], &mut |row| {
-        taken = Some(Columns::of(row).id()?);
-        Ok(())
-    })?;
-    Ok(taken)
+            writing.id.value(),
+        ]
+    });
+    connection.execute_many(&UPDATE_RUN, rows)
 }

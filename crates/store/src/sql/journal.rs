@@ -4,11 +4,11 @@ use uuid::Uuid;
 use windlass_core::run::Event;
 
 use super::read::{Columns, page};
-use super::{Connection, Driver, IdText, SqlError, SqlStore, Statement};
+use super::waves::{Writing, rows_of};
+use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement};
 use crate::error::StoreError;
 use crate::rows::{LogRow, LogStream, NumberedEvent, Page, Snapshot};
 use crate::text::nul_safe;
-use crate::write::{Chunk, RunWrite};
 
 static INSERT_CHUNK: Statement = Statement::new(
     "INSERT INTO journal (run_id, last_seq, first_seq, body) VALUES ($1, $2, $3, $4)",
@@ -20,7 +20,7 @@ static LAST_LOG_SEQ: Statement = Statement::new("SELECT MAX(log_seq) FROM log WH
 
 static CHUNKS_BEHIND: Statement = Statement::new(
     "SELECT first_seq, body FROM journal
-      WHERE run_id = $1 AND last_seq > $2 ORDER BY last_seq",
+      WHERE run_id = $1 AND last_seq > $2 ORDER BY last_seq LIMIT $3",
 );
 
 static CHUNK_AROUND: Statement = Statement::new(
@@ -56,19 +56,31 @@ static LOGS_OF_STEP: Statement = Statement::new(
 
 pub(super) fn insert_chunks(
     connection: &mut impl Connection,
-    id: &IdText,
-    chunks: &[Chunk],
+    runs: &[Writing<'_>],
 ) -> Result<(), SqlError> {
-    for chunk in chunks {
-        let (last, first) = (chunk.last_seq.into(), chunk.first_seq.into());
-        connection.execute(&INSERT_CHUNK, &[id.value(), last, first, (&chunk.body).into()])?;
-    }
-    Ok(())
+    let rows = rows_of(runs, |run| &run.chunks).map(|(id, chunk)| {
+        [id.value(), chunk.last_seq.into(), chunk.first_seq.into(), (&chunk.body).into()]
+    });
+    connection.execute_many(&INSERT_CHUNK, rows)
 }
 
 /// The number of the last event; 0 if there is no such run.
 pub(super) fn last_seq(connection: &mut impl Connection, id: &IdText) -> Result<u64, SqlError> {
     largest(connection, &LAST_SEQ, id)
+}
+
+/// The numbers of the last events of many runs; 0 where there is no such run.
+pub(super) fn last_seqs(
+    connection: &mut impl Connection,
+    runs: &[Writing<'_>],
+) -> Result<Vec<u64>, SqlError> {
+    let mut seqs = vec![0; runs.len()];
+    let rows = runs.iter().map(|writing| [writing.id.value()]);
+    connection.query_many(&LAST_SEQ, rows, &mut |place, row| {
+        seqs[place] = seq_or_none(row)?;
+        Ok(())
+    })?;
+    Ok(seqs)
 }
 
 /// The number of the last log line; 0 if there is none.
@@ -83,49 +95,47 @@ fn largest(
 ) -> Result<u64, SqlError> {
     let mut largest = 0;
     connection.query(statement, &[id.value()], &mut |row| {
-        largest = Columns::of(row).opt_int()?.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0);
+        largest = seq_or_none(row)?;
         Ok(())
     })?;
     Ok(largest)
 }
 
-/// Writes the snapshot of a run that leaves memory, and deletes that of one that is over.
-pub(super) fn replace_snapshot(
+fn seq_or_none(row: &dyn Row) -> Result<u64, StoreError> {
+    Ok(Columns::of(row).opt_int()?.and_then(|seq| u64::try_from(seq).ok()).unwrap_or(0))
+}
+
+/// Writes the snapshots of runs that leave memory, and deletes those of runs that are over.
+pub(super) fn replace_snapshots(
     connection: &mut impl Connection,
-    id: &IdText,
-    run: &RunWrite,
+    runs: &[Writing<'_>],
 ) -> Result<(), SqlError> {
-    if let Some(snapshot) = &run.snapshot {
-        let (seq, version) = (snapshot.seq.into(), snapshot.version.into());
-        let values = [id.value(), seq, version, (&snapshot.state).into()];
-        connection.execute(&REPLACE_SNAPSHOT, &values)?;
-    } else if run.drop_snapshot {
-        connection.execute(&DELETE_SNAPSHOT, &[id.value()])?;
-    }
-    Ok(())
+    let rows = rows_of(runs, |run| &run.snapshot).map(|(id, snapshot)| {
+        [id.value(), snapshot.seq.into(), snapshot.version.into(), (&snapshot.state).into()]
+    });
+    connection.execute_many(&REPLACE_SNAPSHOT, rows)?;
+    let dropped = runs.iter().filter(|it| it.run.drop_snapshot && it.run.snapshot.is_none());
+    connection.execute_many(&DELETE_SNAPSHOT, dropped.map(|writing| [writing.id.value()]))
 }
 
 pub(super) fn insert_logs(
     connection: &mut impl Connection,
-    id: &IdText,
-    logs: &[LogRow],
+    runs: &[Writing<'_>],
 ) -> Result<(), SqlError> {
-    for log in logs {
-        let text = nul_safe(&log.text);
-        connection.execute(
-            &INSERT_LOG,
-            &[
-                id.value(),
-                log.log_seq.into(),
-                log.at.into(),
-                (&log.path).into(),
-                log.attempt.into(),
-                log.stream.as_str().into(),
-                (&*text).into(),
-            ],
-        )?;
-    }
-    Ok(())
+    let texts: Vec<_> =
+        rows_of(runs, |run| &run.logs).map(|(_, log)| nul_safe(&log.text)).collect();
+    let rows = rows_of(runs, |run| &run.logs).zip(&texts).map(|((id, log), text)| {
+        [
+            id.value(),
+            log.log_seq.into(),
+            log.at.into(),
+            (&log.path).into(),
+            log.attempt.into(),
+            log.stream.as_str().into(),
+            (&**text).into(),
+        ]
+    });
+    connection.execute_many(&INSERT_LOG, rows)
 }
 
 pub(super) fn find_snapshot(
@@ -143,6 +153,9 @@ pub(super) fn find_snapshot(
     Ok(found)
 }
 
+/// How many chunks are read at once: few at first, since a page may be full with them, then more.
+const CHUNKS_A_READ: [usize; 3] = [4, 32, 256];
+
 /// Events behind `after`, until there are `limit` or their texts have `bytes_max`.
 pub(super) fn events_behind(
     connection: &mut impl Connection,
@@ -152,33 +165,38 @@ pub(super) fn events_behind(
     bytes_max: usize,
 ) -> Result<Page<NumberedEvent>, SqlError> {
     let mut page = Page { items: Vec::new(), has_more: false };
-    let mut bytes = 0;
-    let stop = || StoreError::Unavailable(String::new());
-    let result = connection.query(&CHUNKS_BEHIND, &[id.value(), after.into()], &mut |row| {
-        if page.items.len() >= limit || bytes >= bytes_max {
-            page.has_more = true;
-            return Err(stop());
-        }
-        let mut columns = Columns::of(row);
-        let (first_seq, body): (u64, String) = (columns.int()?, columns.text()?);
-        bytes += body.len();
-        for numbered in parse(first_seq, &body)? {
-            if numbered.seq <= after {
-                continue;
-            }
-            if page.items.len() >= limit {
+    let (mut bytes, mut behind) = (0, after);
+    let [_, _, most] = CHUNKS_A_READ;
+    for chunk_count in CHUNKS_A_READ.into_iter().chain(std::iter::repeat(most)) {
+        let mut read = 0;
+        let values = [id.value(), behind.into(), chunk_count.into()];
+        connection.query(&CHUNKS_BEHIND, &values, &mut |row| {
+            read += 1;
+            if page.has_more || page.items.len() >= limit || bytes >= bytes_max {
                 page.has_more = true;
-                return Err(stop());
+                return Ok(());
             }
-            page.items.push(numbered);
+            let mut columns = Columns::of(row);
+            let (first_seq, body): (u64, String) = (columns.int()?, columns.text()?);
+            bytes += body.len();
+            for numbered in parse(first_seq, &body)? {
+                behind = behind.max(numbered.seq);
+                if numbered.seq <= after {
+                    continue;
+                }
+                if page.items.len() >= limit {
+                    page.has_more = true;
+                    break;
+                }
+                page.items.push(numbered);
+            }
+            Ok(())
+        })?;
+        if page.has_more || read < chunk_count {
+            break;
         }
-        Ok(())
-    });
-    match result {
-        // The page is full: the rest of the rows was not of interest.
-        Err(_) if page.has_more => Ok(page),
-        other => other.map(|()| page),
     }
+    Ok(page)
 }
 
 fn parse(first_seq: u64, body: &str) -> Result<Vec<NumberedEvent>, StoreError> {
@@ -239,7 +257,7 @@ impl<D: Driver> SqlStore<D> {
         let id = IdText::of(run_id);
         self.0.read(|connection| {
             let mut logs = Vec::new();
-            let mut each = |row: &dyn super::Row| {
+            let mut each = |row: &dyn Row| {
                 let mut columns = Columns::of(row);
                 logs.push(LogRow {
                     log_seq: columns.int()?,

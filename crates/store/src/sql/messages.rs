@@ -4,11 +4,11 @@ use uuid::Uuid;
 use windlass_core::Time;
 
 use super::read::{Columns, all, page};
+use super::waves::{Writing, rows_of};
 use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement};
 use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::Page;
-use crate::write::RunWrite;
 
 static SEND: Statement = Statement::new(
     "INSERT INTO outbox (target, source, path, word, body, created_at)
@@ -26,26 +26,32 @@ static WAITING: Statement = Statement::new(
       ORDER BY created_at, target, source, path, word LIMIT $6",
 );
 
-/// Takes away what the run has received, then adds what it sends.
-pub(super) fn exchange(connection: &mut impl Connection, run: &RunWrite) -> Result<(), SqlError> {
-    for MessageKey { target, source, path, word } in &run.received {
-        let (target, source) = (IdText::of(*target), IdText::of(*source));
-        let values = [target.value(), source.value(), path.into(), word.into()];
-        connection.execute(&RECEIVE, &values)?;
-    }
-    for Message { target, source, path, word, body, created_at } in &run.messages {
-        let (target, source) = (IdText::of(*target), IdText::of(*source));
-        let values = [
+/// Takes away what the runs have received, then adds what they send.
+pub(super) fn exchange(
+    connection: &mut impl Connection,
+    runs: &[Writing<'_>],
+) -> Result<(), SqlError> {
+    let received = rows_of(runs, |run| &run.received)
+        .map(|(_, key)| (IdText::of(key.target), IdText::of(key.source), key));
+    let received: Vec<_> = received.collect();
+    let rows = received.iter().map(|(target, source, key)| {
+        [target.value(), source.value(), (&key.path).into(), (&key.word).into()]
+    });
+    connection.execute_many(&RECEIVE, rows)?;
+    let sent = rows_of(runs, |run| &run.messages)
+        .map(|(_, message)| (IdText::of(message.target), IdText::of(message.source), message));
+    let sent: Vec<_> = sent.collect();
+    let rows = sent.iter().map(|(target, source, message)| {
+        [
             target.value(),
             source.value(),
-            path.into(),
-            word.into(),
-            body.into(),
-            (*created_at).into(),
-        ];
-        connection.execute(&SEND, &values)?;
-    }
-    Ok(())
+            (&message.path).into(),
+            (&message.word).into(),
+            (&message.body).into(),
+            message.created_at.into(),
+        ]
+    });
+    connection.execute_many(&SEND, rows)
 }
 
 fn message(row: &dyn Row) -> Result<Message, StoreError> {

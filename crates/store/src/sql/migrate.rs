@@ -27,13 +27,18 @@ static NEWEST: Statement = Statement::new("SELECT number FROM migration ORDER BY
 static APPLIED: Statement =
     Statement::new("INSERT INTO migration (number, name, applied_at) VALUES ($1, $2, $3)");
 
-/// Applies what is missing, inside of the caller's transaction.
+/// Applies what is missing, inside of the caller's transaction. `dialect` puts a statement in the
+/// database's own words.
 ///
 /// # Errors
 ///
 /// [`StoreError::CannotOpen`] if the database has a migration that this binary does not know: a
 /// newer version has written it, and an older one must not guess.
-pub(crate) fn migrate(connection: &mut impl Connection, now_micros: i64) -> Result<(), SqlError> {
+pub(crate) fn migrate(
+    connection: &mut impl Connection,
+    dialect: fn(&str) -> String,
+    now_micros: i64,
+) -> Result<(), SqlError> {
     connection.execute(&CREATE_TABLE, &[])?;
     let mut applied: i64 = 0;
     connection.query(&NEWEST, &[], &mut |row| {
@@ -50,7 +55,7 @@ pub(crate) fn migrate(connection: &mut impl Connection, now_micros: i64) -> Resu
     }
     for (number, name, text) in MIGRATIONS.iter().filter(|(number, _, _)| *number > applied) {
         for statement in statements(text) {
-            connection.execute(&Statement::assembled(statement), &[])?;
+            connection.execute(&Statement::assembled(dialect(&statement)), &[])?;
         }
         connection.execute(&APPLIED, &[(*number).into(), (*name).into(), now_micros.into()])?;
     }

@@ -3,7 +3,7 @@
 //! Placeholders are `$1`, `$2`, …: Postgres reads them as they are, and [`Statement::numbered`]
 //! gives SQLite its `?1`, since SQLite numbers `$1` by where it first appears.
 //!
-//! Not here: connections, transactions, locks (`sqlite`).
+//! Not here: connections, transactions, locks (`sqlite`, `postgres`).
 
 mod access;
 mod admissions;
@@ -20,6 +20,7 @@ mod settings;
 mod steps;
 mod store;
 mod timers;
+mod waves;
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -69,6 +70,36 @@ pub(crate) trait Connection {
         values: &[Value<'_>],
         each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
     ) -> Result<(), SqlError>;
+
+    /// Runs a statement once for each row of values. No row depends on what another one does. A
+    /// refusal may come to light only later in the transaction, at the latest with
+    /// [`Connection::flush`].
+    fn execute_many<'v, const N: usize>(
+        &mut self,
+        statement: &Statement,
+        rows: impl Iterator<Item = [Value<'v>; N]>,
+    ) -> Result<(), SqlError> {
+        rows.map(|values| self.execute(statement, &values)).try_for_each(|done| done.map(|_| ()))
+    }
+
+    /// Runs a query once for each row of values, and hands over what it finds with the place of
+    /// those values.
+    fn query_many<'v, const N: usize>(
+        &mut self,
+        statement: &Statement,
+        rows: impl Iterator<Item = [Value<'v>; N]>,
+        each: &mut dyn FnMut(usize, &dyn Row) -> Result<(), StoreError>,
+    ) -> Result<(), SqlError> {
+        for (place, values) in rows.enumerate() {
+            self.query(statement, &values, &mut |row| each(place, row))?;
+        }
+        Ok(())
+    }
+
+    /// Waits until all that was said so far has been done, and answers whether it was refused.
+    fn flush(&mut self) -> Result<(), SqlError> {
+        Ok(())
+    }
 }
 
 /// A row of an answer. Columns are counted from 0.
@@ -132,6 +163,11 @@ impl Statement {
             Cow::Borrowed(text) => Some(text.as_ptr().addr()),
             Cow::Owned(_) => None,
         }
+    }
+
+    /// The text as it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// The text with `?1` for `$1`. No text of ours has a `$` elsewhere.

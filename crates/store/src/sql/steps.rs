@@ -4,6 +4,7 @@ use uuid::Uuid;
 use windlass_core::run::{Counts, StepStatus, path};
 
 use super::read::{Columns, page};
+use super::waves::{Writing, rows_of};
 use super::{Connection, Driver, IdText, SqlError, SqlStore, Statement};
 use crate::error::StoreError;
 use crate::rows::{Page, StepRow};
@@ -35,55 +36,47 @@ static STANDINGS: Statement = Statement::new("SELECT path, status FROM step WHER
 
 pub(super) fn insert(
     connection: &mut impl Connection,
-    id: &IdText,
-    steps: &[StepRow],
+    runs: &[Writing<'_>],
 ) -> Result<(), SqlError> {
-    for step in steps {
-        connection.execute(
-            &INSERT_STEP,
-            &[
-                id.value(),
-                step.ordinal.into(),
-                (&step.path).into(),
-                (&step.kind).into(),
-                step.status.as_str().into(),
-                step.reason.as_deref().into(),
-                step.attempt.into(),
-                step.queued_at.into(),
-                step.started_at.into(),
-                step.finished_at.into(),
-                step.due_at.into(),
-                step.input_seq.into(),
-                step.end_seq.into(),
-            ],
-        )?;
-    }
-    Ok(())
+    let rows = rows_of(runs, |run| &run.new_steps).map(|(id, step)| {
+        [
+            id.value(),
+            step.ordinal.into(),
+            (&step.path).into(),
+            (&step.kind).into(),
+            step.status.as_str().into(),
+            step.reason.as_deref().into(),
+            step.attempt.into(),
+            step.queued_at.into(),
+            step.started_at.into(),
+            step.finished_at.into(),
+            step.due_at.into(),
+            step.input_seq.into(),
+            step.end_seq.into(),
+        ]
+    });
+    connection.execute_many(&INSERT_STEP, rows)
 }
 
 pub(super) fn update(
     connection: &mut impl Connection,
-    id: &IdText,
-    steps: &[StepRow],
+    runs: &[Writing<'_>],
 ) -> Result<(), SqlError> {
-    for step in steps {
-        connection.execute(
-            &UPDATE_STEP,
-            &[
-                step.status.as_str().into(),
-                step.reason.as_deref().into(),
-                step.attempt.into(),
-                step.started_at.into(),
-                step.finished_at.into(),
-                step.due_at.into(),
-                step.input_seq.into(),
-                step.end_seq.into(),
-                id.value(),
-                step.ordinal.into(),
-            ],
-        )?;
-    }
-    Ok(())
+    let rows = rows_of(runs, |run| &run.changed_steps).map(|(id, step)| {
+        [
+            step.status.as_str().into(),
+            step.reason.as_deref().into(),
+            step.attempt.into(),
+            step.started_at.into(),
+            step.finished_at.into(),
+            step.due_at.into(),
+            step.input_seq.into(),
+            step.end_seq.into(),
+            id.value(),
+            step.ordinal.into(),
+        ]
+    });
+    connection.execute_many(&UPDATE_STEP, rows)
 }
 
 /// How many steps of a run stand where, given how many there are in all: a step whose turn has not

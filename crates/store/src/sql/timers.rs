@@ -1,7 +1,8 @@
 use windlass_core::Time;
 
 use super::read::Columns;
-use super::{Connection, Driver, IdText, SqlError, SqlStore, Statement};
+use super::waves::{Writing, rows_of};
+use super::{Connection, Driver, SqlError, SqlStore, Statement};
 use crate::error::StoreError;
 use crate::rows::TimerRow;
 
@@ -17,26 +18,18 @@ static DUE_TIMERS: Statement = Statement::new(
       ORDER BY due_at, run_id, path LIMIT $2",
 );
 
-pub(super) fn set(
-    connection: &mut impl Connection,
-    id: &IdText,
-    timers: &[(String, Time)],
-) -> Result<(), SqlError> {
-    for (path, due_at) in timers {
-        connection.execute(&SET_TIMER, &[id.value(), path.into(), (*due_at).into()])?;
-    }
-    Ok(())
+pub(super) fn set(connection: &mut impl Connection, runs: &[Writing<'_>]) -> Result<(), SqlError> {
+    let rows = rows_of(runs, |run| &run.timers_set)
+        .map(|(id, (path, due_at))| [id.value(), path.into(), (*due_at).into()]);
+    connection.execute_many(&SET_TIMER, rows)
 }
 
 pub(super) fn clear(
     connection: &mut impl Connection,
-    id: &IdText,
-    paths: &[String],
+    runs: &[Writing<'_>],
 ) -> Result<(), SqlError> {
-    for path in paths {
-        connection.execute(&CLEAR_TIMER, &[id.value(), path.into()])?;
-    }
-    Ok(())
+    let rows = rows_of(runs, |run| &run.timers_cleared).map(|(id, path)| [id.value(), path.into()]);
+    connection.execute_many(&CLEAR_TIMER, rows)
 }
 
 impl<D: Driver> SqlStore<D> {

@@ -91,7 +91,7 @@ impl SqliteOptions {
         let file = self.directory.join("windlass.db");
         let writer = open_writer(&file)?;
         let migrated = in_transaction(&writer, &mut Spent::default(), |connection| {
-            migrate::migrate(connection, now.micros())
+            migrate::migrate(connection, str::to_owned, now.micros())
         });
         migrated?;
         if let Some(size_max) = self.size_max {

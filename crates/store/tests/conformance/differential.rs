@@ -1,4 +1,4 @@
-//! The same random operations on the model and on SQLite: the same answers, the same rows.
+//! The same random operations on the model and on a database: the same answers, the same rows.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,13 +8,14 @@ use windlass_store::*;
 
 use crate::access::entry;
 use crate::fixture::*;
-use crate::open;
+use crate::server::fresh_database;
+use crate::{open, open_at};
 
 /// A small generator of numbers, so that a seed says everything.
-struct Dice(u64);
+pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end
@@ -27,15 +28,15 @@ impl Dice {
 
 struct Pair {
     model: MemoryStore,
-    sqlite: Arc<dyn Store>,
+    database: Arc<dyn Store>,
     seed: u64,
     turn: u64,
 }
 
 impl Pair {
     fn both<T: PartialEq + Debug>(&self, ask: impl Fn(&dyn Store) -> T) -> T {
-        let (model, sqlite) = (ask(&self.model), ask(&*self.sqlite));
-        assert_eq!(model, sqlite, "seed {}, turn {}", self.seed, self.turn);
+        let (model, database) = (ask(&self.model), ask(&*self.database));
+        assert_eq!(model, database, "seed {}, turn {}", self.seed, self.turn);
         model
     }
 }
@@ -248,16 +249,16 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
 }
 
 /// `WINDLASS_DIFFERENTIAL_SEEDS` asks for more than the usual few.
-#[test]
-fn the_model_and_sqlite_answer_the_same() {
-    let seeds = std::env::vars()
+fn seeds(usual: u64) -> u64 {
+    std::env::vars()
         .find(|(name, _)| name == "WINDLASS_DIFFERENTIAL_SEEDS")
-        .map_or(12, |(_, count)| count.parse().unwrap());
+        .map_or(usual, |(_, count)| count.parse().unwrap())
+}
+
+fn compare(seeds: u64, open_fresh: impl Fn() -> Arc<dyn Store>) {
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..seeds {
-        let directory = tempfile::tempdir().unwrap();
-        let sqlite = open(directory.path());
-        let mut pair = Pair { model: MemoryStore::new(), sqlite, seed, turn: 0 };
+        let mut pair = Pair { model: MemoryStore::new(), database: open_fresh(), seed, turn: 0 };
         let mut dice = Dice(seed);
         let mut epoch = pair.both(|store| store.take_over("boot", at(0)).unwrap());
         for turn_number in 0..120 {
@@ -267,4 +268,19 @@ fn the_model_and_sqlite_answer_the_same() {
         }
     }
     assert_eq!(seen.len(), 8, "every operation has been tried: {seen:?}");
+}
+
+#[test]
+fn the_model_and_sqlite_answer_the_same() {
+    let parent = tempfile::tempdir().unwrap();
+    let count = std::cell::Cell::new(0);
+    compare(seeds(12), || {
+        count.set(count.get() + 1);
+        open(&parent.path().join(count.get().to_string()))
+    });
+}
+
+#[test]
+fn the_model_and_postgres_answer_the_same() {
+    compare(seeds(2), || open_at(&fresh_database()));
 }

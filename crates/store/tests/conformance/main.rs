@@ -9,12 +9,14 @@ mod differential;
 mod families;
 mod fixture;
 mod lists;
+mod postgres;
+mod server;
 mod sqlite;
 
 use std::sync::Arc;
 
 use windlass_core::Time;
-use windlass_store::{MemoryStore, SqliteOptions, Store};
+use windlass_store::{MemoryStore, PostgresOptions, SqliteOptions, Store};
 
 /// Runs each promise against each store, as a test of its own.
 macro_rules! promises {
@@ -26,6 +28,11 @@ macro_rules! promises {
             $($(#[test] fn $promise() {
                 let directory = tempfile::tempdir().unwrap();
                 super::$module::$promise(&*super::open(directory.path()));
+            })+)+
+        }
+        mod in_postgres {
+            $($(#[test] fn $promise() {
+                super::$module::$promise(&*super::open_at(&super::server::fresh_database()));
             })+)+
         }
     };
@@ -79,4 +86,8 @@ promises! {
 
 fn open(directory: &std::path::Path) -> Arc<dyn Store> {
     SqliteOptions::at(directory).open(Time::from_micros(0)).unwrap()
+}
+
+fn open_at(url: &str) -> Arc<dyn Store> {
+    PostgresOptions::at(url).open(Time::from_micros(0)).unwrap()
 }

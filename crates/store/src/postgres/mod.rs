@@ -1,0 +1,161 @@
+//! A database server beside us: one connection that writes, a few that read.
+//!
+//! One windlass process at a time owns the database, by a lock that ends with its connection. Every
+//! transaction that writes holds a second lock, so none comes between another, and proves its
+//! epoch: a process that was paused and taken for dead writes nothing after it was replaced.
+//!
+//! A connection that is lost is made anew when it is next needed, with a growing wait after each
+//! failure. What was being written then has an unknown outcome, and what was not is refused.
+
+mod address;
+mod column;
+mod connection;
+mod dialect;
+mod door;
+mod errors;
+mod io;
+mod readers;
+mod tls;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use windlass_core::Time;
+
+use crate::error::StoreError;
+use crate::rows::Spent;
+use crate::sql::{Driver, SqlError, SqlStore, migrate};
+use crate::store::Store;
+pub use address::masked;
+use connection::{PgConnection, Session};
+use door::{Door, Role};
+use readers::Readers;
+
+/// How to open a database on a server.
+#[derive(Clone)]
+pub struct PostgresOptions {
+    /// Where it is: `postgres://user:password@host:port/name`, with `sslmode` and `sslrootcert` as
+    /// Postgres' own programs know them.
+    pub url: String,
+    /// How many reads may go on at the same time.
+    pub reader_count: usize,
+    /// How long a read may take before it is given up.
+    pub read_time_max: Duration,
+}
+
+impl fmt::Debug for PostgresOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOptions").field("url", &masked(&self.url)).finish_non_exhaustive()
+    }
+}
+
+/// The driver for Postgres.
+pub(crate) struct Postgres {
+    door: Arc<Door>,
+    writer: Mutex<Option<PgConnection>>,
+    readers: Readers,
+    spent: Mutex<Spent>,
+}
+
+impl PostgresOptions {
+    /// The usual settings for an address.
+    pub fn at(url: impl Into<String>) -> PostgresOptions {
+        let (reader_count, read_time_max) = (4, Duration::from_secs(5));
+        PostgresOptions { url: url.into(), reader_count, read_time_max }
+    }
+
+    /// Opens the database, creating what is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::CannotOpen`] if the address is wrong, the server does not answer, is not the
+    /// primary, or acknowledges before it is durable, if another process has the database, or if
+    /// the database was written by a newer version. No message has the password in it.
+    pub fn open(&self, now: Time) -> Result<Arc<dyn Store>, StoreError> {
+        let door = Arc::new(Door::new(self)?);
+        let mut writer = door.open(Role::Writer).map_err(cannot_open)?;
+        door.own(&mut writer)?;
+        let migrated = in_transaction(&mut writer, &mut Spent::default(), |session| {
+            migrate::migrate(session, dialect::schema, now.micros())
+        });
+        migrated.map_err(|error| cannot_open(error.into()))?;
+        let readers = Readers::new(door.clone(), self);
+        let (writer, spent) = (Mutex::new(Some(writer)), Mutex::default());
+        Ok(Arc::new(SqlStore(Postgres { door, writer, readers, spent })))
+    }
+}
+
+/// Whatever keeps a database from being opened is a reason not to start.
+fn cannot_open(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(message) | StoreError::Damaged(message) => {
+            StoreError::CannotOpen(format!("cannot open the database: {message}"))
+        }
+        other => other,
+    }
+}
+
+/// The lock lets one writer after the other in. It ends with the transaction.
+const BEGIN: &str =
+    "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_advisory_xact_lock(2003398252, 2)";
+
+fn in_transaction<T>(
+    connection: &mut PgConnection,
+    spent: &mut Spent,
+    work: impl FnOnce(&mut Session<'_>) -> Result<T, SqlError>,
+) -> Result<T, SqlError> {
+    let begin = Instant::now();
+    connection.say(BEGIN);
+    let result = work(&mut connection.session());
+    let written = Instant::now();
+    spent.transaction_count += 1;
+    spent.rows += written - begin;
+    match result {
+        Ok(value) => {
+            connection.commit()?;
+            spent.sync += written.elapsed();
+            Ok(value)
+        }
+        Err(error) => {
+            connection.roll_back();
+            Err(error)
+        }
+    }
+}
+
+impl Driver for Postgres {
+    type Connection<'a> = Session<'a>;
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&mut Session<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.readers.with(work)
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&mut Session<'_>) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
+        let mut writer = self.writer.lock();
+        let mut connection = match writer.take().filter(PgConnection::is_usable) {
+            Some(connection) => connection,
+            None => self.door.open_again(Role::Writer)?,
+        };
+        let mut spent = self.spent();
+        let result = in_transaction(&mut connection, &mut spent, work);
+        *self.spent.lock() = spent;
+        *writer = Some(connection);
+        result
+    }
+
+    fn spent(&self) -> Spent {
+        *self.spent.lock()
+    }
+
+    fn tidy(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
