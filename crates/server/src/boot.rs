@@ -11,11 +11,12 @@ use windlass_engine::clock::Clock;
 use windlass_engine::{DispatchConfig, Engine, EngineConfig, SecretSource};
 use windlass_nodes::kinds::shell::{Mark, Reaper, kill_leftovers};
 use windlass_nodes::{AllowList, ChildGuard, HttpClient, Registry, ShellSettings};
-use windlass_store::{MemoryStore, SqliteOptions, Store};
+use windlass_store::{DirectoryLock, MemoryStore, Store};
 
 use crate::app::App;
 use crate::config::Config;
 use crate::crash::Crash;
+use crate::database;
 use crate::metrics::Metrics;
 
 /// The argument that makes this program stand by and end what a killed server leaves behind.
@@ -45,6 +46,8 @@ pub struct House {
     pub go_down: watch::Sender<bool>,
     /// Where attempts work if nothing is kept. It goes with the house.
     _own_dir: Option<tempfile::TempDir>,
+    /// The data directory, if the store is elsewhere.
+    _lock: Option<DirectoryLock>,
 }
 
 /// Opens the store and starts the engine.
@@ -55,23 +58,16 @@ pub struct House {
 pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let data = &config.store.data;
     let clock = Clock::new();
-    let mut own_dir = None;
+    let (mut own_dir, mut lock) = (None, None);
     let (store, work_dir): (Arc<dyn Store>, _) = if purpose.is_in_memory {
         let directory = tempfile::Builder::new().prefix("windlass-").tempdir()?;
         let work_dir = directory.path().join("work");
         own_dir = Some(directory);
         (Arc::new(MemoryStore::new()), work_dir)
     } else {
-        let options = SqliteOptions {
-            reader_count: usize::try_from(config.store.reader_count)?,
-            read_time_max: config.store.read_time_max.0,
-            size_max: config.store.size_bytes_max,
-            ..SqliteOptions::at(data)
-        };
-        let store = options
-            .open(clock.now())
-            .with_context(|| format!("cannot open the data directory `{}`", data.display()))?;
-        (store, data.canonicalize()?.join("work"))
+        let opened = database::open(&config.store, clock.now())?;
+        lock = opened.lock;
+        (opened.store, data.canonicalize()?.join("work"))
     };
     let store = match &purpose.crash {
         Some(crash) => crash.in_front_of(store)?,
@@ -114,7 +110,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let engine = Engine::start(engine_config, Handle::current())?;
     let (go_down, going_down) = watch::channel(false);
     let app = App { engine, config, registry, metrics, boot_id, started_at, going_down };
-    Ok(House { app: Arc::new(app), go_down, _own_dir: own_dir })
+    Ok(House { app: Arc::new(app), go_down, _own_dir: own_dir, _lock: lock })
 }
 
 fn shard_count(config: &Config) -> anyhow::Result<usize> {

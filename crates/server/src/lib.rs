@@ -19,6 +19,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod crash;
+pub mod database;
 pub mod follow;
 pub mod http;
 pub mod metrics;

@@ -15,6 +15,7 @@
 mod access;
 mod audit;
 mod error;
+mod lock;
 mod memory;
 mod message;
 mod postgres;
@@ -28,6 +29,7 @@ mod write;
 pub use access::{Access, ApiKeyRow};
 pub use audit::{AuditEntry, AuditRow, AuditVerdict};
 pub use error::StoreError;
+pub use lock::DirectoryLock;
 pub use memory::MemoryStore;
 pub use message::{Message, MessageKey};
 pub use postgres::{PostgresOptions, masked};

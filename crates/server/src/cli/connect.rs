@@ -51,7 +51,8 @@ impl Connect {
         if let Some(client) = live(&config.store.data).await? {
             return Ok(client);
         }
-        if !config.store.data.join("windlass.db").exists() {
+        let is_kept_here = config.store.database.is_none();
+        if is_kept_here && !config.store.data.join("windlass.db").exists() {
             let message = format!(
                 "there is no server and no data in `{}`; `windlass dev` starts one, `--server` \
                  and `--data` name others",

@@ -76,6 +76,9 @@ pub(crate) struct ConfigArgs {
     /// The data directory.
     #[arg(long, value_name = "DIR")]
     data: Option<std::path::PathBuf>,
+    /// The Postgres database (`postgres://user@host/name`). Left out: SQLite, in the data directory.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
 }
 
 impl ConfigArgs {
@@ -84,6 +87,7 @@ impl ConfigArgs {
             config: self.config.clone(),
             listen: self.listen.clone(),
             data: self.data.clone(),
+            database: self.database.clone(),
         }
     }
 }

@@ -35,8 +35,11 @@ pub(crate) struct Run {
     /// Keeps the state in this directory, so that the run survives the end of this process.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
-    /// Goes on with a run that an earlier process could not end. Needs `--data`.
-    #[arg(long, value_name = "RUN", requires = "data")]
+    /// Keeps the state in this Postgres database (`postgres://user@host/name`).
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Goes on with a run that an earlier process could not end. Needs `--data` or `--database`.
+    #[arg(long, value_name = "RUN")]
     resume: Option<String>,
     /// Says nothing but what went wrong.
     #[arg(short, long)]
@@ -53,9 +56,19 @@ impl Run {
         result
     }
 
+    /// Where the run is kept, for people: without a password.
+    fn place(&self) -> Option<String> {
+        let database = self.database.as_deref().map(windlass_store::masked);
+        database.or_else(|| self.data.as_ref().map(|data| data.display().to_string()))
+    }
+
     async fn house(&self) -> anyhow::Result<House> {
-        let config = load(&Flags { data: self.data.clone(), ..Flags::default() })?.config;
-        let is_in_memory = self.data.is_none();
+        let (data, database) = (self.data.clone(), self.database.clone());
+        let config = load(&Flags { data, database, ..Flags::default() })?.config;
+        let is_in_memory = self.data.is_none() && self.database.is_none();
+        if is_in_memory && self.resume.is_some() {
+            return Err(Usage("`--resume` needs `--data` or `--database`".to_owned()).into());
+        }
         // Other runs of the directory are not this command's business.
         let purpose = Purpose { allows_loopback: true, is_in_memory, ..Purpose::default() };
         tokio::task::spawn_blocking(move || build(config, purpose)).await?
@@ -72,17 +85,17 @@ impl Run {
             },
             (None, None) => return Err(Usage("a file is needed".to_owned()).into()),
         };
-        if let Some(data) = self.data.as_ref().filter(|_| !self.quiet) {
-            message(&format!("run {run_id}, kept in `{}`", data.display()));
+        if let Some(place) = self.place().filter(|_| !self.quiet) {
+            message(&format!("run {run_id}, kept in `{place}`"));
         }
         let ended = tokio::select! {
             ended = progress::follow(app.clone(), run_id, left, self.quiet) => ended.map(|()| true),
             _ = tokio::signal::ctrl_c() => Ok(false),
         }?;
         if !ended {
-            if let Some(data) = &self.data {
-                let data = data.display();
-                message(&format!("go on with `windlass run --resume {run_id} --data {data}`"));
+            let name = if self.database.is_some() { "database" } else { "data" };
+            if let Some(place) = self.place() {
+                message(&format!("go on with `windlass run --resume {run_id} --{name} {place}`"));
             }
             return Ok(Exit::Interrupted);
         }

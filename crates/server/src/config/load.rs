@@ -13,6 +13,9 @@ const FILE: &str = "windlass.toml";
 /// Every variable of ours begins with it. Those with `__` in their name are settings.
 const PREFIX: &str = "WINDLASS_";
 
+/// A shorter name for `WINDLASS_STORE__DATABASE`.
+const DATABASE_VARIABLE: &str = "WINDLASS_DATABASE_URL";
+
 /// Settings that were given on the command line.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
@@ -22,6 +25,8 @@ pub struct Flags {
     pub listen: Option<String>,
     /// `--data`.
     pub data: Option<PathBuf>,
+    /// `--database`.
+    pub database: Option<String>,
 }
 
 /// Settings, and where each came from.
@@ -71,6 +76,14 @@ pub fn load(flags: &Flags) -> Result<Loaded, ConfigError> {
         key.as_str().contains("__") && !key.starts_with("SECRET_")
     };
     figment = figment.merge(Env::prefixed(PREFIX).filter(is_setting).split("__"));
+    let named = Env::raw().only(&[DATABASE_VARIABLE]).iter().next().map(|(_, text)| text);
+    let named = named.filter(|text| !text.is_empty()).map(|text| (DATABASE_VARIABLE, text));
+    let flag = flags.database.clone().map(|text| ("--database", text));
+    for (name, text) in named.into_iter().chain(flag) {
+        for (key, value) in seeds::database_values(text.trim()) {
+            figment = figment.merge(Flag { name, key, value });
+        }
+    }
     if let Some(listen) = &flags.listen {
         figment = figment.merge(Flag::text("--listen", "server.listen", listen));
     }

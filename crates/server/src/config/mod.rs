@@ -4,6 +4,7 @@
 //! One file per section. Every field says its unit, its default and its effect. An unknown key is
 //! an error that names the known ones.
 
+mod database;
 mod engine;
 mod http;
 mod load;
@@ -15,6 +16,7 @@ mod store;
 
 use serde::{Deserialize, Serialize};
 
+pub use database::DatabaseUrl;
 pub use engine::EngineSection;
 pub use http::HttpSection;
 pub use load::{ConfigError, Flags, Loaded, Setting, load};

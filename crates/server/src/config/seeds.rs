@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use figment::Figment;
 use figment::providers::Env;
-use figment::value::Value;
+use figment::value::{Empty, Value};
+
+use super::database::sqlite_directory;
 
 /// Each variable and the setting it is another name for. Of two names of one setting, the later
 /// wins.
@@ -14,6 +16,8 @@ pub const NAMES: &[(&str, &str)] = &[
     ("PORT", "server.listen"),
     ("WORKFLOW_ENGINE_HOST", "server.listen"),
     ("WORKFLOW_ENGINE_PORT", "server.listen"),
+    ("DATABASE_URL", "store.database"),
+    ("INSTANCE_DB_URL", "store.database"),
     ("CORS_ALLOWED_ORIGINS", "server.cors_allowed_origins"),
     ("LOG_LEVEL", "log.level"),
     ("LOG_FORMAT", "log.format"),
@@ -48,6 +52,11 @@ pub(super) fn read(figment: &Figment) -> Result<Vec<Found>, Vec<String>> {
         if text.is_empty() {
             continue;
         }
+        if *key == "store.database" {
+            let values = database_values(text).into_iter();
+            found.extend(values.map(|(key, value)| Found { variable, key, value }));
+            continue;
+        }
         match value_of(key, text, &mut listen) {
             Ok(value) => found.push(Found { variable, key, value }),
             Err(message) => complaints.push(format!("{variable}: {message}")),
@@ -71,6 +80,17 @@ fn value_of(key: &str, text: &str, listen: &mut Option<SocketAddr>) -> Result<Va
         "server.cors_allowed_origins" => Ok(Value::from(list(text))),
         "log.level" => Ok(Value::from(level(text))),
         _ => Ok(Value::from(text.to_lowercase())),
+    }
+}
+
+/// What an address of a database sets: that of an SQLite database is a data directory.
+pub(super) fn database_values(text: &str) -> Vec<(&'static str, Value)> {
+    match sqlite_directory(text) {
+        Some(directory) => vec![
+            ("store.data", Value::from(directory.to_string_lossy().into_owned())),
+            ("store.database", Value::from(Empty::None)),
+        ],
+        None => vec![("store.database", Value::from(text))],
     }
 }
 

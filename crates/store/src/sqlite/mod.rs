@@ -7,7 +7,6 @@
 
 mod connection;
 mod errors;
-mod lock;
 mod readers;
 
 use std::path::{Path, PathBuf};
@@ -19,12 +18,12 @@ use rusqlite::{OpenFlags, TransactionBehavior};
 use windlass_core::Time;
 
 use crate::error::StoreError;
+use crate::lock::DirectoryLock;
 use crate::rows::Spent;
 use crate::sql::{Driver, SqlError, SqlStore, migrate};
 use crate::store::Store;
 use connection::{Session, SqliteConnection};
 use errors::{on_commit, on_open, on_statement};
-use lock::DirectoryLock;
 use readers::Readers;
 
 /// Earlier versions can corrupt a database when its WAL is reset.

@@ -12,12 +12,18 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Holds a directory for this process. The system lets go of it when the process ends, however it
 /// ends.
-pub(super) struct DirectoryLock {
+#[derive(Debug)]
+pub struct DirectoryLock {
     _file: File,
 }
 
 impl DirectoryLock {
-    pub(super) fn take(directory: &Path) -> Result<DirectoryLock, StoreError> {
+    /// Takes the directory, which must exist, by its file `windlass.lock`. Waits up to a second.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::CannotOpen`] if another process has it, or the file cannot be made.
+    pub fn take(directory: &Path) -> Result<DirectoryLock, StoreError> {
         let cannot = |what: String| {
             StoreError::CannotOpen(format!("cannot use `{}`: {what}", directory.display()))
         };

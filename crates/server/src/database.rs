@@ -1,0 +1,63 @@
+//! Where the store is, by the settings.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use windlass_core::Time;
+use windlass_store::{DirectoryLock, PostgresOptions, SqliteOptions, Store};
+
+use crate::config::StoreSection;
+
+/// The SQLite database of the data directory.
+///
+/// # Errors
+///
+/// If a number does not fit this machine.
+pub fn sqlite(section: &StoreSection) -> anyhow::Result<SqliteOptions> {
+    Ok(SqliteOptions {
+        reader_count: usize::try_from(section.reader_count)?,
+        read_time_max: section.read_time_max.0,
+        size_max: section.size_bytes_max,
+        ..SqliteOptions::at(&section.data)
+    })
+}
+
+/// The database on a server, if one is named.
+///
+/// # Errors
+///
+/// If a number does not fit this machine.
+pub fn postgres(section: &StoreSection) -> anyhow::Result<Option<PostgresOptions>> {
+    let Some(database) = &section.database else { return Ok(None) };
+    Ok(Some(PostgresOptions {
+        reader_count: usize::try_from(section.reader_count)?,
+        read_time_max: section.read_time_max.0,
+        ..PostgresOptions::at(database.reveal())
+    }))
+}
+
+/// A store that stands. The data directory belongs to this process as long as it does.
+pub struct Opened {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// What holds the directory, if the store itself is elsewhere.
+    pub lock: Option<DirectoryLock>,
+}
+
+/// Opens the store.
+///
+/// # Errors
+///
+/// If another process owns the directory or the database, or it cannot be opened.
+pub fn open(section: &StoreSection, now: Time) -> anyhow::Result<Opened> {
+    let data = section.data.display();
+    let Some(options) = postgres(section)? else {
+        let store = sqlite(section)?
+            .open(now)
+            .with_context(|| format!("cannot open the data directory `{data}`"))?;
+        return Ok(Opened { store, lock: None });
+    };
+    std::fs::create_dir_all(&section.data).with_context(|| format!("cannot create `{data}`"))?;
+    let lock = DirectoryLock::take(&section.data)?;
+    Ok(Opened { store: options.open(now)?, lock: Some(lock) })
+}
