@@ -10,8 +10,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::app::App;
 use crate::http::observe::with_type;
 
-static DOCUMENT: LazyLock<String> =
-    LazyLock::new(|| super::openapi().to_json().unwrap_or_default());
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| super::openapi().to_string());
 
 /// The routes that describe the others.
 pub(super) fn router() -> Router<Arc<App>> {

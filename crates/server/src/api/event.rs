@@ -40,11 +40,46 @@ impl EventBody {
             },
             _ => Map::new(),
         };
+        // Where it happened would otherwise be taken for when.
+        if let Some(place) = fields.shift_remove("at") {
+            fields.insert("place".to_owned(), place);
+        }
         for name in TIMES {
             if let Some(micros) = fields.get(name).and_then(Value::as_i64) {
                 fields.insert(name.to_owned(), Time::from_micros(micros).to_string().into());
             }
         }
         EventBody { seq: numbered.seq, at: event.at.to_string(), type_: name, fields }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::run::{Event, Fact};
+
+    use super::*;
+
+    /// Every recorded event, so that a new type with a field of these names is found.
+    #[test]
+    fn no_field_of_a_fact_takes_the_place_of_the_event_s_own() {
+        let journals = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/tests/histories/v0.1");
+        let mut placed = 0;
+        for file in std::fs::read_dir(journals).unwrap() {
+            let path = file.unwrap().path();
+            if path.extension().is_none_or(|end| end != "jsonl") {
+                continue;
+            }
+            for line in std::fs::read_to_string(&path).unwrap().lines() {
+                let event: Event = serde_json::from_str(line).unwrap();
+                let is_created = matches!(event.fact, Fact::RunCreated(_));
+                let body = EventBody::of(&NumberedEvent { seq: 7, event: event.clone() });
+                let shown = serde_json::to_value(&body).unwrap();
+                assert_eq!((&shown["seq"], &shown["type"]), (&7.into(), &event.fact.name().into()));
+                assert_eq!(shown["at"], event.at.to_string(), "{line}");
+                assert!(is_created || shown["place"].is_string() || shown.get("place").is_none());
+                placed += usize::from(shown.get("place").is_some());
+            }
+        }
+        assert!(placed > 0, "no recorded event has a place");
     }
 }

@@ -5,6 +5,7 @@
 //! theirs.
 
 pub mod docs;
+mod document;
 pub mod event;
 pub mod execute;
 pub mod log_line;
@@ -44,7 +45,7 @@ use crate::app::App;
         (name = "nodes", description = "Kinds of node"),
         (name = "operations", description = "Health and metrics")
     ),
-    components(schemas(crate::http::problem::ProblemBody))
+    components(schemas(crate::http::problem::ProblemBody, runs::stream::Snapshot))
 )]
 struct Document;
 
@@ -89,6 +90,6 @@ pub fn router() -> Router<Arc<App>> {
 }
 
 /// The document about them.
-pub fn openapi() -> utoipa::openapi::OpenApi {
-    routes().into_openapi()
+pub fn openapi() -> serde_json::Value {
+    document::complete(&routes().into_openapi())
 }

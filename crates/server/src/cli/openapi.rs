@@ -8,7 +8,7 @@ pub(crate) struct Openapi {}
 
 impl Openapi {
     pub(super) fn run(self) -> anyhow::Result<Exit> {
-        output::line(&crate::api::openapi().to_pretty_json()?);
+        output::json(&crate::api::openapi());
         Ok(Exit::Ok)
     }
 }

@@ -43,13 +43,13 @@ pub fn cursor(place: &impl Serialize) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(place).unwrap_or_default())
 }
 
-/// The place behind a word.
+/// The place behind a word. An empty one is the beginning, as if it were left out.
 ///
 /// # Errors
 ///
 /// If it is no word of ours.
 pub fn place<T: DeserializeOwned>(cursor: Option<&str>) -> Result<Option<T>, Problem> {
-    let Some(word) = cursor else { return Ok(None) };
+    let Some(word) = cursor.filter(|word| !word.is_empty()) else { return Ok(None) };
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(word).ok();
     match bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
         Some(place) => Ok(Some(place)),

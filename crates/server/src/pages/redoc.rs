@@ -73,7 +73,7 @@ struct Kind {
 pub(super) async fn page() -> Html<String> {
     // The document is part of the program, and so is what is made of it.
     static PAGE: LazyLock<String> = LazyLock::new(|| {
-        let document = serde_json::to_value(crate::api::openapi()).unwrap_or_default();
+        let document = crate::api::openapi();
         render_page("redoc.html", context(&document)).0
     });
     Html(PAGE.clone())

@@ -110,8 +110,8 @@ pub fn filter_of(query: &RunsQuery) -> Result<RunFilter, Problem> {
     filter.created_after = time("created_after", &query.created_after)?;
     filter.created_before = time("created_before", &query.created_before)?;
     filter.text = query.text.clone().filter(|text| !text.is_empty());
-    if filter.text.as_ref().is_some_and(|text| text.len() > 200) {
-        return Err(Problem::parameter("text", "at most 200 bytes"));
+    if filter.text.as_ref().is_some_and(|text| text.chars().count() > 200) {
+        return Err(Problem::parameter("text", "at most 200 characters"));
     }
     Ok(filter)
 }

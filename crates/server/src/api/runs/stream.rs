@@ -48,6 +48,20 @@ pub struct StreamQuery {
     pub after: Option<String>,
 }
 
+/// A frame of a stream.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes what the library writes")]
+struct Frame {
+    /// `snapshot`, `log`, or an event's type.
+    event: Option<String>,
+    /// The event's number in the journal.
+    id: Option<String>,
+    /// A `Snapshot`, an `EventBody` or a `LogLineBody`, as JSON.
+    data: Option<String>,
+    /// After how many milliseconds to come back.
+    retry: Option<u64>,
+}
+
 /// What a stream begins with.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Snapshot {
@@ -65,7 +79,7 @@ pub struct Snapshot {
 
 /// Follows a run.
 ///
-/// The first frame is `snapshot`. Then every event of the journal, in order: the frame's `event` is
+/// The first frame is `snapshot`, with a `Snapshot` as its data. Then every event of the journal, in order: the frame's `event` is
 /// the event's type, its `id` the event's `seq`. Log lines come as `log` frames without an id. A
 /// client that comes back with `Last-Event-ID` or `?after=` gets no snapshot and misses no event,
 /// even over a restart of the server; the lines written meanwhile are at `/logs?after=` with the
@@ -79,7 +93,7 @@ pub struct Snapshot {
         ("Last-Event-ID" = Option<String>, Header, description = "The last `id` received"),
     ),
     responses(
-        (status = 200, description = "Frames", body = Snapshot, content_type = "text/event-stream"),
+        (status = 200, description = "Frames", body = Frame, content_type = "text/event-stream"),
         (status = 204, description = "The run is over and everything was said"),
         ProblemResponses
     )
@@ -91,9 +105,10 @@ pub async fn stream_run(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let asked = number("after", query.after.as_deref())?;
     let after = match last_event_id {
         Some(id) => number("Last-Event-ID", Some(id))?,
-        None => number("after", query.after.as_deref())?,
+        None => asked,
     };
     let row = find(&app, &word).await?;
     if row.status.is_terminal() && after.is_some_and(|after| after >= row.last_seq) {
