@@ -1,5 +1,5 @@
 //! Chores of this repository that are more than one line of shell, one file per command:
-//! `cargo xtask tidy`, `kill`, `fuzz`, `sim`, `readme`.
+//! `cargo xtask tidy`, `kill`, `disk`, `fuzz`, `sim`, `readme`.
 //!
 //! A chore looks at the product from outside: at its sources, its binary, its documents. None of
 //! it is linked with a `windlass` crate, so that a fault there cannot hide itself here.
@@ -30,6 +30,8 @@ enum Command {
     Tidy,
     /// Kills the server under load, again and again, and checks that nothing was lost or repeated
     Kill(kill::Options),
+    /// Lets the disk fail under load, and checks that nothing false was acknowledged
+    Disk(kill::disk::Options),
     /// Throws random input at whatever reads what people hand over
     Fuzz(fuzz::Options),
     /// Runs the engine's simulation and the store's differential test with more seeds than usual
@@ -42,6 +44,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Tidy => tidy::run(),
         Command::Kill(options) => kill::run(options),
+        Command::Disk(options) => kill::disk::run(options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Sim(options) => sim::run(&options),
         Command::Readme(options) => readme::run(options),

@@ -12,13 +12,17 @@
 //! submitted and when the server dies; what the machine's scheduler makes of it differs each time.
 
 mod api;
+pub(crate) mod disk;
 mod effects;
+mod faults;
 mod ledger;
 mod load;
 mod orphans;
+mod postgres;
 mod server;
 mod verify;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -29,8 +33,11 @@ use tempfile::TempDir;
 use crate::cargo::{root, windlass};
 use api::Api;
 use ledger::Ledger;
+use postgres::Postgres;
 use server::Server;
 
+/// The setting that names the database.
+const DATABASE: &str = "WINDLASS_DATABASE_URL";
 const CLIENTS: usize = 8;
 /// How long a killed server lives, from the moment it is ready.
 const LIFE_MS: std::ops::RangeInclusive<u64> = 50..=1500;
@@ -49,6 +56,15 @@ pub(crate) struct Options {
     /// Decides what is submitted and when the server dies
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// The Postgres database the server uses, which must be empty; without it, SQLite
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// Uses a Postgres server of its own
+    #[arg(long, conflicts_with = "database")]
+    postgres: bool,
+    /// In every life of the server its Postgres crashes and starts again, too
+    #[arg(long, requires = "postgres")]
+    restart_database: bool,
     /// The binary to kill; without it, one is built
     #[arg(long)]
     bin: Option<PathBuf>,
@@ -60,27 +76,38 @@ struct Place {
     data: PathBuf,
     effects: PathBuf,
     server_log: PathBuf,
+    /// What the server's environment needs besides.
+    environment: Vec<(&'static str, OsString)>,
 }
 
 /// Kills as often as asked, and answers whether every promise was kept.
 pub(crate) fn run(options: Options) -> Result<bool> {
     let binary = windlass(options.bin)?;
     let dir = own_dir(&binary)?;
+    let postgres = options.postgres.then(Postgres::start).transpose()?;
+    let database = options.database.or_else(|| postgres.as_ref().map(Postgres::url));
+    let crashing = postgres.as_ref().filter(|_| options.restart_database);
+    let name = match (&database, crashing) {
+        (None, _) => "SQLite",
+        (Some(_), None) => "Postgres",
+        (Some(_), Some(_)) => "Postgres, which crashes too",
+    };
     let place = Place {
         binary,
         data: dir.path().join("data"),
         effects: dir.path().join("effects.log"),
         server_log: dir.path().join("server.log"),
+        environment: database.iter().map(|url| (DATABASE, url.into())).collect(),
     };
     let ledger = Ledger::default();
     let mut chance = fastrand::Rng::with_seed(options.seed);
     for cycle in 0..options.cycles {
-        let life = one_cycle(&place, &ledger, cycle, &mut chance)?;
+        let life = one_cycle(&place, &ledger, cycle, crashing, &mut chance)?;
         let (cycles, acknowledged) = (options.cycles, ledger.acknowledged());
         eprintln!("cycle {} of {cycles}: killed after {life:?}, {acknowledged} runs", cycle + 1);
     }
     let totals = the_end(&place, &ledger)?;
-    println!("kill: {} cycles, {totals} (seed {})", options.cycles, options.seed);
+    println!("kill: {} cycles on {name}, {totals} (seed {})", options.cycles, options.seed);
     let violations = ledger.violations();
     for violation in violations.iter().take(10) {
         println!("  {violation}");
@@ -104,6 +131,7 @@ fn one_cycle(
     place: &Place,
     ledger: &Ledger,
     cycle: u32,
+    crashing: Option<&Postgres>,
     chance: &mut fastrand::Rng,
 ) -> Result<Duration> {
     if cycle > 0 && chance.u32(0..STUMBLE_EVERY) == 0 {
@@ -126,8 +154,10 @@ fn one_cycle(
             let is_dead = &is_dead;
             scope.spawn(move || client.submit_until(is_dead));
         }
-        std::thread::sleep(life);
-        let killed = server.kill();
+        std::thread::sleep(life / 2);
+        let crashed = crashing.map_or(Ok(()), Postgres::crash);
+        std::thread::sleep(life / 2);
+        let killed = crashed.and_then(|()| server.kill());
         // Only now: the clients must be in the middle of something when it happens.
         is_dead.store(true, Ordering::Relaxed);
         killed
