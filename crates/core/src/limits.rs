@@ -41,6 +41,14 @@ pub const MAP_ITEM_COUNT_MAX: usize = 1_000_000;
 pub const LOOP_ITERATION_COUNT_DEFAULT: u32 = 1_000;
 /// Iterations of one `loop`, whatever the definition says.
 pub const LOOP_ITERATION_COUNT_MAX: u32 = 100_000;
+/// How deep runs may nest that ask for one another.
+pub const SUB_RUN_DEPTH_MAX: u32 = 16;
+/// `concurrency.limit`.
+pub const CONCURRENCY_MAX: u32 = 100_000;
+/// The highest priority of a run; the lowest is as far below zero.
+pub const PRIORITY_MAX: i32 = 1_000;
+/// `max_visits` of an edge that jumps back.
+pub const VISIT_COUNT_MAX: u32 = 10_000;
 /// Items a `map` opens in one go.
 pub const MAP_BATCH: u32 = 1_000;
 /// Events a run may take in one commit before it yields to other runs.

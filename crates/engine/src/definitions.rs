@@ -97,6 +97,32 @@ impl Definitions {
         Ok(Some(workflow))
     }
 
+    /// A version of a workflow, the newest if none is named; `None` if there is no such one. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read, or the definition cannot be used.
+    pub fn version(
+        &self,
+        project: &str,
+        word: &str,
+        version: Option<u32>,
+    ) -> Result<Option<Arc<Workflow>>, DefinitionError> {
+        let Some(newest) = self.newest(project, word)? else { return Ok(None) };
+        let Some(version) = version.filter(|version| *version != newest.row.version) else {
+            return Ok(Some(newest));
+        };
+        let before = version.checked_add(1);
+        let page = self.store.versions(newest.row.workflow_id, before, 1)?;
+        let Some(found) = page.items.into_iter().find(|row| row.version == version) else {
+            return Ok(None);
+        };
+        let plan = self.plan(found.definition_id)?;
+        let definition_id = found.definition_id;
+        let row = WorkflowRow { version, definition_id, ..newest.row.clone() };
+        Ok(Some(Arc::new(Workflow { row, plan })))
+    }
+
     /// A definition. Blocks.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The engine as everybody else sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,16 +11,21 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use uuid::Uuid;
-use windlass_core::definition::{Checked, Plan, check};
-use windlass_core::run::CreateRun;
-use windlass_store::{Deploy, Deployed, IdempotencyKey, Store, StoreError};
+use windlass_core::definition::{Checked, OnLimit, Plan, check};
+use windlass_core::run::{Concurrency, CreateRun};
+use windlass_store::{
+    Admission, ConcurrencySlot, Deploy, Deployed, IdempotencyKey, Pause, Store, StoreError,
+    WorkflowRow,
+};
 
 use crate::clock::Clock;
 use crate::definitions::{Definitions, content_hash};
 use crate::dispatch::{DispatchConfig, Dispatcher, Reporter};
 use crate::feed::Feed;
+use crate::gate::Gate;
+use crate::halt::{self, Halt};
 use crate::ids::{new_id, new_id_for_shard};
-use crate::shard::{Answer, Command, Create, Input, Published, ShardConfig};
+use crate::shard::{Answer, Ask, Command, Create, Input, Published, ShardConfig};
 use crate::threads::{self, Shared, Threads, ToCommitter, ToKeeper, ToReader, ToShard};
 
 /// Inputs that may wait in front of a shard before new runs are refused.
@@ -59,6 +64,12 @@ pub struct NewRun {
     pub external_id: Option<String>,
     /// The run it repeats.
     pub rerun_of: Option<Uuid>,
+    /// Its priority, if not the definition's.
+    pub priority: Option<i32>,
+    /// Whether the workflow is paused, so that the run has to wait.
+    pub is_paused: bool,
+    /// Who creates it.
+    pub by: Option<String>,
     /// The key it is created under.
     pub key: Option<IdempotencyKey>,
 }
@@ -129,6 +140,8 @@ impl Engine {
         let epoch = config.store.take_over(&boot_id, clock.now())?;
         let kinds = config.dispatch.registry.kinds().clone();
         let definitions = Arc::new(Definitions::new(config.store.clone(), kinds));
+        let halted = halt::read(&*config.store)?;
+        let gate = count_gate(&*config.store, halted.is_some(), config.is_active)?;
         let (mouths, ears) = threads::channels(config.shard_count.max(1));
         let shared = Arc::new(Shared {
             clock: clock.clone(),
@@ -142,6 +155,8 @@ impl Engine {
             keeper: mouths.keeper,
             readers: mouths.readers,
             observer: config.observer,
+            gate: Mutex::new(gate),
+            halted: Mutex::new(halted),
             is_fenced: AtomicBool::new(false),
             writing: Mutex::new(()),
             own_commits: AtomicU64::new(0),
@@ -158,6 +173,12 @@ impl Engine {
         };
         let dispatcher = Dispatcher::new(config.dispatch, runtime, clock, reporter);
         let threads = threads::start(&shared, &dispatcher, ears, &shard_config, config.is_active);
+        if shared.halted.lock().is_some() {
+            for shard in &shared.shards {
+                let _ = shard.send(ToShard::Input(Input::Halt(true)));
+            }
+        }
+        shared.at_the_gate(Gate::open);
         Ok(Arc::new(Engine {
             shared,
             dispatcher,
@@ -248,6 +269,7 @@ impl Engine {
         let sender = &self.shared.shards[shard];
         let now = self.shared.clock.now();
         let project: Arc<str> = Arc::from(project);
+        let is_halted = self.shared.halted.lock().is_some();
         let mut submitted = Vec::with_capacity(runs.len());
         let mut creates = Vec::with_capacity(runs.len());
         for run in runs {
@@ -266,16 +288,22 @@ impl Engine {
                     labels: run.labels,
                     rerun_of: run.rerun_of,
                     external_id: run.external_id,
+                    parent: None,
+                    priority: run.priority,
+                    held: run.is_paused || is_halted,
+                    by: run.by,
                 },
                 key: run.key,
                 until_over,
-                ticket,
+                message: None,
+                ticket: Some(ticket),
             });
         }
         if sender.len() > BACKLOG_MAX || self.is_stopped.load(Ordering::Relaxed) {
             let message = "the server has more to do than it can take";
             for create in creates {
-                let _ = create.ticket.send(Answer::Unavailable(message.to_owned()));
+                let answer = Answer::Unavailable(message.to_owned());
+                let _ = create.ticket.map(|ticket| ticket.send(answer));
             }
         } else {
             let _ = sender.send(ToShard::Input(Input::Create(creates)));
@@ -286,11 +314,54 @@ impl Engine {
     /// Does something with a run. The answer comes when it is durable.
     pub async fn command(&self, run_id: Uuid, command: Command) -> Answer {
         let (ticket, answer) = oneshot::channel();
-        if command == Command::Resume {
+        if command == Command::Wake {
             let _ = self.shared.keeper.send(ToKeeper::Own(run_id));
         }
         self.shared.send(run_id, Input::Command { run_id, command, ticket });
         answer.await.unwrap_or_else(|_| gone())
+    }
+
+    /// Stops everything, or lets it go on: with `halt`, no run begins, no attempt is made and no
+    /// timer fires. What is under way may end.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written. Nothing has changed then.
+    pub async fn halt(&self, halt: Option<Halt>) -> Result<(), StoreError> {
+        let (now, to_write) = (self.shared.clock.now(), halt.clone());
+        self.call(move |store| halt::write(store, to_write.as_ref(), now)).await?;
+        let is_halted = halt.is_some();
+        *self.shared.halted.lock() = halt;
+        for shard in &self.shared.shards {
+            let _ = shard.send(ToShard::Input(Input::Halt(is_halted)));
+        }
+        let _ = self.shared.keeper.send(ToKeeper::Halt(is_halted));
+        self.shared.at_the_gate(|gate| gate.halt(is_halted));
+        Ok(())
+    }
+
+    /// Who has stopped everything, if somebody has.
+    pub fn halted(&self) -> Option<Halt> {
+        self.shared.halted.lock().clone()
+    }
+
+    /// Pauses a workflow, or ends its pause: new runs of it wait. Those that have begun go on.
+    /// Answers the workflow as it is then, or `None` if there is no such workflow.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub async fn pause_workflow(
+        &self,
+        workflow_id: Uuid,
+        pause: Option<Pause>,
+    ) -> Result<Option<WorkflowRow>, StoreError> {
+        let is_paused = pause.is_some();
+        let call = move |store: &dyn Store| store.pause_workflow(workflow_id, pause.as_ref());
+        let row = self.call(call).await?;
+        self.shared.definitions.names_changed();
+        self.shared.at_the_gate(|gate| gate.pause(workflow_id, is_paused));
+        Ok(row)
     }
 
     /// Checks a definition and, if nothing is wrong with it, deploys it. Given `expected_version`,
@@ -414,4 +485,40 @@ fn hash_of(text: &str) -> usize {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
     });
     usize::try_from(hash >> 16).unwrap_or(0)
+}
+
+/// Runs read at once when the gate is counted.
+const ADMISSIONS_AT_ONCE: usize = 2_000;
+
+/// The gate as the rows say. A process that takes up nothing of what others left behind lets none of
+/// it in either.
+fn count_gate(store: &dyn Store, is_halted: bool, is_active: bool) -> Result<Gate, StoreError> {
+    let (mut gate, mut after) = (Gate::default(), None);
+    let mut workflows = HashSet::new();
+    gate.halt(is_halted);
+    loop {
+        let page = store.admissions(after, ADMISSIONS_AT_ONCE)?;
+        after = page.items.last().map(|admission| admission.run_id);
+        for admission in page.items {
+            let Admission { run_id, project, workflow_id, concurrency, priority, has_started } =
+                admission;
+            if workflows.insert(workflow_id) {
+                let row = store.workflow(&project, &workflow_id.to_string())?;
+                if row.is_some_and(|row| row.pause.is_some()) {
+                    gate.pause(workflow_id, true);
+                }
+            }
+            let concurrency = concurrency.map(|ConcurrencySlot { key, limit }| Concurrency {
+                key,
+                limit,
+                on_limit: OnLimit::Queue,
+            });
+            if has_started || is_active {
+                gate.count(&Ask { run_id, workflow_id, concurrency, priority }, has_started);
+            }
+        }
+        if !page.has_more {
+            return Ok(gate);
+        }
+    }
 }

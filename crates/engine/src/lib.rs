@@ -1,7 +1,7 @@
 //! When things happen: which run is in memory, what is committed together, who makes an attempt,
 //! when a timer fires, what is taken up again after a crash.
 //!
-//! [`shard`], [`committer`], [`timers`] and [`sweeper`] are plain state machines. [`Engine`] puts
+//! [`shard`], [`committer`], [`timers`], [`sweeper`] and [`gate`] are plain state machines. [`Engine`] puts
 //! threads, a clock and a store around them; the simulation in `tests/` puts chance around them.
 //!
 //! ```text
@@ -12,7 +12,7 @@
 //!    └─▲────┬──────────┬───┘◄───────────┤ (one transaction │
 //!      │    │ Start    │ Publish        │   at a time)     │
 //!      │    ▼          ▼   durable      └──────────────────┘
-//!   dispatcher        feed          timers, sweeper: wake runs up
+//!   dispatcher        feed          timers, sweeper: wake runs up; gate: admits them
 //! ```
 //!
 //! Not here: what follows from an event (`windlass-core`), what a node does (`windlass-nodes`),
@@ -26,8 +26,11 @@ mod definitions;
 mod dispatch;
 mod engine;
 mod feed;
+pub mod gate;
+mod halt;
 pub mod ids;
 mod load;
+pub mod order;
 pub mod shard;
 pub mod sweeper;
 mod threads;
@@ -38,4 +41,5 @@ pub use definitions::{DefinitionError, Definitions, Workflow, content_hash};
 pub use dispatch::{DispatchConfig, SecretSource};
 pub use engine::{Engine, EngineConfig, Health, NewRun, Spent, Submitted};
 pub use feed::{Feed, News, Subscription};
+pub use halt::Halt;
 pub use view::RunView;

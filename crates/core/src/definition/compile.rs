@@ -9,7 +9,7 @@ use super::doc::{DefaultsDoc, DefinitionDoc, NodeDoc};
 use super::findings::Findings;
 use super::graph;
 use super::names::{Level, Surroundings};
-use super::plan::{Edge, Graph, Node, Plan};
+use super::plan::{Graph, Jump, Node, Plan};
 use super::read::{self, GraphDoc};
 use super::upstream::Upstream;
 use crate::expr::Type;
@@ -17,7 +17,7 @@ use crate::finding::{Finding, nearest};
 use crate::kinds::{Kind, Kinds};
 use crate::limits::{
     BLOCK_DEPTH_MAX, EDGE_COUNT_MAX, LABEL_BYTES_MAX, LABEL_COUNT_MAX, NAME_BYTES_MAX,
-    NODE_COUNT_MAX,
+    NODE_COUNT_MAX, PRIORITY_MAX,
 };
 use crate::schema::Schema;
 use crate::source::Source;
@@ -38,6 +38,7 @@ pub(super) fn compile(source: &Source, kinds: &Kinds) -> (Option<Plan>, Vec<Find
             edge_count: 0,
         };
         compiler.check_retry("/defaults", doc.defaults.retry.as_ref());
+        let concurrency = compiler.concurrency(doc.concurrency.as_ref());
         let graph = compiler.graph(&graph, Inside::default())?;
         Some(Plan {
             name: doc.name,
@@ -47,6 +48,8 @@ pub(super) fn compile(source: &Source, kinds: &Kinds) -> (Option<Plan>, Vec<Find
             labels: doc.labels,
             on_failure: doc.on_failure,
             deadline: doc.deadline,
+            concurrency,
+            priority: doc.priority,
             graph,
         })
     });
@@ -61,6 +64,10 @@ fn check_top(doc: &DefinitionDoc, findings: &mut Findings<'_>) {
     }
     if doc.name.contains(char::is_control) {
         findings.add(Finding::error("bad-value", "/name", "a name has no control characters"));
+    }
+    if !(-PRIORITY_MAX..=PRIORITY_MAX).contains(&doc.priority) {
+        let message = format!("a priority is -{PRIORITY_MAX} to {PRIORITY_MAX}");
+        findings.add(Finding::error("bad-value", "/priority", message));
     }
     let long = |text: &String| text.len() > LABEL_BYTES_MAX;
     if doc.labels.len() > LABEL_COUNT_MAX || doc.labels.iter().any(|(k, v)| long(k) || long(v)) {
@@ -96,8 +103,8 @@ impl Compiler<'_, '_> {
         let node_kinds: Vec<Option<Arc<Kind>>> =
             doc.nodes.iter().map(|(path, node)| self.kind(path, node)).collect();
         let links = self.links(doc, &ids, &node_kinds);
-        let pairs: Vec<(usize, usize)> =
-            links.iter().map(|link| (link.source, link.target)).collect();
+        let forward = links.iter().filter(|link| link.max_visits.is_none());
+        let pairs: Vec<(usize, usize)> = forward.map(|link| (link.source, link.target)).collect();
         if !self.within_limits(doc, links.len()) {
             return None;
         }
@@ -107,7 +114,8 @@ impl Compiler<'_, '_> {
         let all = 0..doc.nodes.len();
         let starts: Vec<usize> = all.clone().filter(|index| of_kind(index, "start")).collect();
         graph::unreachable(doc, &pairs, &starts, self.findings);
-        let upstream = Upstream::new(doc.nodes.len(), &order, &pairs);
+        let mut upstream = Upstream::new(doc.nodes.len(), &order, &pairs);
+        let loops = self.loops(doc, &links, &pairs, upstream.as_mut());
 
         let outputs = doc.nodes.iter().zip(&node_kinds).map(|((_, node), kind)| {
             let config = config_of(node);
@@ -118,8 +126,12 @@ impl Compiler<'_, '_> {
         let scope = Scope { doc, ids: &ids, upstream: upstream.as_ref() };
         let nodes: Vec<Option<Node>> =
             all.clone().map(|index| self.node(&scope, index, node_kinds[index].as_ref())).collect();
-        let edges: Vec<(usize, Edge)> =
-            links.into_iter().map(|link| self.edge(&scope, link)).collect();
+        let mut edges = Vec::with_capacity(links.len());
+        for (place, link) in links.into_iter().enumerate() {
+            let max_visits = link.max_visits;
+            let (source, edge) = self.edge(&scope, link);
+            edges.push((source, edge, max_visits.zip(loops.get(&place).cloned())));
+        }
         let output = doc
             .output
             .as_ref()
@@ -128,9 +140,13 @@ impl Compiler<'_, '_> {
 
         let mut nodes: Vec<Node> = nodes.into_iter().collect::<Option<_>>()?;
         let mut incoming = vec![0_u32; nodes.len()];
-        for (source, edge) in edges {
-            incoming[edge.target as usize] += 1;
-            nodes[source].edges.push(edge);
+        for (source, edge, jump) in edges {
+            if let Some((max_visits, again)) = jump {
+                nodes[source].jumps.push(Jump { edge, max_visits, again });
+            } else {
+                incoming[edge.target as usize] += 1;
+                nodes[source].edges.push(edge);
+            }
         }
         for (node, incoming) in nodes.iter_mut().zip(&incoming) {
             node.incoming = *incoming;

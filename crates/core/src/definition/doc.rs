@@ -48,6 +48,42 @@ pub(super) struct DefinitionDoc {
     /// How long a run may take, from its start. Past it the run fails, cleans up and undoes.
     #[serde(default)]
     pub(super) deadline: Option<HumanDuration>,
+    /// How many runs of the workflow may be under way at once. Left out, there is no limit.
+    #[serde(default)]
+    pub(super) concurrency: Option<ConcurrencyDoc>,
+    /// The higher, the sooner a run's turn comes among those that wait for the same: -1000 to 1000.
+    #[serde(default)]
+    pub(super) priority: i32,
+}
+
+/// How many runs may be under way at once.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct ConcurrencyDoc {
+    /// Counts the runs of each value apart, such as `{{ input.customer }}`. Left out, all runs of
+    /// the workflow are counted together.
+    #[serde(default)]
+    pub(super) key: Option<String>,
+    /// How many, 1 to 100,000.
+    pub(super) limit: u32,
+    /// What happens to a run that finds the limit reached.
+    #[serde(default)]
+    pub(super) on_limit: OnLimit,
+}
+
+/// What happens to a run that finds the limit of its concurrency reached.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum OnLimit {
+    /// It waits for its turn.
+    #[default]
+    Queue,
+    /// It is cancelled at once.
+    Skip,
+    /// The run that began first is cancelled, and it takes its place.
+    CancelOldest,
 }
 
 /// What holds for every node that acts outside and says nothing itself.
@@ -166,6 +202,11 @@ pub(super) struct EdgeDoc {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     pub(super) when: Option<Value>,
+    /// Makes it an edge that jumps back to a node before its source: that node, and what follows it,
+    /// runs again. The target runs at most so many times, 2 to 10,000; past that the source fails
+    /// with `visit_limit`.
+    #[serde(default)]
+    pub(super) max_visits: Option<u32>,
 }
 
 /// One id or a list of them.

@@ -12,6 +12,7 @@ use super::plan::Edge;
 use super::read::GraphDoc;
 use crate::finding::Finding;
 use crate::kinds::Kind;
+use crate::limits::VISIT_COUNT_MAX;
 
 /// An edge under way, by the places of its nodes.
 pub(super) struct Link {
@@ -20,6 +21,10 @@ pub(super) struct Link {
     on: On,
     when: Option<(String, Value)>,
     is_branch: bool,
+    /// How often the target may run, if the edge jumps back.
+    pub(super) max_visits: Option<u32>,
+    /// Where it stands in the document.
+    pub(super) path: String,
 }
 
 impl Compiler<'_, '_> {
@@ -44,7 +49,14 @@ impl Compiler<'_, '_> {
                 continue;
             }
             let when = edge.when.clone().map(|when| (format!("{path}/when"), when));
-            links.push(Link { source, target, on: edge.on, when, is_branch: false });
+            let max_visits = edge.max_visits;
+            if max_visits.is_some_and(|most| !(2..=VISIT_COUNT_MAX).contains(&most)) {
+                let message = format!("a node may run 2 to {VISIT_COUNT_MAX} times");
+                let place = format!("{path}/max_visits");
+                self.findings.add(Finding::error("bad-value", place, message));
+            }
+            let (on, path) = (edge.on, path.clone());
+            links.push(Link { source, target, on, when, is_branch: false, max_visits, path });
         }
         let written: HashSet<(usize, usize)> =
             links.iter().map(|link| (link.source, link.target)).collect();
@@ -54,7 +66,15 @@ impl Compiler<'_, '_> {
                 let Some(source) = graph::target(id, &place, ids, self.findings) else { continue };
                 if !written.contains(&(source, target)) {
                     let on = On::Success;
-                    links.push(Link { source, target, on, when: None, is_branch: false });
+                    links.push(Link {
+                        source,
+                        target,
+                        on,
+                        when: None,
+                        is_branch: false,
+                        max_visits: None,
+                        path: place,
+                    });
                 }
             }
         }
@@ -74,7 +94,15 @@ impl Compiler<'_, '_> {
                 }
                 if !explicit {
                     let on = On::Success;
-                    links.push(Link { source, target, on, when: None, is_branch: true });
+                    links.push(Link {
+                        source,
+                        target,
+                        on,
+                        when: None,
+                        is_branch: true,
+                        max_visits: None,
+                        path: place,
+                    });
                 }
             }
         }

@@ -15,6 +15,7 @@ mod doc;
 mod expressions;
 mod findings;
 mod graph;
+mod jumps;
 mod links;
 mod names;
 mod node;
@@ -26,8 +27,8 @@ mod upstream;
 
 use serde_json::Value;
 
-pub use doc::{Effect, Join, On, OnFailure, Policy, Retry};
-pub use plan::{Body, Edge, Graph, Node, Plan, Repeat, Role};
+pub use doc::{Effect, Join, On, OnFailure, OnLimit, Policy, Retry};
+pub use plan::{Body, Edge, Graph, Jump, Node, Plan, Repeat, Role, SharedRuns};
 pub use read::schema;
 
 use crate::finding::{Finding, Severity};

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::compile::{Compiler, Scope, config_of};
-use super::doc::{CompensateDoc, Effect, Join, NodeDoc, Retry};
+use super::doc::{CompensateDoc, ConcurrencyDoc, Effect, Join, NodeDoc, Retry};
 use super::names::Level;
-use super::plan::{Node, Repeat};
+use super::plan::{Node, Repeat, SharedRuns};
 use crate::expr::{Template, Type};
 use crate::finding::Finding;
 use crate::json;
 use crate::kinds::{Kind, Work};
-use crate::limits::ATTEMPT_COUNT_MAX;
+use crate::limits::{ATTEMPT_COUNT_MAX, CONCURRENCY_MAX};
 
 impl Compiler<'_, '_> {
     pub(super) fn node(
@@ -54,6 +54,7 @@ impl Compiler<'_, '_> {
             kind: kind.clone(),
             config: config?,
             edges: Vec::new(),
+            jumps: Vec::new(),
             incoming: 0,
             join: doc.join,
             when,
@@ -91,6 +92,23 @@ impl Compiler<'_, '_> {
         let key = self.template(key, &format!("{path}/config/key"), false, None);
         self.names.leave();
         key
+    }
+
+    /// How many runs may be under way at once. The key is looked at before the run has begun, so it
+    /// knows no node.
+    pub(super) fn concurrency(&mut self, doc: Option<&ConcurrencyDoc>) -> Option<SharedRuns> {
+        let doc = doc?;
+        if !(1..=CONCURRENCY_MAX).contains(&doc.limit) {
+            let message = format!("there may be 1 to {CONCURRENCY_MAX} runs");
+            self.findings.add(Finding::error("bad-value", "/concurrency/limit", message));
+        }
+        let key = doc.key.as_ref().map(|key| Value::from(key.as_str()));
+        let key = key.map(|key| self.template(&key, "/concurrency/key", false, None));
+        let key = match key {
+            Some(key) => Some(key?),
+            None => None,
+        };
+        Some(SharedRuns { key, limit: doc.limit, on_limit: doc.on_limit })
     }
 
     pub(super) fn check_retry(&mut self, path: &str, retry: Option<&Retry>) {
@@ -226,6 +244,7 @@ impl Compiler<'_, '_> {
             kind,
             config,
             edges: Vec::new(),
+            jumps: Vec::new(),
             incoming: 0,
             join: None,
             when: None,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::doc::{Effect, Join, On, OnFailure, Policy, Retry};
+use super::doc::{Effect, Join, On, OnFailure, OnLimit, Policy, Retry};
 use crate::duration::HumanDuration;
 use crate::expr::{Expression, Template};
 use crate::kinds::{Branch, Kind, Work};
@@ -27,8 +27,23 @@ pub struct Plan {
     pub on_failure: Policy,
     /// How long a run may take.
     pub deadline: Option<HumanDuration>,
+    /// How many runs may be under way at once.
+    pub concurrency: Option<SharedRuns>,
+    /// The higher, the sooner a run's turn comes.
+    pub priority: i32,
     /// The nodes and edges.
     pub graph: Graph,
+}
+
+/// How many runs may be under way at once.
+#[derive(Debug)]
+pub struct SharedRuns {
+    /// What tells runs apart that are counted apart.
+    pub key: Option<Template>,
+    /// How many of one key.
+    pub limit: u32,
+    /// What happens to a run that finds the limit reached.
+    pub on_limit: OnLimit,
 }
 
 /// Nodes and edges: those of the definition, or those inside a block.
@@ -60,6 +75,8 @@ pub struct Node {
     pub config: Template,
     /// Where it leads.
     pub edges: Vec<Edge>,
+    /// Where it may jump back to. The first one that is taken is gone, and no edge besides.
+    pub jumps: Vec<Jump>,
     /// How many edges lead to it.
     pub incoming: u32,
     /// Which of them it waits for.
@@ -130,6 +147,18 @@ pub struct Edge {
     pub is_branch: bool,
 }
 
+/// An edge that jumps back.
+#[derive(Debug)]
+pub struct Jump {
+    /// The edge.
+    pub edge: Edge,
+    /// How often its target may run.
+    pub max_visits: u32,
+    /// What runs again: its target and everything that follows it, as indexes into the graph's
+    /// nodes.
+    pub again: Vec<u32>,
+}
+
 impl Plan {
     /// The node that the step at `path` is a life of, such as `each[3].fetch`, and its graph. Of
     /// `book~undo` it is what undoes `book`.
@@ -145,7 +174,7 @@ impl Plan {
                 Some((id, rest)) => (id, rest.strip_suffix(']')?.parse().ok()?),
                 None => (segment, 0),
             };
-            let node = graph.node(id)?;
+            let node = graph.node(path::without_visit(id))?;
             if segments.peek().is_none() {
                 let node = if undoes { node.compensate.as_deref()? } else { node };
                 return Some((graph, node));

@@ -36,6 +36,11 @@ impl Upstream {
         Some(Upstream { words, bits })
     }
 
+    /// Notes that a node has run by the time of another, on a way that jumps back.
+    pub(super) fn add(&mut self, earlier: usize, later: usize) {
+        self.bits[later * self.words + earlier / 64] |= 1 << (earlier % 64);
+    }
+
     fn is_before(&self, earlier: usize, later: usize) -> bool {
         self.bits[later * self.words + earlier / 64] & (1 << (earlier % 64)) != 0
     }

@@ -18,6 +18,7 @@ mod start;
 mod switch;
 mod transform;
 mod r#try;
+mod workflow;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ use serde_json::{Map, Value};
 
 use map::BlockBody;
 pub(crate) use map::OnItemFailure;
+pub use workflow::SubRun;
 
 use crate::expr::Type;
 use crate::failure::Failure;
@@ -69,6 +71,8 @@ pub enum Work {
     Loop,
     /// The core, by running a graph of its own, then others that depend on how it went.
     Try,
+    /// Another run.
+    SubRun,
     /// An executor or a worker, outside of the core.
     Outside,
 }
@@ -317,6 +321,7 @@ impl Kinds {
         kinds.add(Kind::new::<map::Map>(Work::Map));
         kinds.add(Kind::new::<r#loop::Loop>(Work::Loop));
         kinds.add(Kind::new::<r#try::Try>(Work::Try));
+        kinds.add(Kind::new::<SubRun>(Work::SubRun));
         kinds
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::definition::Effect;
+use crate::definition::{Effect, OnLimit};
 use crate::expr::SecretSlot;
 use crate::failure::Failure;
 use crate::time::Time;
@@ -47,6 +47,45 @@ pub struct RunCreated {
     /// What the caller calls the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
+    /// The step that has asked for it, if it is a sub-run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+    /// What it shares with other runs, if not all of them may run at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub concurrency: Option<Concurrency>,
+    /// The higher, the sooner its turn comes among runs that wait for the same.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub priority: i32,
+    /// Whether it waits to be admitted before it begins.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub held: bool,
+    /// Who has created it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+}
+
+/// The step of another run that has asked for a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// That run.
+    pub run_id: Uuid,
+    /// The step.
+    pub step: String,
+    /// How many runs are above: 1 for the child of a run that has no parent.
+    pub depth: u32,
+    /// Whether the step waits for the end, and not only for the beginning.
+    pub awaited: bool,
+}
+
+/// What a run shares with others: at most `limit` runs of a key may have begun and not be over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Concurrency {
+    /// The workflow's id and, if the definition names a key, that.
+    pub key: String,
+    /// How many.
+    pub limit: u32,
+    /// What happens to a run that finds the limit reached.
+    pub on_limit: OnLimit,
 }
 
 /// What happened. Paths are addresses of steps, see [`super::path`].
@@ -64,6 +103,37 @@ pub enum Fact {
         /// Until when it has to be over.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deadline: Option<Time>,
+    },
+    /// The run may begin, as far as others are concerned.
+    RunAdmitted {},
+    /// Nothing further begins until the run is resumed. What is under way may end.
+    RunPaused {
+        /// Who wants it.
+        by: String,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// The run goes on.
+    RunResumed {
+        /// Who wants it.
+        by: String,
+        /// Why, in their words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// A step asks for another run.
+    ChildRequested {
+        /// The step.
+        path: String,
+        /// The kind of its node.
+        kind: String,
+        /// The node's config, rendered.
+        input: Arc<Value>,
+        /// The id that run will have.
+        child: Uuid,
+        /// Whether the step waits for its end, and not only for its beginning.
+        awaited: bool,
     },
     /// A step's first attempt is to be made outside of the core.
     StepQueued {
@@ -212,6 +282,15 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
     },
+    /// An edge has jumped back: nodes that have run will run again.
+    JumpedBack {
+        /// The step it leads from.
+        path: String,
+        /// The node it leads to, whose turn has come.
+        to: String,
+        /// What runs again, the target included.
+        again: Vec<Again>,
+    },
     /// A `map` knows its items.
     MapOpened {
         /// The step.
@@ -300,6 +379,9 @@ pub enum Fact {
         /// Whether nothing may clean up or undo.
         #[serde(default, skip_serializing_if = "is_default")]
         force: bool,
+        /// Who wants it, if somebody does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
     /// Everything in a place has been told to end.
     Stopped {
@@ -321,6 +403,9 @@ pub enum Fact {
         /// Why, in the words of who stopped it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// Who stopped it, if it had not begun. Else its stopping says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
     },
 }
 
@@ -360,6 +445,21 @@ pub struct Undo {
     /// What repeating the attempt would do to the world.
     #[serde(default, skip_serializing_if = "is_default")]
     pub effect: Effect,
+}
+
+/// A node that is to run again, and what is known of its edges from nodes that are not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Again {
+    /// The node.
+    pub node: String,
+    /// Which visit comes next, from 1.
+    pub visit: u32,
+    /// How many of its edges are decided.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub known: u32,
+    /// The nodes whose edges are taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub via: Vec<String>,
 }
 
 /// What became of an edge, and what that means for the node it leads to.
@@ -407,6 +507,10 @@ impl Fact {
         match self {
             Fact::RunCreated(_) => "run_created",
             Fact::RunStarted { .. } => "run_started",
+            Fact::RunAdmitted {} => "run_admitted",
+            Fact::RunPaused { .. } => "run_paused",
+            Fact::RunResumed { .. } => "run_resumed",
+            Fact::ChildRequested { .. } => "child_requested",
             Fact::StepQueued { .. } => "step_queued",
             Fact::AttemptStarted { .. } => "attempt_started",
             Fact::AttemptFailed { .. } => "attempt_failed",
@@ -419,6 +523,7 @@ impl Fact {
             Fact::StepSkipped { .. } => "step_skipped",
             Fact::StepCancelled { .. } => "step_cancelled",
             Fact::StepMarked { .. } => "step_marked",
+            Fact::JumpedBack { .. } => "jumped_back",
             Fact::MapOpened { .. } => "map_opened",
             Fact::LoopOpened { .. } => "loop_opened",
             Fact::TryOpened { .. } => "try_opened",
@@ -438,6 +543,7 @@ impl Fact {
     pub fn step(&self) -> Option<&str> {
         match self {
             Fact::StepQueued { path, .. }
+            | Fact::ChildRequested { path, .. }
             | Fact::AttemptStarted { path, .. }
             | Fact::AttemptFailed { path, .. }
             | Fact::AttemptInterrupted { path, .. }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::event::{Cause, EdgeDecision, Event, Fact, RunCreated, Then, Undo};
+use super::event::{Again, Cause, EdgeDecision, Event, Fact, RunCreated, Then, Undo};
 use super::path::UNDO;
-use super::state::{Block, BlockOf, FAILURES_KEPT_MAX, Scope, Step, Stop, Todo, Waits};
+use super::state::{
+    Block, BlockOf, Child, FAILURES_KEPT_MAX, Pause, Scope, Step, Stop, Todo, Waits,
+};
 use super::{Counts, RunState, RunStatus, StepStatus, path};
 use crate::failure::Failure;
 use crate::time::Time;
@@ -23,6 +25,10 @@ mod reason {
     pub(super) const FAILING: &str = "failing";
     pub(super) const MARKED: &str = "marked";
     pub(super) const COMPENSATING: &str = "compensating";
+    pub(super) const PAUSED: &str = "paused";
+    pub(super) const CHILD_RUN: &str = "child_run";
+    pub(super) const CONCURRENCY: &str = "concurrency";
+    pub(super) const HELD: &str = "held";
 }
 
 impl RunState {
@@ -31,7 +37,9 @@ impl RunState {
     /// Returns `None` if that is not [`Fact::RunCreated`].
     pub fn from_first(event: &Event) -> Option<RunState> {
         let Fact::RunCreated(created) = &event.fact else { return None };
-        Some(RunState::new(RunCreated::clone(created), event.at))
+        let mut state = RunState::new(RunCreated::clone(created), event.at);
+        state.derive_status();
+        Some(state)
     }
 
     /// Folds a whole journal. `None` if it does not begin with [`Fact::RunCreated`].
@@ -64,6 +72,9 @@ impl RunState {
             undoing: 0,
             trying: Default::default(),
             deadline: None,
+            is_admitted: false,
+            paused: None,
+            children: Default::default(),
         }
     }
 
@@ -72,6 +83,11 @@ impl RunState {
         let at = event.at;
         match &event.fact {
             Fact::RunCreated(_) => {}
+            Fact::RunAdmitted {} => self.is_admitted = true,
+            Fact::RunPaused { by, reason } => {
+                self.paused = Some(Pause { at, by: by.clone(), reason: reason.clone() });
+            }
+            Fact::RunResumed { .. } => self.paused = None,
             Fact::RunStarted { nodes, ready, deadline } => {
                 self.deadline = *deadline;
                 self.status = RunStatus::Running;
@@ -126,6 +142,16 @@ impl RunState {
                 self.waits.timer += 1;
                 self.activate(path);
             }
+            Fact::ChildRequested { path, kind, input, child, awaited } => {
+                let step = self.begin(path, kind, StepStatus::Waiting, at);
+                step.attempt = 1;
+                step.input = Some(input.clone());
+                step.started_at = Some(at);
+                step.child = Some(Child { run_id: *child, awaited: *awaited });
+                step.reason = Some(Arc::from(reason::CHILD_RUN));
+                self.waits.child += 1;
+                self.activate(path);
+            }
             Fact::StepParked { path, attempt } => {
                 self.set_status(path, StepStatus::Waiting, Some(reason::OUTCOME_UNKNOWN));
                 self.touch(path).attempt = *attempt;
@@ -138,6 +164,9 @@ impl RunState {
                 step.output = Some(output.clone());
                 step.error = None;
                 step.started_at = step.started_at.or(*started_at).or(Some(at));
+                if let Some(Child { run_id, awaited: false }) = step.child {
+                    self.children.insert(Arc::from(path.as_str()), run_id);
+                }
                 if let Some(undo) = undo {
                     let entry = (Arc::from(path.as_str()), Undo::clone(undo));
                     self.undo.insert(self.next_undo, entry);
@@ -171,6 +200,7 @@ impl RunState {
                     step.reason = Some(Arc::from(reason::MARKED));
                 }
             }
+            Fact::JumpedBack { path, to, again } => self.jump_back(path, to, again),
             Fact::MapOpened { path, kind, items, concurrency, keys, tolerate, nodes } => {
                 let none_yet = Arc::new(Value::Null);
                 let of = BlockOf::Map {
@@ -216,7 +246,7 @@ impl RunState {
                 self.close_item(scope, |block, index| block.fail(index, error));
             }
             Fact::ItemCancelled { scope } => self.close_item(scope, |block, _| block.cancel()),
-            Fact::Stopping { at: place, cause, keep, force } => {
+            Fact::Stopping { at: place, cause, keep, force, .. } => {
                 self.stop(place, Stop { cause: cause.clone(), keep: keep.clone(), force: *force });
             }
             Fact::Stopped { at: place } => {
@@ -230,7 +260,7 @@ impl RunState {
                 self.error = Some(error.clone());
                 self.finish(RunStatus::Failed, None, at);
             }
-            Fact::RunCancelled { reason } => {
+            Fact::RunCancelled { reason, .. } => {
                 self.finish(RunStatus::Cancelled, reason.clone(), at);
             }
         }
@@ -326,6 +356,7 @@ impl RunState {
         let wait = match (step.status, step.reason.as_deref()) {
             (StepStatus::BackingOff, _) => &mut self.waits.retry,
             (StepStatus::Waiting, Some(reason::OUTCOME_UNKNOWN)) => &mut self.waits.unknown,
+            (StepStatus::Waiting, Some(reason::CHILD_RUN)) => &mut self.waits.child,
             (StepStatus::Waiting, _) => &mut self.waits.timer,
             _ => return,
         };
@@ -336,7 +367,7 @@ impl RunState {
         let scope = path::scope_of(source).to_owned();
         let source_id: Arc<str> = Arc::from(path::node_of(source));
         for edge in edges {
-            let target_path = path::join(&scope, &edge.to);
+            let target_path = self.path_in(&scope, &edge.to).into_owned();
             let target = self.touch(&target_path);
             target.edges_known += 1;
             if edge.taken {
@@ -352,6 +383,47 @@ impl RunState {
                 if edge.then == Then::Run { &mut self.todo.ready } else { &mut self.todo.dead };
             list.insert(ordinal, Arc::from(target_path));
         }
+    }
+
+    /// Nodes are to run again: what has begun gets a new step, and what has not forgets what led
+    /// to it.
+    fn jump_back(&mut self, source: &str, to: &str, again: &[Again]) {
+        let scope_path = path::scope_of(source).to_owned();
+        let mut unsettled = 0;
+        for Again { node, visit, known, via } in again {
+            let before = self.path_in(&scope_path, node).into_owned();
+            if *visit > self.visit(&scope_path, node) {
+                unsettled += 1;
+                if let Some(old) = visit.checked_sub(2).filter(|old| *old > 0) {
+                    let old = path::join(&scope_path, &path::visit(node, old));
+                    self.steps.remove(old.as_str());
+                }
+                if let Some(scope) = self.scopes.get_mut(scope_path.as_str()) {
+                    scope.visits.insert(Arc::from(node.as_str()), *visit);
+                }
+            } else if !self.steps.contains_key(before.as_str()) {
+                continue;
+            }
+            let step_path = self.path_in(&scope_path, node).into_owned();
+            let step = self.touch(&step_path);
+            let ordinal = step.ordinal;
+            if step.status == StepStatus::Pending {
+                step.is_decided = false;
+                self.todo.ready.remove(&ordinal);
+                self.todo.dead.remove(&ordinal);
+            }
+            let step = self.touch(&step_path);
+            step.edges_known = *known;
+            step.edges_taken = u32::try_from(via.len()).unwrap_or(u32::MAX);
+            step.via = via.iter().map(|id| Arc::from(id.as_str())).collect();
+        }
+        self.counts.add(StepStatus::Pending, unsettled);
+        if let Some(scope) = self.scopes.get_mut(scope_path.as_str()) {
+            scope.settled = scope.settled.saturating_sub(unsettled);
+            self.todo.closing.remove(scope_path.as_str());
+        }
+        let target = self.path_in(&scope_path, to).into_owned();
+        self.make_ready(&target);
     }
 
     fn record_failure(&mut self, path: &str, error: &Failure) {
@@ -464,10 +536,11 @@ impl RunState {
         self.trying.clear();
         self.undoing = 0;
         self.deadline = None;
+        self.paused = None;
     }
 
     fn derive_status(&mut self) {
-        if self.status.is_terminal() || self.status == RunStatus::Queued {
+        if self.status.is_terminal() {
             return;
         }
         let stop = self.scopes.get("").and_then(|scope| scope.stopping.as_ref());
@@ -478,16 +551,25 @@ impl RunState {
             None => None,
         };
         let waits = &self.waits;
-        let waiting = (waits.timer + waits.retry + waits.unknown) as usize;
+        let waiting = waits.total();
         let only_waits = waiting > 0 && waiting == self.active.len();
-        let (status, reason) = if leaving.is_some() {
+        let (status, reason) = if self.paused.is_some() {
+            (RunStatus::Paused, Some(reason::PAUSED))
+        } else if self.started_at.is_none() {
+            let reason = match &self.created.concurrency {
+                Some(_) => reason::CONCURRENCY,
+                None => reason::HELD,
+            };
+            (RunStatus::Queued, self.awaits_admission().then_some(reason))
+        } else if leaving.is_some() {
             // Whatever its clean-up waits for, the run is on its way out.
             (RunStatus::Running, leaving)
         } else if only_waits && self.todo == Todo::default() {
             let reason = match waits {
                 Waits { unknown: 1.., .. } => reason::OUTCOME_UNKNOWN,
                 Waits { retry: 1.., .. } => reason::RETRY,
-                _ => reason::TIMER,
+                Waits { timer: 1.., .. } => reason::TIMER,
+                _ => reason::CHILD_RUN,
             };
             (RunStatus::Waiting, Some(reason))
         } else {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{RunStatus, StepStatus};
 use crate::failure::Failure;
@@ -53,13 +54,49 @@ pub enum What {
         /// The step.
         path: String,
     },
+    /// The run may begin, as far as others are concerned.
+    Admit,
+    /// The run that a step has asked for has begun.
+    ChildStarted {
+        /// The step.
+        path: String,
+        /// That run.
+        child: Uuid,
+    },
+    /// The run that a step has asked for is over, or cannot be.
+    ChildEnded {
+        /// The step.
+        path: String,
+        /// That run.
+        child: Uuid,
+        /// Its output, or why there is none.
+        result: Result<Arc<Value>, Failure>,
+    },
+    /// Somebody wants nothing further to begin for now.
+    Pause {
+        /// Who.
+        by: String,
+        /// Why, in their words.
+        reason: Option<String>,
+    },
+    /// Somebody wants a paused run to go on.
+    Resume {
+        /// Who.
+        by: String,
+        /// Why, in their words.
+        reason: Option<String>,
+    },
     /// Somebody wants the run to stop. What it has begun it cleans up and undoes.
     Cancel {
+        /// Who.
+        by: String,
         /// Why, in their words.
         reason: Option<String>,
     },
     /// Somebody wants the run to stop at once, with nothing cleaned up or undone.
     Terminate {
+        /// Who.
+        by: String,
         /// Why, in their words.
         reason: Option<String>,
     },
@@ -138,6 +175,18 @@ pub enum Refused {
         /// Until when.
         until: Time,
     },
+    /// The run is paused: nothing goes on before it is resumed.
+    #[error("the run is paused")]
+    Paused,
+    /// The run is not paused.
+    #[error("the run is not paused")]
+    NotPaused,
+    /// The run has begun, or need not be admitted.
+    #[error("the run does not wait to be admitted")]
+    NotHeld,
+    /// The key of the definition's `concurrency` has no value for this run.
+    #[error("the concurrency key: {}", .0.message)]
+    BadConcurrencyKey(Failure),
     /// The run is being cancelled already.
     #[error("the run is being cancelled already")]
     AlreadyStopping,

@@ -33,10 +33,12 @@ mod tests;
 
 pub use counts::Counts;
 pub use decide::{CreateRun, create};
-pub use event::{Cause, EdgeDecision, Event, Fact, RunCreated, Then, Undo};
+pub use event::{
+    Again, Cause, Concurrency, EdgeDecision, Event, Fact, Parent, RunCreated, Then, Undo,
+};
 pub use input::{AttemptError, Input, Mark, Refused, What};
 pub use outstanding::Effect;
-pub use state::{RunState, Step};
+pub use state::{Child, Pause, RunState, Step};
 pub use status::{RunStatus, StepStatus};
 
 /// The version of [`RunState`] as it is written to snapshots. A snapshot of another version is

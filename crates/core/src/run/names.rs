@@ -63,12 +63,7 @@ impl Names for RunNames<'_> {
             };
         }
         let scope = path::outwards(self.scope, up);
-        let step = if scope.is_empty() {
-            self.state.steps.get(id)
-        } else {
-            self.state.steps.get(path::join(scope, id).as_str())
-        };
-        match step {
+        match self.state.named(scope, id) {
             None => NodeView { status: StepStatus::Pending.as_str(), output: None, error: None },
             Some(step) => NodeView {
                 status: step.status.as_str(),

@@ -1,6 +1,7 @@
 //! Addresses of steps. `fetch` is a node of the definition, `each[3].fetch` the node `fetch` in the
 //! body of `each`, in the life of its fourth item. The part before the last dot is the *scope*: the
-//! empty path for the run itself, `each[3]` for an item.
+//! empty path for the run itself, `each[3]` for an item. Where an edge has jumped back, `fetch#2` is
+//! the second visit of `fetch`.
 
 /// What is behind the address of a step in that of the step which undoes it.
 pub const UNDO: &str = "~undo";
@@ -12,7 +13,17 @@ pub fn scope_of(step: &str) -> &str {
 
 /// The id of the node a step is a life of.
 pub fn node_of(step: &str) -> &str {
-    step.rfind('.').map_or(step, |dot| &step[dot + 1..])
+    without_visit(step.rfind('.').map_or(step, |dot| &step[dot + 1..]))
+}
+
+/// A segment without the number of the visit: of `fetch#2` it is `fetch`.
+pub fn without_visit(segment: &str) -> &str {
+    segment.split_once('#').map_or(segment, |(node, _)| node)
+}
+
+/// The segment of a node at its visit number `visit`, from 1: `fetch`, `fetch#2`.
+pub fn visit(node: &str, visit: u32) -> String {
+    if visit < 2 { node.to_owned() } else { format!("{node}#{visit}") }
 }
 
 /// The address of `node` in `scope`.
@@ -42,11 +53,20 @@ pub fn outwards(scope: &str, up: u8) -> &str {
     (0..up).fold(scope, |scope, _| block_of(scope).map_or("", |(step, _)| scope_of(step)))
 }
 
-/// The address of a step's node in the definition: its path without the numbers of items.
+/// The address of a step's node in the definition: its path without the numbers of items and
+/// visits.
 pub fn address_of(step: &str) -> String {
     let mut address = String::with_capacity(step.len());
-    for part in step.split('[') {
-        address.push_str(part.split_once(']').map_or(part, |(_, rest)| rest));
+    for segment in step.split('.') {
+        if !address.is_empty() {
+            address.push('.');
+        }
+        let node = segment.split_once('[').map_or(segment, |(node, _)| node);
+        // What undoes a node is told apart from it.
+        let undo = if segment.ends_with(UNDO) { UNDO } else { "" };
+        let node = without_visit(node.strip_suffix(UNDO).unwrap_or(node));
+        address.push_str(node);
+        address.push_str(undo);
     }
     address
 }
@@ -66,6 +86,9 @@ mod tests {
         assert_eq!(block_of("a[1].b[2]"), Some(("a[1].b", 2)));
         assert_eq!(address_of("a[1].b[20].c"), "a.b.c");
         assert_eq!((address_of("a"), address_of("a[3]")), ("a".into(), "a".into()));
+        assert_eq!(address_of("a#2[1].b~undo"), "a.b~undo");
+        assert_eq!((address_of("a#3~undo"), node_of("x[1].b#4")), ("a~undo".into(), "b"));
+        assert_eq!((visit("a", 1), visit("a", 2)), ("a".into(), "a#2".into()));
         assert_eq!(block_of(""), None);
         assert_eq!(outwards("a[1].b[2]", 1), "a[1]");
         assert_eq!(outwards("a[1].b[2]", 2), "");

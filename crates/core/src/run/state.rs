@@ -1,8 +1,10 @@
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::event::{Cause, RunCreated, Undo};
 use super::{Counts, RunStatus, StepStatus, path};
@@ -51,6 +53,21 @@ pub struct RunState {
     /// Every `try` that is open: it cleans up even if something around it is stopped.
     pub(super) trying: BTreeSet<Arc<str>>,
     pub(super) deadline: Option<Time>,
+    pub(super) is_admitted: bool,
+    pub(super) paused: Option<Pause>,
+    /// Runs that steps have asked for and not waited for, by step.
+    pub(super) children: BTreeMap<Arc<str>, Uuid>,
+}
+
+/// Who has paused a run, when and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// When.
+    pub at: Time,
+    /// Who.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: Option<String>,
 }
 
 /// One step of a run, while the run is going.
@@ -97,6 +114,17 @@ pub struct Step {
     pub(super) block: Option<Box<Block>>,
     /// The place because of which it undoes another step.
     pub(super) undoes: Option<Arc<str>>,
+    /// The run it has asked for.
+    pub(super) child: Option<Child>,
+}
+
+/// A run that a step has asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Child {
+    /// Its id.
+    pub run_id: Uuid,
+    /// Whether the step waits for its end, and not only for its beginning.
+    pub awaited: bool,
 }
 
 /// A graph in progress: the run's own, or that of an item.
@@ -108,6 +136,8 @@ pub(super) struct Scope {
     pub(super) failures: Vec<Failure>,
     pub(super) failure_count: u32,
     pub(super) stopping: Option<Box<Stop>>,
+    /// The visit of each node that has been jumped back to.
+    pub(super) visits: BTreeMap<Arc<str>, u32>,
 }
 
 /// Why a scope or block is being stopped, and what may still run in it.
@@ -171,6 +201,13 @@ pub(super) struct Waits {
     pub(super) timer: u32,
     pub(super) retry: u32,
     pub(super) unknown: u32,
+    pub(super) child: u32,
+}
+
+impl Waits {
+    pub(super) fn total(&self) -> usize {
+        (self.timer + self.retry + self.unknown + self.child) as usize
+    }
 }
 
 /// What is to be decided next.
@@ -238,7 +275,33 @@ impl RunState {
 
     /// Whether there is nothing to do before a time or a decision: the run may leave memory.
     pub fn is_parked(&self) -> bool {
-        self.status == RunStatus::Waiting && self.todo == Todo::default()
+        match self.status {
+            RunStatus::Waiting => self.todo == Todo::default(),
+            RunStatus::Paused => self.waits.total() == self.active.len(),
+            RunStatus::Queued => self.awaits_admission(),
+            _ => false,
+        }
+    }
+
+    /// Who has paused it, if it is paused.
+    pub fn pause(&self) -> Option<&Pause> {
+        self.paused.as_ref()
+    }
+
+    /// Whether it has to be admitted before it begins, and was not yet.
+    pub fn awaits_admission(&self) -> bool {
+        self.created.held && !self.is_admitted && !self.status.is_terminal()
+    }
+
+    /// Whether the run is being stopped and nothing may clean up.
+    pub fn is_forced_out(&self) -> bool {
+        let stop = self.scopes.get("").and_then(|scope| scope.stopping.as_ref());
+        stop.is_some_and(|stop| stop.force)
+    }
+
+    /// Runs that its steps have asked for and not waited for.
+    pub fn children(&self) -> impl Iterator<Item = (&str, Uuid)> {
+        self.children.iter().map(|(path, child)| (&**path, *child))
     }
 
     /// The earliest time a step waits for.
@@ -277,6 +340,34 @@ impl RunState {
         }
     }
 
+    /// The address of a node's step in `scope`: that of its latest visit.
+    pub(super) fn path_in<'a>(&self, scope: &str, node: &'a str) -> Cow<'a, str> {
+        match self.visit(scope, node) {
+            1 if scope.is_empty() => Cow::Borrowed(node),
+            1 => Cow::Owned(path::join(scope, node)),
+            visit => Cow::Owned(path::join(scope, &path::visit(node, visit))),
+        }
+    }
+
+    /// Which visit of a node is the latest, from 1.
+    pub(super) fn visit(&self, scope: &str, node: &str) -> u32 {
+        let visits = self.scopes.get(scope).map(|scope| &scope.visits);
+        let visits = visits.filter(|visits| !visits.is_empty());
+        visits.and_then(|visits| visits.get(node)).copied().unwrap_or(1)
+    }
+
+    /// The step that a node's name stands for: the latest visit or, until that is over, the one
+    /// before.
+    pub(super) fn named(&self, scope: &str, node: &str) -> Option<&Step> {
+        let visit = self.visit(scope, node);
+        let latest = self.steps.get(&*self.path_in(scope, node));
+        if visit < 2 || latest.is_some_and(|step| step.status.is_terminal()) {
+            return latest;
+        }
+        let before = path::join(scope, &path::visit(node, visit - 1));
+        self.steps.get(before.as_str()).or(latest)
+    }
+
     /// The outputs of the nodes whose edges led to the step.
     pub(super) fn upstream(&self, step_path: &str) -> Vec<(String, Arc<Value>)> {
         let scope = path::scope_of(step_path);
@@ -284,7 +375,7 @@ impl RunState {
         step.via
             .iter()
             .filter_map(|id| {
-                let source = self.steps.get(path::join(scope, id).as_str())?;
+                let source = self.named(scope, id)?;
                 Some((id.to_string(), source.output.clone()?))
             })
             .collect()
@@ -292,6 +383,11 @@ impl RunState {
 }
 
 impl Step {
+    /// The run it has asked for.
+    pub fn child(&self) -> Option<&Child> {
+        self.child.as_ref()
+    }
+
     pub(super) fn new(ordinal: u32) -> Step {
         Step {
             ordinal,
@@ -315,6 +411,7 @@ impl Step {
             via: Vec::new(),
             block: None,
             undoes: None,
+            child: None,
         }
     }
 }

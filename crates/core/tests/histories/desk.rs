@@ -10,7 +10,9 @@ use serde_json::Value;
 use uuid::Uuid;
 use windlass_core::definition::{Plan, check};
 use windlass_core::kinds::{Kind, Kinds, NodeConfig, Work};
-use windlass_core::run::{AttemptError, CreateRun, Event, Input, Mark, RunState, What, create};
+use windlass_core::run::{
+    AttemptError, CreateRun, Event, Input, Mark, RunState, Step, What, create,
+};
 use windlass_core::{Failure, Time};
 
 use crate::scenes::{Act, Scene};
@@ -53,6 +55,7 @@ pub(crate) fn play(scene: &Scene) -> Vec<Event> {
         labels: BTreeMap::from([("team".to_owned(), "sales".to_owned())]),
         rerun_of: scene.is_named.then(|| id(5)),
         external_id: scene.is_named.then(|| "order-7".to_owned()),
+        ..CreateRun::default()
     };
     let created = create(&plan, request, now).unwrap();
     let state = RunState::from_first(&created).unwrap();
@@ -86,7 +89,21 @@ impl Desk {
                 marked(path, Mark::Succeeded(Arc::new(output.clone())))
             }
             Act::MarkSkipped(path) => marked(path, Mark::Skipped),
-            Act::Cancel(reason) => What::Cancel { reason: reason.map(str::to_owned) },
+            Act::Cancel(reason) => {
+                What::Cancel { by: "somebody".to_owned(), reason: reason.map(str::to_owned) }
+            }
+            Act::Pause => {
+                What::Pause { by: "somebody".to_owned(), reason: Some("lunch".to_owned()) }
+            }
+            Act::Resume => What::Resume { by: "somebody".to_owned(), reason: None },
+            Act::Admit => What::Admit,
+            Act::ChildStarted(path) => {
+                What::ChildStarted { path: path.to_string(), child: self.child(path) }
+            }
+            Act::ChildEnded(path, output) => {
+                let (path, child) = (path.to_string(), self.child(path));
+                What::ChildEnded { path, child, result: Ok(Arc::new(output.clone())) }
+            }
             Act::Abort(code) => What::Abort { error: Failure::new(*code, "past a limit") },
         };
         self.decide(what);
@@ -104,6 +121,10 @@ impl Desk {
 
     fn attempt(&self, path: &str) -> u32 {
         self.state.step(path).unwrap_or_else(|| panic!("there is no step `{path}`")).attempt
+    }
+
+    fn child(&self, path: &str) -> Uuid {
+        self.state.step(path).and_then(Step::child).expect("the step has asked for a run").run_id
     }
 
     fn ended(&self, path: &str, result: Result<Arc<Value>, AttemptError>) -> What {

@@ -31,6 +31,10 @@ impl<T> Shard<T> {
         }
         let moment = self.moment(now);
         let Some(run) = self.live.get_mut(&run_id) else { return };
+        if self.is_halted || run.state.pause().is_some() {
+            run.withheld.push(Effect::MakeAttempt { path, attempt });
+            return;
+        }
         let Some(step) = run.state.step(&path).filter(|step| step.attempt == attempt) else {
             return;
         };
@@ -70,7 +74,7 @@ impl<T> Shard<T> {
         let Some(Executor::Inline(run)) = self.config.registry.executor(&kind) else { return };
         let result = run((*input).clone()).map(Arc::new);
         let what = What::AttemptEnded { path, attempt, started_at: now, result };
-        self.tell(now, run_id, what);
+        self.tell_live(now, run_id, what);
     }
 
     pub(super) fn report(
@@ -109,19 +113,23 @@ impl<T> Shard<T> {
                 self.touch(now, run_id, false);
             }
             Report::Ended { started_at, result } => {
-                self.tell(now, run_id, What::AttemptEnded { path, attempt, started_at, result });
+                let ended = What::AttemptEnded { path, attempt, started_at, result };
+                self.tell_live(now, run_id, ended);
             }
             Report::Abandoned => {}
         }
     }
 
-    /// Tells a run in memory something that it may refuse: it came late, or twice.
-    fn tell(&mut self, now: Time, run_id: Uuid, what: What) {
+    /// Tells a run in memory something that it may refuse: it came late, or twice. Answers whether
+    /// it took it.
+    pub(super) fn tell_live(&mut self, now: Time, run_id: Uuid, what: What) -> bool {
         let moment = self.moment(now);
-        let Some(run) = self.live.get_mut(&run_id) else { return };
-        if run.take(moment, what).is_ok() {
+        let Some(run) = self.live.get_mut(&run_id) else { return false };
+        let is_taken = run.take(moment, what).is_ok();
+        if is_taken {
             self.touch(now, run_id, true);
             self.go_on(now, run_id);
         }
+        is_taken
     }
 }

@@ -6,11 +6,13 @@ use std::time::Duration;
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::Effect;
-use windlass_store::{Conflict, IdempotencyKey, RunWrite, StoreError, TimerRow};
+use windlass_store::{
+    Conflict, IdempotencyKey, Message, MessageKey, RunWrite, StoreError, TimerRow,
+};
 
 use super::Shard;
 use super::live::RowSays;
-use super::messages::{Answer, Output, Published};
+use super::messages::{Answer, Ask, Output, Published};
 use super::pending::Sealing;
 use crate::view::RunView;
 
@@ -32,7 +34,11 @@ pub(super) struct Entry<T> {
     pub(super) joined: Vec<T>,
     /// The run as it will stand, for the replies.
     view: Option<Box<RunView>>,
-    published: Published,
+    published: Option<Published>,
+    messages: Vec<Message>,
+    ask: Option<Ask>,
+    /// Whether a run is over that had to be admitted.
+    frees: bool,
     /// Whether this batch creates the run, and under which key.
     creates: Option<Option<IdempotencyKey>>,
     project: Arc<str>,
@@ -52,7 +58,7 @@ impl<T> Shard<T> {
             self.lingering_since.is_some_and(|since| now.since(since) >= self.config.linger);
         let is_time = self.is_urgent || has_lingered;
         let is_free = self.batch.is_none() && self.trouble.until.is_none();
-        if !is_free || !is_time || self.dirty.is_empty() {
+        if !is_free || !is_time || self.dirty.is_empty() && self.waste.is_empty() {
             return;
         }
         let count = self.dirty.len().min(self.config.batch_run_count_max);
@@ -65,6 +71,11 @@ impl<T> Shard<T> {
                 writes.push(write);
                 entries.push(entry);
             }
+        }
+        for key in self.waste.drain(..) {
+            let (write, entry) = throw_away(key);
+            writes.push(write);
+            entries.push(entry);
         }
         self.serialised += (self.config.stopwatch)().saturating_sub(began);
         if self.dirty.is_empty() {
@@ -85,6 +96,8 @@ impl<T> Shard<T> {
         let lags_too_long = run.row_lags_since.is_some_and(|since| now.since(since) >= ROW_LAG_MAX);
         let writes_row = run.row != row || lags_too_long || leaves_memory;
         let sealing = Sealing {
+            project: &run.project,
+            now,
             state: &run.state,
             last_seq: run.last_seq,
             has_snapshot: run.has_snapshot,
@@ -99,7 +112,10 @@ impl<T> Shard<T> {
             view: (!replies.is_empty()).then(|| Box::new(RunView::of(&run.state))),
             replies,
             joined: std::mem::take(&mut run.joined),
-            published: sealed.published,
+            published: Some(sealed.published),
+            messages: sealed.write.messages.clone(),
+            ask: sealed.write.create.as_ref().and_then(|_| Ask::of(&run.state)),
+            frees: run.state.created.held && run.state.status.is_terminal(),
             creates: sealed.write.create.as_ref().map(|new| new.key.clone()),
             project: run.project.clone(),
             leaves_memory,
@@ -162,7 +178,7 @@ impl<T> Shard<T> {
 
     /// A batch is durable: what waited for it may leave.
     fn release(&mut self, now: Time, entry: Entry<T>, out: &mut Vec<Output<T>>) {
-        let Entry { run_id, effects, replies, joined, view, published, .. } = entry;
+        let Entry { run_id, effects, replies, joined, view, published, messages, ask, .. } = entry;
         if let Some(view) = view {
             for ticket in replies {
                 out.push(Output::Answer(ticket, Answer::Run(view.clone())));
@@ -174,7 +190,12 @@ impl<T> Shard<T> {
                 out.push(Output::Answer(ticket, Answer::Existing { run_id, request_hash }));
             }
         }
-        out.push(Output::Publish(published));
+        out.extend(published.map(Output::Publish));
+        out.extend(messages.into_iter().map(Output::Send));
+        out.extend(ask.map(Output::Ask));
+        if entry.frees {
+            out.push(Output::Over { run_id });
+        }
         for effect in effects {
             match effect {
                 Effect::MakeAttempt { path, attempt } => {
@@ -209,6 +230,9 @@ impl<T> Shard<T> {
     }
 
     fn conflicted(&mut self, entry: Entry<T>, conflict: Conflict, out: &mut Vec<Output<T>>) {
+        if entry.run_id.is_nil() {
+            return;
+        }
         let run = self.live.remove(&entry.run_id);
         let mut waiting = entry.replies;
         waiting.extend(entry.joined);
@@ -226,6 +250,7 @@ impl<T> Shard<T> {
                 // Somebody else has written it, or the database refuses what we have in memory:
                 // either way memory is wrong, and the store is asked again.
                 self.reload_later(entry.run_id);
+                self.request(entry.run_id, out);
                 Answer::OutcomeUnknown("the run was changed elsewhere".to_owned())
             }
             Conflict::Changed => Answer::OutcomeUnknown("the run exists already".to_owned()),
@@ -256,7 +281,9 @@ impl<T> Shard<T> {
                 waiting.extend(run.pending.replies);
                 waiting.extend(run.joined);
             }
-            self.reload_later(entry.run_id);
+            if !entry.run_id.is_nil() {
+                self.reload_later(entry.run_id);
+            }
             for ticket in waiting {
                 out.push(Output::Answer(ticket, answer.clone()));
             }
@@ -273,4 +300,41 @@ impl<T> Shard<T> {
             self.keys.remove(&place);
         }
     }
+}
+
+/// A write that only throws a message away.
+fn throw_away<T>(key: MessageKey) -> (RunWrite, Entry<T>) {
+    let run_id = key.target;
+    let write = RunWrite {
+        run_id,
+        after_seq: 0,
+        create: None,
+        standing: None,
+        chunks: Vec::new(),
+        new_steps: Vec::new(),
+        changed_steps: Vec::new(),
+        timers_set: Vec::new(),
+        timers_cleared: Vec::new(),
+        snapshot: None,
+        drop_snapshot: false,
+        logs: Vec::new(),
+        received: vec![key],
+        messages: Vec::new(),
+    };
+    let entry = Entry {
+        // It concerns no run, and whatever becomes of it, none is to be read again.
+        run_id: Uuid::nil(),
+        effects: Vec::new(),
+        replies: Vec::new(),
+        joined: Vec::new(),
+        view: None,
+        published: None,
+        messages: Vec::new(),
+        ask: None,
+        frees: false,
+        creates: None,
+        project: Arc::from(""),
+        leaves_memory: false,
+    };
+    (write, entry)
 }

@@ -1,27 +1,45 @@
 //! New runs.
 
-use windlass_core::Time;
-use windlass_core::run::{self, Fact, RunState};
-use windlass_store::NewRun;
+use windlass_core::run::{self, Concurrency, Fact, RunState};
+use windlass_core::{Failure, Time};
+use windlass_store::{ConcurrencySlot, NewRun, ParentRun};
 
 use super::Shard;
 use super::live::LiveRun;
+use super::load::Held;
+use super::mail::refusal;
 use super::messages::{Answer, Create, Output};
 
 impl<T> Shard<T> {
     pub(super) fn create(&mut self, now: Time, create: Create<T>, out: &mut Vec<Output<T>>) {
+        let run_id = create.request.run_id;
+        if create.message.is_none() {
+            self.create_now(now, create, out);
+        } else if !self.live.contains_key(&run_id) {
+            // It may exist: messages come more than once.
+            self.hold(run_id, Held::Create(Box::new(create)), out);
+        }
+    }
+
+    pub(super) fn create_now(&mut self, now: Time, create: Create<T>, out: &mut Vec<Output<T>>) {
         if self.trouble.until.is_some() {
             let message = "the store takes no writes at present".to_owned();
-            out.push(Output::Answer(create.ticket, Answer::Unavailable(message)));
+            let answer = Answer::Unavailable(message);
+            out.extend(create.ticket.map(|ticket| Output::Answer(ticket, answer)));
             return;
         }
         let Some(create) = self.join_the_first(create) else { return };
-        let Create { project, plan, request, key, until_over, ticket } = create;
+        let Create { project, plan, request, key, until_over, message, ticket } = create;
         let run_id = request.run_id;
         let event = match run::create(&plan, request, now) {
             Ok(event) => event,
             Err(refused) => {
-                out.push(Output::Answer(ticket, Answer::Refused(refused)));
+                if let Some(key) = message {
+                    let failure = Failure::new("child_refused", refused.to_string());
+                    out.push(Output::Send(refusal(key, &failure, now)));
+                }
+                let answer = Answer::Refused(refused);
+                out.extend(ticket.map(|ticket| Output::Answer(ticket, answer)));
                 return;
             }
         };
@@ -40,18 +58,25 @@ impl<T> Shard<T> {
             labels: created.labels,
             external_id: created.external_id,
             rerun_of: created.rerun_of,
-            parent: None,
-            concurrency: None,
-            priority: 0,
-            created_by: None,
+            parent: created.parent.map(|parent| ParentRun {
+                run_id: parent.run_id,
+                step: parent.step,
+                depth: parent.depth,
+            }),
+            concurrency: created
+                .concurrency
+                .map(|Concurrency { key, limit, .. }| ConcurrencySlot { key, limit }),
+            priority: created.priority,
+            created_by: created.by,
             created_at: now,
             key: key.clone(),
         });
+        run.pending.received.extend(message);
         run.pending.record(&mut run.state, event);
         if until_over {
-            run.until_over.push(ticket);
+            run.until_over.extend(ticket);
         } else {
-            run.pending.replies.push(ticket);
+            run.pending.replies.extend(ticket);
         }
         if let Some(key) = key {
             self.keys.insert((project, key.route, key.key), run_id);
@@ -68,9 +93,9 @@ impl<T> Shard<T> {
         let place = (create.project.clone(), key.route.clone(), key.key.clone());
         let Some(run_id) = self.keys.get(&place).copied() else { return Some(create) };
         if let Some(entry) = self.batch.as_mut().and_then(|batch| batch.entry(run_id)) {
-            entry.joined.push(create.ticket);
+            entry.joined.extend(create.ticket);
         } else if let Some(run) = self.live.get_mut(&run_id) {
-            run.joined.push(create.ticket);
+            run.joined.extend(create.ticket);
         } else {
             return Some(create);
         }

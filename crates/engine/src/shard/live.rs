@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use windlass_core::definition::Plan;
 use windlass_core::limits::EVENTS_PER_TURN;
-use windlass_core::run::{Input, Refused, RunState, RunStatus, What};
+use windlass_core::run::{Effect, Input, Refused, RunState, RunStatus, What};
 use windlass_core::{Failure, Time};
 
 use super::pending::Pending;
@@ -31,6 +31,8 @@ pub(super) struct LiveRun<T> {
     pub(super) sealed_in: u64,
     /// Who waits for its end.
     pub(super) until_over: Vec<T>,
+    /// Attempts that were released while the run or everything stood still.
+    pub(super) withheld: Vec<Effect>,
     /// Requests with the key of its creation, which is not sealed yet.
     pub(super) joined: Vec<T>,
 }
@@ -77,6 +79,7 @@ impl<T> LiveRun<T> {
             is_dirty: false,
             sealed_in: 0,
             until_over: Vec::new(),
+            withheld: Vec::new(),
             joined: Vec::new(),
         }
     }

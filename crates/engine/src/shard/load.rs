@@ -6,11 +6,11 @@ use std::time::Duration;
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::{Effect, What};
-use windlass_store::{StoreError, TimerRow};
+use windlass_store::{Message, StoreError, TimerRow};
 
 use super::Shard;
 use super::live::{LiveRun, RowSays};
-use super::messages::{Answer, Command, Found, LoadedRun, Output, Report};
+use super::messages::{Answer, Ask, Command, Create, Found, LoadedRun, Output, Report};
 
 /// The first wait after a failed commit; it doubles with each further one.
 const TROUBLE_DELAY: Duration = Duration::from_millis(100);
@@ -30,7 +30,15 @@ pub(super) struct Loading<T> {
 pub(super) enum Held<T> {
     Command(Command, T),
     Timer(String),
-    Report { path: String, attempt: u32, report: Report },
+    Tell(What),
+    Message(Message),
+    /// A step of another run has asked for the run. Whether it exists already, the store knows.
+    Create(Box<Create<T>>),
+    Report {
+        path: String,
+        attempt: u32,
+        report: Report,
+    },
 }
 
 /// Commits fail. Until `until` nothing is tried; then the next commit shows whether it is over. The
@@ -71,7 +79,7 @@ impl<T> Shard<T> {
         loading.must = true;
     }
 
-    fn request(&mut self, run_id: Uuid, out: &mut Vec<Output<T>>) {
+    pub(super) fn request(&mut self, run_id: Uuid, out: &mut Vec<Output<T>>) {
         if self.trouble.until.is_some() {
             return;
         }
@@ -93,7 +101,7 @@ impl<T> Shard<T> {
         let Some(mut loading) = self.loading.remove(&run_id) else { return };
         match found {
             Ok(Found::Run(run)) => self.bring_back(now, run_id, *run, loading.held, out),
-            Ok(Found::Nothing) => answer_all(loading.held, &Answer::NoSuchRun, out),
+            Ok(Found::Nothing) => self.begin_or_return(now, loading.held, out),
             Ok(Found::Broken(message)) => {
                 tracing::error!(run.id = %run_id, %message, "a run cannot be brought back");
                 answer_all(loading.held, &Answer::Broken(message), out);
@@ -126,7 +134,12 @@ impl<T> Shard<T> {
         if !loaded.is_orphan {
             run.row = Some(RowSays::of(&run.state));
         }
-        if let Some(due_at) = run.state.deadline() {
+        out.extend(Ask::of(&run.state).map(Output::Ask));
+        if run.state.created.held && run.state.status.is_terminal() {
+            // The commit of its end may have been reported lost, and then nobody was told.
+            out.push(Output::Over { run_id });
+        }
+        if let Some(due_at) = run.state.deadline().filter(|_| run.state.pause().is_none()) {
             // Whoever wakes only this run has not read the timers of all.
             out.push(Output::Timer(TimerRow { due_at, run_id, path: String::new() }));
         }
@@ -138,16 +151,47 @@ impl<T> Shard<T> {
         }
         self.recover_attempts(now, run_id);
         self.go_on(now, run_id);
+        self.tell_held(now, run_id, held, out);
+        self.let_go_if_idle(now, run_id);
+    }
+
+    /// Tells a run in memory what was kept for it.
+    fn tell_held(&mut self, now: Time, run_id: Uuid, held: Vec<Held<T>>, out: &mut Vec<Output<T>>) {
         for held in held {
             match held {
+                // It was asked for twice, and is there.
+                Held::Create(create) => self.throw_away(now, create.message),
                 Held::Command(command, ticket) => self.command(now, run_id, command, ticket, out),
                 Held::Timer(path) => self.timer(now, run_id, path, out),
+                Held::Tell(what) => self.tell(now, run_id, what, out),
+                Held::Message(message) => self.message(now, message, out),
                 Held::Report { path, attempt, report } => {
                     self.report(now, run_id, path, attempt, report);
                 }
             }
         }
-        self.let_go_if_idle(now, run_id);
+    }
+
+    /// The run does not exist. If a step has asked for it, it begins now.
+    fn begin_or_return(&mut self, now: Time, held: Vec<Held<T>>, out: &mut Vec<Output<T>>) {
+        let (mut orders, mut rest) = (Vec::new(), Vec::new());
+        for held in held {
+            match held {
+                Held::Create(create) => orders.push(*create),
+                held => rest.push(held),
+            }
+        }
+        let Some(create) = orders.pop() else {
+            self.return_to_sender(now, &rest);
+            return answer_all(rest, &Answer::NoSuchRun, out);
+        };
+        let run_id = create.request.run_id;
+        self.create_now(now, create, out);
+        if self.live.contains_key(&run_id) {
+            self.tell_held(now, run_id, rest, out);
+        } else {
+            answer_all(rest, &Answer::NoSuchRun, out);
+        }
     }
 
     /// Attempts that the state still owes and nobody in this process is making are lost.

@@ -6,10 +6,11 @@ use serde_json::Value;
 use uuid::Uuid;
 use windlass_core::definition::Plan;
 use windlass_core::expr::SecretSlot;
-use windlass_core::run::{AttemptError, CreateRun, Mark, Refused, RunState};
+use windlass_core::run::{AttemptError, Concurrency, CreateRun, Mark, Refused, RunState, What};
 use windlass_core::{HumanDuration, Time};
 use windlass_store::{
-    Conflict, IdempotencyKey, LogRow, LogStream, NumberedEvent, RunWrite, StoreError, TimerRow,
+    Conflict, IdempotencyKey, LogRow, LogStream, Message, MessageKey, NumberedEvent, RunWrite,
+    StoreError, TimerRow,
 };
 
 use crate::view::RunView;
@@ -46,6 +47,17 @@ pub enum Input<T> {
         /// The step.
         path: String,
     },
+    /// Something a run has to take a stand on, though nobody waits for an answer.
+    Tell {
+        /// The run.
+        run_id: Uuid,
+        /// What.
+        what: What,
+    },
+    /// Another run has something to say to one.
+    Message(Message),
+    /// Begin nothing and go on with nothing, or do so again.
+    Halt(bool),
     /// A run's owner is gone: take it over.
     Adopt {
         /// The run.
@@ -75,8 +87,10 @@ pub struct Create<T> {
     pub key: Option<IdempotencyKey>,
     /// Whether the answer waits until the run is over.
     pub until_over: bool,
-    /// Who waits.
-    pub ticket: T,
+    /// The message that asks for it, if another run does.
+    pub message: Option<MessageKey>,
+    /// Who waits, if somebody does.
+    pub ticket: Option<T>,
 }
 
 /// What can be done with a run.
@@ -84,12 +98,30 @@ pub struct Create<T> {
 pub enum Command {
     /// Stop it.
     Cancel {
-        /// Why, in the words of who asks.
+        /// Who says so.
+        by: String,
+        /// Why, in their words.
         reason: Option<String>,
     },
     /// Stop it at once: nothing is cleaned up or undone.
     Terminate {
-        /// Why, in the words of who asks.
+        /// Who says so.
+        by: String,
+        /// Why, in their words.
+        reason: Option<String>,
+    },
+    /// Begin nothing further of it for now.
+    Pause {
+        /// Who says so.
+        by: String,
+        /// Why, in their words.
+        reason: Option<String>,
+    },
+    /// Go on with it after a pause.
+    Resume {
+        /// Who says so.
+        by: String,
+        /// Why, in their words.
         reason: Option<String>,
     },
     /// Settle a step by hand.
@@ -104,7 +136,7 @@ pub enum Command {
         reason: Option<String>,
     },
     /// Bring it to memory and let it go on, if it is not there already.
-    Resume,
+    Wake,
 }
 
 /// What an attempt has to say.
@@ -183,12 +215,48 @@ pub enum Output<T> {
     },
     /// Come back at a time. The timer is durable.
     Timer(TimerRow),
+    /// Find out whether a run may begin, and tell it so by [`Input::Tell`]. It is durable that it
+    /// waits.
+    Ask(Ask),
+    /// A run that had to be admitted is over, durably.
+    Over {
+        /// The run.
+        run_id: Uuid,
+    },
+    /// Hand a message to the run it is for. It is durable, unless it only refuses another one.
+    Send(Message),
     /// Tell whoever watches.
     Publish(Published),
     /// Answer whoever waits.
     Answer(T, Answer),
     /// Another server owns the store. This one must end.
     Fenced,
+}
+
+/// A run that wants to begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The run.
+    pub run_id: Uuid,
+    /// Its workflow.
+    pub workflow_id: Uuid,
+    /// What it shares with others.
+    pub concurrency: Option<Concurrency>,
+    /// The higher, the sooner its turn comes.
+    pub priority: i32,
+}
+
+impl Ask {
+    /// What a run asks as long as it has not been admitted.
+    pub(super) fn of(state: &RunState) -> Option<Ask> {
+        let created = &state.created;
+        state.awaits_admission().then(|| Ask {
+            run_id: created.run_id,
+            workflow_id: created.workflow_id,
+            concurrency: created.concurrency.clone(),
+            priority: created.priority,
+        })
+    }
 }
 
 /// An attempt to be made.

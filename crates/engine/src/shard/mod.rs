@@ -22,6 +22,7 @@ mod commit;
 mod create;
 mod live;
 mod load;
+mod mail;
 mod messages;
 mod pending;
 
@@ -34,7 +35,9 @@ use windlass_core::Time;
 use windlass_core::limits::HISTORY_EVENT_COUNT_MAX;
 use windlass_core::run::{RunStatus, What};
 use windlass_nodes::Registry;
+use windlass_store::MessageKey;
 
+pub use mail::{Order, Outcome, refusal, word};
 pub use messages::*;
 
 use commit::Batch;
@@ -104,6 +107,9 @@ pub struct Shard<T> {
     /// When the oldest change that can wait for company came up.
     lingering_since: Option<Time>,
     is_urgent: bool,
+    /// Messages that concern no run any more, to be thrown away with the next batch.
+    waste: Vec<MessageKey>,
+    is_halted: bool,
     is_fenced: bool,
     is_winding_up: bool,
     chance: u64,
@@ -131,6 +137,8 @@ impl<T> Shard<T> {
             trouble: Trouble::default(),
             lingering_since: None,
             is_urgent: false,
+            waste: Vec::new(),
+            is_halted: false,
             is_fenced: false,
             is_winding_up: false,
             chance,
@@ -202,6 +210,9 @@ impl<T> Shard<T> {
                 self.report(now, run_id, path, attempt, report);
             }
             Input::Timer { run_id, path } => self.timer(now, run_id, path, out),
+            Input::Tell { run_id, what } => self.tell(now, run_id, what, out),
+            Input::Message(message) => self.message(now, message, out),
+            Input::Halt(is_halted) => self.halt(now, is_halted),
             Input::Adopt { run_id } => self.adopt(run_id, out),
             Input::Loaded { run_id, found } => self.loaded(now, run_id, found, out),
             Input::Committed(result) => self.committed(now, result, out),
@@ -248,12 +259,22 @@ impl<T> Shard<T> {
             return;
         };
         let result = match command {
-            Command::Cancel { reason } => run.take(moment, What::Cancel { reason }),
-            Command::Terminate { reason } => run.take(moment, What::Terminate { reason }),
+            Command::Cancel { by, reason } => run.take(moment, What::Cancel { by, reason }),
+            Command::Terminate { by, reason } => run.take(moment, What::Terminate { by, reason }),
+            Command::Pause { by, reason } => run.take(moment, What::Pause { by, reason }),
+            Command::Resume { by, reason } => {
+                let resumed = run.take(moment, What::Resume { by, reason });
+                if resumed.is_ok() {
+                    run.pending.effects.append(&mut run.withheld);
+                    // It may have been its turn meanwhile.
+                    out.extend(Ask::of(&run.state).map(Output::Ask));
+                }
+                resumed
+            }
             Command::Mark { path, mark, by, reason } => {
                 run.take(moment, What::Mark { path, mark, by, reason })
             }
-            Command::Resume => Ok(0),
+            Command::Wake => Ok(0),
         };
         match result {
             Ok(_) => {
@@ -289,11 +310,42 @@ impl<T> Shard<T> {
         }
     }
 
+    /// Tells a run something that it may refuse, wherever it is.
+    fn tell(&mut self, now: Time, run_id: Uuid, what: What, out: &mut Vec<Output<T>>) {
+        if !self.live.contains_key(&run_id) {
+            return self.hold(run_id, load::Held::Tell(what), out);
+        }
+        if !self.tell_live(now, run_id, what) {
+            self.let_go_if_idle(now, run_id);
+        }
+    }
+
+    /// Stands still, or goes on with every run in memory. Runs that are elsewhere go on by their
+    /// timers.
+    fn halt(&mut self, now: Time, is_halted: bool) {
+        if std::mem::replace(&mut self.is_halted, is_halted) == is_halted || is_halted {
+            return;
+        }
+        let mut waiting: Vec<Uuid> = self.live.keys().copied().collect();
+        waiting.sort_unstable();
+        for run_id in waiting {
+            let Some(run) = self.live.get_mut(&run_id) else { continue };
+            if !run.withheld.is_empty() {
+                run.pending.effects.append(&mut run.withheld);
+                self.touch(now, run_id, true);
+            }
+            self.go_on(now, run_id);
+        }
+    }
+
     /// Takes the steps that follow from the state of a run, as far as its turn goes.
     fn go_on(&mut self, now: Time, run_id: Uuid) {
         let moment = self.moment(now);
         let history_max = self.config.history_max;
         let Some(run) = self.live.get_mut(&run_id) else { return };
+        if self.is_halted && !run.state.is_forced_out() {
+            return;
+        }
         let events_before = run.pending.event_count();
         let is_done = run.advance(moment, history_max);
         let has_changed = run.pending.event_count() > events_before;
@@ -331,9 +383,9 @@ impl<T> Shard<T> {
 
     /// Whether a run waits so long that memory is too good for it.
     fn may_leave(&self, now: Time, run: &LiveRun<T>) -> bool {
-        run.state.status == RunStatus::Waiting
-            && run.state.is_parked()
-            && run.state.next_due().is_none_or(|due| due.since(now) > self.config.evict_after)
+        let is_far = |due: Time| due.since(now) > self.config.evict_after;
+        run.state.is_parked()
+            && (run.state.status != RunStatus::Waiting || run.state.next_due().is_none_or(is_far))
     }
 
     fn moment(&mut self, now: Time) -> Moment {
@@ -354,7 +406,9 @@ fn refuse_all<T>(input: Input<T>, out: &mut Vec<Output<T>>) {
         out.push(Output::Answer(ticket, Answer::Unavailable(message.to_owned())));
     };
     match input {
-        Input::Create(creates) => creates.into_iter().for_each(|create| refuse(create.ticket)),
+        Input::Create(creates) => {
+            creates.into_iter().filter_map(|create| create.ticket).for_each(refuse);
+        }
         Input::Command { ticket, .. } => refuse(ticket),
         _ => {}
     }

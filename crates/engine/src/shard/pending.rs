@@ -7,12 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use uuid::Uuid;
 use windlass_core::Time;
-use windlass_core::run::{Effect, Event, Fact, RunState, STATE_VERSION, Step};
+use windlass_core::run::{Effect, Event, Fact, Parent, RunState, STATE_VERSION, Step};
 use windlass_store::{
-    CHUNK_BYTES_MAX, Chunk, LogRow, NewRun, NumberedEvent, RunWrite, Snapshot, Standing, StepRow,
+    CHUNK_BYTES_MAX, Chunk, LogRow, Message, MessageKey, NewRun, NumberedEvent, RunWrite, Snapshot,
+    Standing, StepRow,
 };
 
+use super::mail::{Order, to_parent, word};
 use super::messages::Published;
 
 /// Changes of one run that are not sealed yet.
@@ -28,6 +31,10 @@ pub(super) struct Pending<T> {
     pub(super) logs: Vec<LogRow>,
     /// Orders that are released once the batch is durable.
     pub(super) effects: Vec<Effect>,
+    /// Messages that have been taken up.
+    pub(super) received: Vec<MessageKey>,
+    /// What other runs are to be told: which, about which step, in which word.
+    words: Vec<(Uuid, String, &'static str)>,
     /// Who is answered then.
     pub(super) replies: Vec<T>,
 }
@@ -51,6 +58,8 @@ impl<T> Default for Pending<T> {
             timers_cleared: BTreeSet::new(),
             logs: Vec::new(),
             effects: Vec::new(),
+            received: Vec::new(),
+            words: Vec::new(),
             replies: Vec::new(),
         }
     }
@@ -79,7 +88,10 @@ impl<T> Pending<T> {
         // A step has a kind from its first event on, and a row from then on too.
         let is_new = before.is_none_or(|step| step.kind.is_empty());
         let had_deadline = state.deadline().is_some();
+        let is_paused = state.pause().is_some();
         state.evolve(&event);
+        self.note_pause(state, is_paused);
+        self.note_words(state, &event.fact);
         if had_deadline && state.deadline().is_none() {
             self.timers_set.remove("");
             self.timers_cleared.insert(String::new());
@@ -96,13 +108,73 @@ impl<T> Pending<T> {
             }
         }
         if let Some(effect) = Effect::of(&event.fact) {
-            if let Effect::SetTimer { path, due } = &effect {
-                self.timers_cleared.remove(path);
-                self.timers_set.insert(path.clone(), *due);
+            match &effect {
+                // It is set when the run goes on.
+                Effect::SetTimer { .. } if state.pause().is_some() => {}
+                Effect::SetTimer { path, due } => {
+                    self.set_timer(path, *due);
+                    self.effects.push(effect);
+                }
+                _ => self.effects.push(effect),
             }
-            self.effects.push(effect);
         }
         self.events.push(Some(event));
+    }
+
+    fn set_timer(&mut self, path: &str, due: Time) {
+        self.timers_cleared.remove(path);
+        self.timers_set.insert(path.to_owned(), due);
+    }
+
+    /// A paused run has no timers: they would fire in vain, again and again. They come back when it
+    /// goes on.
+    fn note_pause(&mut self, state: &RunState, was_paused: bool) {
+        if was_paused == state.pause().is_some() || state.status.is_terminal() {
+            return;
+        }
+        let owed: Vec<Effect> = state.outstanding().collect();
+        for effect in owed {
+            match effect {
+                Effect::SetTimer { path, .. } if !was_paused => {
+                    self.timers_set.remove(&path);
+                    self.timers_cleared.insert(path);
+                }
+                Effect::SetTimer { path, due } => {
+                    self.set_timer(&path, due);
+                    self.effects.push(Effect::SetTimer { path, due });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What other runs have to be told because of an event.
+    fn note_words(&mut self, state: &RunState, fact: &Fact) {
+        match fact {
+            Fact::RunCreated(created) => {
+                if let Some(Parent { run_id, step, awaited: false, .. }) = &created.parent {
+                    self.words.push((*run_id, step.clone(), word::STARTED));
+                }
+            }
+            Fact::ChildRequested { path, child, .. } => {
+                self.words.push((*child, path.clone(), word::START));
+            }
+            Fact::StepCancelled { path, .. } | Fact::StepMarked { path, .. } => {
+                if let Some(child) = state.step(path).and_then(Step::child) {
+                    self.words.push((child.run_id, path.clone(), word::CANCEL));
+                }
+            }
+            _ => {}
+        }
+        if matches!(fact, Fact::RunCancelled { .. }) {
+            let children = state.children();
+            self.words.extend(children.map(|(path, child)| (child, path.to_owned(), word::CANCEL)));
+        }
+        if state.status.is_terminal()
+            && let Some(Parent { run_id, step, awaited: true, .. }) = &state.created.parent
+        {
+            self.words.push((*run_id, step.clone(), word::ENDED));
+        }
     }
 
     /// The end of an attempt says when it began, so a start in the same batch says nothing more.
@@ -132,6 +204,7 @@ impl<T> Pending<T> {
         match fact {
             Fact::StepQueued { .. }
             | Fact::StepWaiting { .. }
+            | Fact::ChildRequested { .. }
             | Fact::MapOpened { .. }
             | Fact::LoopOpened { .. } => {
                 noted.input_at = Some(place);
@@ -176,6 +249,9 @@ impl<T> Pending<T> {
             .zip(&seqs)
             .filter_map(|(event, seq)| Some(NumberedEvent { seq: *seq, event: event? }))
             .collect();
+        let messages = self.words.iter().map(|word| message(word, run, &events));
+        // What is answered already need not be said.
+        let messages = messages.filter(|message| !self.received.contains(&message.key())).collect();
         let snapshot = run.leaves_memory.then(|| Snapshot {
             seq,
             version: STATE_VERSION,
@@ -194,8 +270,8 @@ impl<T> Pending<T> {
             snapshot,
             drop_snapshot: run.has_snapshot && state.status.is_terminal(),
             logs: self.logs.clone(),
-            received: Vec::new(),
-            messages: Vec::new(),
+            received: self.received,
+            messages,
         };
         let published = Published {
             run_id: state.created.run_id,
@@ -211,11 +287,42 @@ impl<T> Pending<T> {
 
 /// What a run looks like when its changes are sealed.
 pub(super) struct Sealing<'a> {
+    pub(super) project: &'a str,
+    pub(super) now: Time,
     pub(super) state: &'a RunState,
     pub(super) last_seq: u64,
     pub(super) has_snapshot: bool,
     pub(super) leaves_memory: bool,
     pub(super) writes_row: bool,
+}
+
+/// What a run has to tell another.
+fn message(
+    (target, path, word): &(Uuid, String, &'static str),
+    run: &Sealing<'_>,
+    events: &[NumberedEvent],
+) -> Message {
+    let created = &run.state.created;
+    if let Some(parent) = created.parent.as_ref().filter(|parent| parent.run_id == *target) {
+        return to_parent(parent, run.state, word, run.now);
+    }
+    let asked = events.iter().find_map(|numbered| match &numbered.event.fact {
+        Fact::ChildRequested { child, input, .. } if child == target => Some(input),
+        _ => None,
+    });
+    let body = asked.filter(|_| *word == word::START).map(|config| Order {
+        project: run.project.to_owned(),
+        depth: created.parent.as_ref().map_or(0, |parent| parent.depth) + 1,
+        config: (**config).clone(),
+    });
+    Message {
+        target: *target,
+        source: created.run_id,
+        path: path.clone(),
+        word: (*word).to_owned(),
+        body: serde_json::to_string(&body).expect("an order has only text keys"),
+        created_at: run.now,
+    }
 }
 
 fn step_row(path: &str, step: &Step) -> StepRow {

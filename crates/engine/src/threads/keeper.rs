@@ -24,6 +24,11 @@ use crate::timers::{Timers, Wanted};
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const PRUNE_AGAIN: Duration = Duration::from_millis(100);
 const PRUNE_AT_ONCE: usize = 2_000;
+/// How often messages are looked for that nobody has taken up, how old one must be, and how many are
+/// read at once.
+const MAIL_EVERY: Duration = Duration::from_secs(5);
+const MAIL_AGE: Duration = Duration::from_secs(2);
+const MAIL_AT_ONCE: usize = 1_000;
 /// Steps read at once when a run's timers are looked for.
 const STEPS_AT_ONCE: usize = 1_000;
 
@@ -34,17 +39,22 @@ pub(super) struct Keeper {
     timers: Timers,
     sweeper: Sweeper,
     next_prune: Time,
+    next_mail: Time,
+    is_halted: bool,
     /// Whether the last look for old keys left some.
     has_old_keys: Arc<AtomicBool>,
 }
 
 impl Keeper {
     pub(super) fn new(shared: Arc<Shared>, is_active: bool) -> Keeper {
+        let is_halted = shared.halted.lock().is_some();
         Keeper {
             own: (!is_active).then(BTreeSet::new),
             timers: Timers::default(),
             sweeper: Sweeper::default(),
             next_prune: shared.clock.now(),
+            next_mail: Time::from_micros(0),
+            is_halted,
             has_old_keys: Arc::new(AtomicBool::new(false)),
             shared,
         }
@@ -53,8 +63,11 @@ impl Keeper {
     pub(super) fn run(mut self, ear: &Receiver<ToKeeper>) {
         loop {
             let now = self.shared.clock.now();
-            self.fire(now);
+            if !self.is_halted {
+                self.fire(now);
+            }
             self.sweep(now);
+            self.repeat_messages(now);
             self.prune(now);
             let wait = self.next_due().since(self.shared.clock.now());
             match ear.recv_timeout(wait) {
@@ -62,6 +75,7 @@ impl Keeper {
                     for message in std::iter::once(first).chain(ear.try_iter()) {
                         match message {
                             ToKeeper::Timer(timer) => self.set(timer),
+                            ToKeeper::Halt(is_halted) => self.is_halted = is_halted,
                             ToKeeper::Own(run_id) => self.take_as_own(run_id),
                             ToKeeper::Stop => return,
                         }
@@ -80,11 +94,13 @@ impl Keeper {
             self.next_prune
         };
         let timer = match &self.own {
+            _ if self.is_halted => None,
             Some(own) => own.first().map(|timer| timer.due_at),
             None => self.timers.next_due(),
         };
         let sweep = self.sweeper.next_due().filter(|_| self.own.is_none());
-        [timer, sweep].into_iter().flatten().chain([prune]).min().unwrap_or(prune)
+        let mail = self.own.is_none().then_some(self.next_mail);
+        [timer, sweep, mail].into_iter().flatten().chain([prune]).min().unwrap_or(prune)
     }
 
     fn set(&mut self, timer: TimerRow) {
@@ -140,6 +156,37 @@ impl Keeper {
         self.sweeper.found(now, page.as_deref());
         for run_id in page.into_iter().flatten() {
             self.shared.send(run_id, Input::Adopt { run_id });
+        }
+    }
+
+    /// Hands over once more what has not been taken up for a while: whoever was told of it, or should
+    /// have been, is gone.
+    fn repeat_messages(&mut self, now: Time) {
+        if self.own.is_some() || self.next_mail > now {
+            return;
+        }
+        let is_first = self.next_mail == Time::from_micros(0);
+        self.next_mail = now.plus(MAIL_EVERY);
+        let age = if is_first { Duration::ZERO } else { MAIL_AGE };
+        let mut after = None;
+        loop {
+            let page = match self.shared.store.messages(after, MAIL_AT_ONCE) {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::warn!(%error, "messages between runs could not be read");
+                    return;
+                }
+            };
+            after = page.items.last().map(|message| (message.created_at, message.key()));
+            for message in page.items {
+                if message.created_at.plus(age) > now {
+                    return;
+                }
+                self.shared.hand_over(message);
+            }
+            if !page.has_more {
+                return;
+            }
         }
     }
 

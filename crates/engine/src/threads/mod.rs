@@ -14,15 +14,19 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use uuid::Uuid;
-use windlass_store::{RunWrite, Store, TimerRow};
+use windlass_core::run::What;
+use windlass_store::{Message, RunWrite, Store, TimerRow};
 
 use crate::clock::Clock;
 use crate::definitions::Definitions;
 use crate::dispatch::Dispatcher;
 use crate::feed::Feed;
+use crate::gate::{Gate, Verdict};
+use crate::halt::Halt;
 use crate::ids::shard_of;
 use crate::load;
-use crate::shard::{Answer, Input, Published, Shard, ShardConfig};
+use crate::order::{self, Carried};
+use crate::shard::{Answer, Input, Published, Shard, ShardConfig, word};
 use keeper::Keeper;
 use shard::ShardThread;
 
@@ -55,11 +59,15 @@ pub(crate) enum ToKeeper {
     Timer(TimerRow),
     /// A run is this process's business from now on.
     Own(Uuid),
+    /// Everything was stopped, or goes on.
+    Halt(bool),
     Stop,
 }
 
 pub(crate) enum ToReader {
     Load(usize, Uuid),
+    /// A message by which a step asks for a run.
+    Order(Message),
     Stop,
 }
 
@@ -77,6 +85,9 @@ pub(crate) struct Shared {
     /// Told of everything that becomes durable, in the shard's thread: it must be quick.
     pub(crate) observer: Arc<dyn Fn(&Published) + Send + Sync>,
     pub(crate) gauges: Vec<Gauges>,
+    pub(crate) gate: Mutex<Gate>,
+    /// Who has stopped everything, if somebody has.
+    pub(crate) halted: Mutex<Option<Halt>>,
     pub(crate) is_fenced: AtomicBool,
     /// Held by whoever commits.
     pub(crate) writing: Mutex<()>,
@@ -129,6 +140,40 @@ impl Shared {
         let shard = shard_of(run_id, self.shards.len());
         // The threads outlive every sender but one, and that one sends only to stop them.
         let _ = self.shards[shard].send(ToShard::Input(input));
+    }
+
+    /// Has a message handed over. One that asks for a run needs a definition first.
+    pub(crate) fn hand_over(&self, message: Message) {
+        if message.word == word::START {
+            let _ = self.readers.send(ToReader::Order(message));
+        } else {
+            self.send(message.target, Input::Message(message));
+        }
+    }
+
+    /// Asks the gate, and tells the runs what it says.
+    pub(crate) fn at_the_gate(&self, ask: impl FnOnce(&mut Gate) -> Vec<Verdict>) {
+        // Told under the lock, so that what is decided first is heard first.
+        let mut gate = self.gate.lock();
+        for verdict in ask(&mut gate) {
+            let (run_id, what) = what_of(verdict);
+            self.send(run_id, Input::Tell { run_id, what });
+        }
+    }
+}
+
+fn what_of(verdict: Verdict) -> (Uuid, What) {
+    let by = || "concurrency".to_owned();
+    match verdict {
+        Verdict::Admit(run_id) => (run_id, What::Admit),
+        Verdict::TurnAway(run_id) => {
+            let reason = "the limit of its concurrency key was reached".to_owned();
+            (run_id, What::Cancel { by: by(), reason: Some(reason) })
+        }
+        Verdict::Replace { run_id, by: younger } => {
+            let reason = format!("the run {younger} of the same concurrency key takes its place");
+            (run_id, What::Cancel { by: by(), reason: Some(reason) })
+        }
     }
 }
 
@@ -192,8 +237,28 @@ pub(crate) fn stopwatch() -> Duration {
 
 /// The thread that reads runs for the shards.
 fn run_reader(shared: &Shared, ear: &Receiver<ToReader>) {
-    while let Ok(ToReader::Load(shard, run_id)) = ear.recv() {
-        let found = load::find(&*shared.store, &shared.definitions, run_id, shared.epoch);
-        let _ = shared.shards[shard].send(ToShard::Input(Input::Loaded { run_id, found }));
+    loop {
+        match ear.recv() {
+            Ok(ToReader::Load(shard, run_id)) => {
+                let found = load::find(&*shared.store, &shared.definitions, run_id, shared.epoch);
+                let _ = shared.shards[shard].send(ToShard::Input(Input::Loaded { run_id, found }));
+            }
+            Ok(ToReader::Order(message)) => {
+                let is_halted = shared.halted.lock().is_some();
+                let now = shared.clock.now();
+                match order::carry_out(&shared.definitions, message, is_halted, now) {
+                    Ok(Carried::Create(create)) => {
+                        let run_id = create.request.run_id;
+                        shared.send(run_id, Input::Create(vec![*create]));
+                    }
+                    Ok(Carried::Refuse(message)) => {
+                        shared.send(message.target, Input::Message(message));
+                    }
+                    // The order is kept, and comes again.
+                    Err(error) => tracing::warn!(%error, "a sub-run could not be begun"),
+                }
+            }
+            Ok(ToReader::Stop) | Err(_) => return,
+        }
     }
 }

@@ -148,6 +148,9 @@ impl ShardThread {
             Output::Timer(timer) => {
                 let _ = shared.keeper.send(ToKeeper::Timer(timer));
             }
+            Output::Ask(ask) => shared.at_the_gate(|gate| gate.ask(&ask)),
+            Output::Over { run_id } => shared.at_the_gate(|gate| gate.over(run_id)),
+            Output::Send(message) => shared.hand_over(message),
             Output::Publish(published) => {
                 (shared.observer)(&published);
                 shared.feed.publish(published);

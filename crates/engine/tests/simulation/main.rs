@@ -9,6 +9,7 @@
 
 mod chance;
 mod examples;
+mod family;
 mod fate;
 mod oracle;
 mod plans;

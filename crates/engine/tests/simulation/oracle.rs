@@ -21,6 +21,8 @@ pub(crate) struct Oracle {
     acknowledged: BTreeSet<Uuid>,
     /// Runs whose cancellation was acknowledged.
     cancelled: BTreeSet<Uuid>,
+    /// Runs that somebody wanted to go on after a pause.
+    pub(crate) resumed: BTreeSet<Uuid>,
     /// The run each key stands for, once that was acknowledged.
     keys: BTreeMap<String, Uuid>,
     /// Attempts that were released. Each number only once, over all processes.
@@ -130,6 +132,9 @@ impl Oracle {
         let is_cancelled = self.cancelled.contains(&order.run_id);
         assert!(!is_cancelled || cleans_up, "nothing starts after a cancel but clean-up: {id:?}");
         let state = folded(store, order.run_id).expect("an attempt of a durable run");
+        // What was durable before somebody said that it goes on need not wait for their word.
+        let is_held_up = state.pause().is_some() && !self.resumed.contains(&order.run_id);
+        assert!(!is_held_up, "nothing starts while a run is paused: {id:?}");
         let step = state.step(&order.path).expect("an attempt of a durable step");
         assert_eq!(step.attempt, order.attempt, "{id:?}");
         let wanted = if step.effect == definition::Effect::Never {
@@ -173,6 +178,8 @@ impl Oracle {
     fn note(&mut self, store: &dyn Store, run_id: Uuid, numbered: &NumberedEvent) {
         match &numbered.event.fact {
             Fact::StepParked { .. } => self.seen.push("outcome unknown"),
+            Fact::JumpedBack { .. } => self.seen.push("jumped back"),
+            Fact::RunAdmitted {} if numbered.seq == 2 => self.check_limit(store, run_id),
             Fact::StepSucceeded { path, attempt, started_at: Some(_), .. }
                 if self.worked.contains(&(run_id, path.clone(), *attempt)) =>
             {
@@ -186,6 +193,27 @@ impl Oracle {
         }
     }
 
+    /// No more runs of a key have begun and are not over than may.
+    fn check_limit(&mut self, store: &dyn Store, run_id: Uuid) {
+        let rows = all_runs(store);
+        let shared = rows.iter().find(|row| row.run_id == run_id);
+        let Some(shared) = shared.and_then(|row| row.concurrency.as_ref()) else { return };
+        let begun = rows.iter().filter(|row| {
+            row.concurrency.as_ref() == Some(shared)
+                && row.started_at.is_some()
+                && !row.status.is_terminal()
+        });
+        let begun: Vec<Uuid> = begun.map(|row| row.run_id).collect();
+        let limit = shared.limit as usize;
+        assert!(begun.len() <= limit, "of `{}` at once: {begun:?}", shared.key);
+        if rows
+            .iter()
+            .any(|row| row.concurrency.as_ref() == Some(shared) && row.status == RunStatus::Queued)
+        {
+            self.seen.push("held up by others");
+        }
+    }
+
     pub(crate) fn crashed(&mut self) {
         self.published.clear();
         // Nobody hears the answers any more.
@@ -195,14 +223,7 @@ impl Oracle {
 
     /// Runs that could still go on by themselves.
     pub(crate) fn unfinished(&self, store: &dyn Store) -> Vec<Uuid> {
-        let waits_for_ever = |row: &windlass_store::RunRow| {
-            row.status == RunStatus::Waiting
-                && row.reason.as_deref() == Some("outcome_unknown")
-                && folded(store, row.run_id).is_some_and(|state| state.next_due().is_none())
-        };
-        let open = all_runs(store)
-            .into_iter()
-            .filter(|row| !row.status.is_terminal() && !waits_for_ever(row));
+        let open = all_runs(store).into_iter().filter(|row| !row.status.is_terminal());
         open.map(|row| row.run_id).collect()
     }
 
@@ -262,6 +283,7 @@ impl Oracle {
         let timers =
             store.due_timers(windlass_core::Time::from_micros(i64::MAX), usize::MAX).unwrap();
         let own = timers.iter().filter(|timer| timer.run_id == run_id).count();
+        assert!(state.pause().is_none() || own == 0, "a paused run has no timers");
         let waiting = state.steps().filter(|(_, step)| step.until.is_some()).count()
             + usize::from(state.deadline().is_some());
         assert_eq!(own, waiting, "a timer for the deadline and every step that waits, no other");

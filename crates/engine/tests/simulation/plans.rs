@@ -69,6 +69,9 @@ pub(crate) fn random_plan(chance: &mut Chance) -> Arc<Plan> {
              finally: {nodes: [{id: f, type: work}]} }\n",
             "map\n    config: { items: [1, 2], body: { nodes: [{id: g, type: try, config: {body: {nodes: [{id: \
              r, type: work}]}, finally: {nodes: [{id: f, type: noop}]}}}] } }\n",
+            "workflow\n    config: { workflow: collect-numbers, input: \"{{ input }}\" }\n",
+            "workflow\n    config: { workflow: collect-numbers, await: false }\n",
+            "workflow\n    config: { workflow: nobody }\n",
             "work\n    compensate: { type: noop }\n",
             "map\n    config: { items: [1, 2], body: { nodes: [{id: a, type: noop}, {id: b, type: \
              work, needs: [a]}] } }\n",
@@ -84,6 +87,12 @@ pub(crate) fn random_plan(chance: &mut Chance) -> Arc<Plan> {
             edges.push_str(&format!("  - {{ source: n{source}, target: n{at}, on: {on} }}\n"));
         }
     }
+    // What is reviewed is drafted again until it is good enough.
+    text.push_str("  - { id: draft, type: work }\n");
+    text.push_str("  - { id: review, type: work, needs: [draft] }\n");
+    edges.push_str(
+        "  - { source: review, target: draft, when: review.output.by == 1, max_visits: 3 }\n",
+    );
     text.push_str("  - { id: last, type: noop }\n");
     if !edges.is_empty() {
         text.push_str(&format!("edges:\n{edges}"));
@@ -91,8 +100,28 @@ pub(crate) fn random_plan(chance: &mut Chance) -> Arc<Plan> {
     if chance.below(4) == 0 {
         text.push_str("deadline: 40m\n");
     }
+    if chance.below(2) == 0 {
+        let on_limit = chance.of(&["queue", "queue", "skip", "cancel_oldest"]);
+        text.push_str(&format!("concurrency: {{ limit: 2, on_limit: {on_limit} }}\n"));
+        text.push_str(&format!("priority: {}\n", chance.below(3)));
+    }
     let policy = *chance.of(&["fail_fast", "continue_independent", "aggregate"]);
     text.push_str(&format!("on_failure: {policy}\n"));
     let checked = check(&text, registry().kinds());
     Arc::new(checked.plan.unwrap_or_else(|| panic!("{text}\n{:#?}", checked.findings)))
+}
+
+/// What steps ask for runs of, with a first node of this kind.
+pub(crate) fn child_plan(kind: &str) -> Arc<Plan> {
+    let text = format!(
+        "
+name: collect-numbers
+concurrency: {{ limit: 3 }}
+nodes:
+  - {{ id: w, type: {kind} }}
+  - {{ id: d, type: delay, needs: [w], config: {{ duration: 20s }} }}
+"
+    );
+    let checked = check(&text, registry().kinds());
+    Arc::new(checked.plan.unwrap_or_else(|| panic!("{:#?}", checked.findings)))
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_engine::committer::Committer;
+use windlass_engine::gate::Gate;
 use windlass_engine::shard::{AttemptOrder, Input, Shard, ShardConfig};
 use windlass_engine::sweeper::Sweeper;
 use windlass_engine::timers::Timers;
 use windlass_nodes::Registry;
-use windlass_store::{MemoryStore, RunWrite, Store};
+use windlass_store::{MemoryStore, Message, RunWrite, Store};
 
 use crate::chance::Chance;
 
@@ -29,6 +30,9 @@ pub(crate) struct Process {
     pub(crate) group: Option<Vec<RunWrite>>,
     pub(crate) timer_load: Option<(Time, usize)>,
     pub(crate) work: Vec<Work>,
+    pub(crate) gate: Gate,
+    /// Messages on their way from one run to another.
+    pub(crate) mail: Vec<Message>,
 }
 
 /// An attempt that is being made.
@@ -43,6 +47,7 @@ impl Process {
         now: Time,
         chance: &mut Chance,
         registry: &Arc<Registry>,
+        is_halted: bool,
     ) -> Process {
         let epoch = store.take_over("boot", now).unwrap();
         let shard = |_| {
@@ -52,17 +57,21 @@ impl Process {
             config.inline_per_turn = 1 + chance.below(4);
             Shard::new(config)
         };
+        let shards: Vec<Shard<u64>> = (0..SHARDS).map(shard).collect();
+        let inbox = || VecDeque::from([Input::Halt(is_halted)]);
         Process {
             epoch,
-            shards: (0..SHARDS).map(shard).collect(),
+            shards,
             committer: Committer::default(),
             timers: Timers::default(),
             sweeper: Sweeper::default(),
-            inboxes: (0..SHARDS).map(|_| VecDeque::new()).collect(),
+            inboxes: (0..SHARDS).map(|_| inbox()).collect(),
             loads: Vec::new(),
             group: None,
             timer_load: None,
             work: Vec::new(),
+            gate: crate::family::counted(store, is_halted),
+            mail: Vec::new(),
         }
     }
 }

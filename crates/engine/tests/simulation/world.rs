@@ -18,9 +18,10 @@ use windlass_nodes::Registry;
 use windlass_store::{IdempotencyKey, LogStream, MemoryStore, Store, StoreError};
 
 use crate::chance::Chance;
+use crate::family::CHILD;
 use crate::fate::{ByChance, Ending, Fate, Writing};
 use crate::oracle::Oracle;
-use crate::plans::{random_plan, registry};
+use crate::plans::{child_plan, random_plan, registry};
 use crate::process::{Process, SHARDS, Work};
 
 pub(crate) const PROJECT: &str = "default";
@@ -47,22 +48,36 @@ pub(crate) const MARKERS: &[&str] = &[
     "outcome unknown",
     "two shards in a group",
     "start taken back",
+    "paused",
+    "resumed",
+    "halted",
+    "sub-run",
+    "sub-run refused",
+    "sub-run cancelled",
+    "message again",
+    "held up by others",
+    "turned away",
+    "replaced",
+    "jumped back",
+    "settled by hand",
 ];
 
 pub(crate) struct World {
-    chance: Chance,
-    now: Time,
+    pub(crate) chance: Chance,
+    pub(crate) now: Time,
     pub(crate) store: Arc<MemoryStore>,
-    plans: BTreeMap<Uuid, Arc<Plan>>,
+    pub(crate) plans: BTreeMap<Uuid, Arc<Plan>>,
     registry: Arc<Registry>,
     fate: Box<dyn Fate>,
-    process: Process,
-    oracle: Oracle,
-    next_ticket: u64,
+    pub(crate) process: Process,
+    pub(crate) oracle: Oracle,
+    pub(crate) next_ticket: u64,
+    /// Whether everything is stopped. It outlives the process.
+    pub(crate) is_halted: bool,
     next_run: u128,
     seen: BTreeMap<&'static str, u64>,
     hasher: DefaultHasher,
-    faults: bool,
+    pub(crate) faults: bool,
     is_traced: bool,
 }
 
@@ -70,20 +85,22 @@ impl World {
     /// A world of random definitions, where everything goes wrong that can.
     pub(crate) fn new(seed: u64) -> World {
         let mut chance = Chance::new(seed);
-        let plans = (1..=3).map(|id| (Uuid::from_u128(id), random_plan(&mut chance))).collect();
+        let random = (1..=3).map(|id| (Uuid::from_u128(id), random_plan(&mut chance)));
+        let plans = random.chain([(CHILD, child_plan("work"))]).collect();
         World { faults: true, ..World::with(chance, plans, registry(), Box::new(ByChance)) }
     }
 
     /// A world where nothing goes wrong but what `fate` decides.
     pub(crate) fn with(
         mut chance: Chance,
-        plans: BTreeMap<Uuid, Arc<Plan>>,
+        mut plans: BTreeMap<Uuid, Arc<Plan>>,
         registry: Arc<Registry>,
         fate: Box<dyn Fate>,
     ) -> World {
+        plans.entry(CHILD).or_insert_with(|| child_plan("start"));
         let store = Arc::new(MemoryStore::new());
         let now = Time::from_micros(1_000_000);
-        let process = Process::start(&store, now, &mut chance, &registry);
+        let process = Process::start(&store, now, &mut chance, &registry, false);
         World {
             chance,
             now,
@@ -94,6 +111,7 @@ impl World {
             fate,
             process,
             next_ticket: 0,
+            is_halted: false,
             next_run: 0,
             seen: BTreeMap::new(),
             hasher: DefaultHasher::new(),
@@ -117,7 +135,7 @@ impl World {
         }
     }
 
-    fn mark(&mut self, marker: &'static str) {
+    pub(crate) fn mark(&mut self, marker: &'static str) {
         *self.seen.entry(marker).or_default() += 1;
         marker.hash(&mut self.hasher);
     }
@@ -132,10 +150,15 @@ impl World {
     /// No more faults, no more clients: everything that can end must end.
     pub(crate) fn play_to_the_end(&mut self) {
         self.faults = false;
+        self.halt(false);
         for turn in 0..60_000 {
             // Looking at every run costs more than many turns.
-            if turn % 20 == 0 && self.is_at_rest() {
-                return;
+            if turn % 20 == 0 {
+                self.resume_all();
+                self.settle_all();
+                if self.is_at_rest() {
+                    return;
+                }
             }
             self.play_one();
         }
@@ -147,6 +170,7 @@ impl World {
         process.inboxes.iter().all(VecDeque::is_empty)
             && process.loads.is_empty()
             && process.group.is_none()
+            && self.store.messages(None, 1).unwrap().items.is_empty()
             && process.work.is_empty()
             && process.committer.is_idle()
             && process.shards.iter().all(|shard| !shard.has_work())
@@ -170,10 +194,12 @@ impl World {
             56..68 => self.work(),
             68..72 => self.tick_timers(),
             72..74 => self.sweep(),
-            74..80 => self.pass_time(),
+            74..77 => self.hand_over(),
+            77..80 => self.pass_time(),
             80..90 => self.create(),
             90..93 => self.cancel(),
-            93..95 => self.talk(),
+            93 => self.talk(),
+            94 => self.hold_up(),
             95..97 => self.repeat_a_result(),
             97 => self.crash(),
             _ => self.pass_time(),
@@ -225,6 +251,15 @@ impl World {
                     self.oracle.published(&*self.store, &published);
                 }
                 Output::Answer(ticket, answer) => self.answered(ticket, answer),
+                Output::Ask(ask) => {
+                    let verdicts = self.process.gate.ask(&ask);
+                    self.tell_all(verdicts);
+                }
+                Output::Over { run_id } => {
+                    let verdicts = self.process.gate.over(run_id);
+                    self.tell_all(verdicts);
+                }
+                Output::Send(message) => self.process.mail.push(message),
                 Output::Fenced => panic!("nobody else is there"),
             }
         }
@@ -401,11 +436,14 @@ impl World {
         self.send(run_id, Input::Report { run_id, path, attempt, report });
     }
 
-    fn send(&mut self, run_id: Uuid, input: Input<u64>) {
+    pub(crate) fn send(&mut self, run_id: Uuid, input: Input<u64>) {
         self.process.inboxes[shard_of(run_id, SHARDS)].push_back(input);
     }
 
     fn tick_timers(&mut self) {
+        if self.is_halted {
+            return;
+        }
         if let Some((until, limit)) = self.process.timer_load.take() {
             let found = self.store.due_timers(until, limit).unwrap();
             let found = (!self.faults || !self.chance.one_in(10)).then_some(found);
@@ -462,7 +500,7 @@ impl World {
             let input = json!(self.chance.one_in(2));
             let until_over = self.chance.one_in(3);
             let create = self.request(shard, definition_id, input);
-            self.oracle.asked_to_create(create.ticket, create.request.run_id, key.as_ref());
+            self.oracle.asked_to_create(self.next_ticket, create.request.run_id, key.as_ref());
             self.mark("created");
             creates.push(Create { key, until_over, ..create });
         }
@@ -473,7 +511,7 @@ impl World {
     pub(crate) fn begin(&mut self, definition_id: Uuid, input: Value) -> Uuid {
         let create = self.request(0, definition_id, input);
         let run_id = create.request.run_id;
-        self.oracle.asked_to_create(create.ticket, run_id, None);
+        self.oracle.asked_to_create(self.next_ticket, run_id, None);
         self.process.inboxes[0].push_back(Input::Create(vec![create]));
         run_id
     }
@@ -492,17 +530,16 @@ impl World {
             plan: self.plans[&definition_id].clone(),
             request: CreateRun {
                 run_id,
-                workflow_id: Uuid::from_u128(1),
+                workflow_id: definition_id,
                 version: 1,
                 definition_id,
                 input,
-                labels: BTreeMap::new(),
-                rerun_of: None,
-                external_id: None,
+                ..CreateRun::default()
             },
             key: None,
             until_over: false,
-            ticket: self.next_ticket,
+            message: None,
+            ticket: Some(self.next_ticket),
         }
     }
 
@@ -512,8 +549,8 @@ impl World {
         let ticket = self.next_ticket;
         self.oracle.asked_to_cancel(ticket, run_id);
         let command = match self.chance.below(4) {
-            0 => Command::Terminate { reason: None },
-            _ => Command::Cancel { reason: None },
+            0 => Command::Terminate { by: "somebody".into(), reason: None },
+            _ => Command::Cancel { by: "somebody".into(), reason: None },
         };
         self.send(run_id, Input::Command { run_id, command, ticket });
     }
@@ -523,7 +560,7 @@ impl World {
         let Some(run_id) = self.oracle.some_run(self.chance.below(1_000)) else { return };
         self.next_ticket += 1;
         let ticket = self.next_ticket;
-        self.send(run_id, Input::Command { run_id, command: Command::Resume, ticket });
+        self.send(run_id, Input::Command { run_id, command: Command::Wake, ticket });
     }
 
     /// The process is gone, with everything that was only in its memory and every child of it.
@@ -538,6 +575,7 @@ impl World {
         }
         self.oracle.crashed();
         let registry = &self.registry;
-        self.process = Process::start(&self.store, self.now, &mut self.chance, registry);
+        self.process =
+            Process::start(&self.store, self.now, &mut self.chance, registry, self.is_halted);
     }
 }

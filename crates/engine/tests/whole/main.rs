@@ -9,7 +9,9 @@
 mod attempts;
 mod cancelling;
 mod creating;
+mod families;
 mod ground;
+mod holding;
 mod interrupted;
 mod keys;
 mod kinds;

@@ -60,7 +60,7 @@ async fn a_run_that_waits_can_be_looked_at_without_disturbing_it() {
         server.stop().await;
         let server = ground.serve();
         let before = server.facts(run_id);
-        let run = view(server.engine.command(run_id, Command::Resume).await);
+        let run = view(server.engine.command(run_id, Command::Wake).await);
         assert_eq!((run.status, run.reason.as_deref()), (RunStatus::Waiting, Some("timer")));
         assert_eq!(server.facts(run_id), before);
         let far = windlass_core::Time::from_micros(i64::MAX);

@@ -102,6 +102,9 @@ impl Server {
             labels: Default::default(),
             external_id: None,
             rerun_of: None,
+            priority: None,
+            is_paused: workflow.row.pause.is_some(),
+            by: None,
             key: None,
         }
     }
@@ -134,7 +137,7 @@ impl Server {
     /// Waits for the end of a run.
     pub(crate) async fn end_of(&self, run_id: Uuid) -> RunView {
         self.until(run_id, "the end", |server| server.row(run_id).status.is_terminal()).await;
-        view(self.engine.command(run_id, Command::Resume).await)
+        view(self.engine.command(run_id, Command::Wake).await)
     }
 
     /// Waits until a run stands somewhere.
@@ -176,7 +179,7 @@ impl Server {
     }
 
     pub(crate) async fn cancel(&self, run_id: Uuid) -> Answer {
-        let command = Command::Cancel { reason: Some("enough".into()) };
+        let command = Command::Cancel { by: "somebody".into(), reason: Some("enough".into()) };
         self.engine.command(run_id, command).await
     }
 

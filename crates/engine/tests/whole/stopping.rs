@@ -52,7 +52,7 @@ async fn a_server_that_is_down_takes_nothing_and_says_so() {
     assert!(!server.engine.health().can_write);
     let created = server.create(new, true).await;
     assert!(matches!(created, Answer::Unavailable(_)), "{created:?}");
-    let told = server.engine.command(uuid::Uuid::nil(), Command::Resume).await;
+    let told = server.engine.command(uuid::Uuid::nil(), Command::Wake).await;
     assert!(matches!(told, Answer::OutcomeUnknown(_) | Answer::Unavailable(_)), "{told:?}");
     let text = "name: Two\nnodes: [{ id: a, type: noop }]\n".to_owned();
     assert!(server.engine.deploy(PROJECT, text, None).await.is_err());

@@ -31,6 +31,9 @@ pub fn new_run(workflow: &Workflow, input: Value, labels: BTreeMap<String, Strin
         labels,
         external_id: None,
         rerun_of: None,
+        priority: None,
+        is_paused: workflow.row.pause.is_some(),
+        by: None,
         key: None,
     }
 }

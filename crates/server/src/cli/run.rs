@@ -137,7 +137,7 @@ impl Run {
         if left.as_ref().is_some_and(|left| left.row.status.is_terminal()) {
             return Ok((run_id, left));
         }
-        match engine.command(run_id, Command::Resume).await {
+        match engine.command(run_id, Command::Wake).await {
             Answer::Run(_) => Ok((run_id, left)),
             answer => Err(refused(refusal(answer))),
         }

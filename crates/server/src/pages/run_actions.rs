@@ -24,7 +24,7 @@ pub(super) async fn cancel(
     Named(word): Named<String>,
 ) -> Result<Response, PageProblem> {
     let reason = Some("from the run's page".to_owned());
-    tell(&app, &word, Command::Cancel { reason }).await
+    tell(&app, &word, Command::Cancel { by: "page".to_owned(), reason }).await
 }
 
 pub(super) async fn terminate(
@@ -32,7 +32,7 @@ pub(super) async fn terminate(
     Named(word): Named<String>,
 ) -> Result<Response, PageProblem> {
     let reason = Some("from the run's page".to_owned());
-    tell(&app, &word, Command::Terminate { reason }).await
+    tell(&app, &word, Command::Terminate { by: "page".to_owned(), reason }).await
 }
 
 async fn tell(app: &App, word: &str, command: Command) -> Result<Response, PageProblem> {

@@ -123,6 +123,7 @@ async fn kinds_of_node_are_described() {
         "switch",
         "transform",
         "try",
+        "workflow",
     ];
     assert_eq!(kinds, known);
     for kind in kinds {

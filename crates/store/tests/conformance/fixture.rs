@@ -31,6 +31,11 @@ pub(crate) fn created(run_id: Uuid, input: Value) -> Event {
         labels: BTreeMap::new(),
         rerun_of: None,
         external_id: None,
+        parent: None,
+        concurrency: None,
+        priority: 0,
+        held: false,
+        by: None,
     };
     Event { at: at(1), fact: Fact::RunCreated(Box::new(created)) }
 }

@@ -4,15 +4,20 @@ use std::sync::Arc;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::definition::Plan;
+use super::start::expression_failure;
+use crate::definition::{Plan, SharedRuns};
+use crate::expr::Environment;
+use crate::failure::Failure;
 use crate::json;
-use crate::limits::{JSON_DEPTH_MAX, PAYLOAD_BYTES_MAX};
-use crate::run::event::{Event, Fact, RunCreated};
+use crate::limits::{JSON_DEPTH_MAX, LABEL_BYTES_MAX, PAYLOAD_BYTES_MAX};
+use crate::run::RunState;
+use crate::run::event::{Concurrency, Event, Fact, Parent, RunCreated};
 use crate::run::input::Refused;
+use crate::run::names::RunNames;
 use crate::time::Time;
 
 /// What is needed for a run to come into being.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CreateRun {
     /// The run's id.
     pub run_id: Uuid,
@@ -30,6 +35,14 @@ pub struct CreateRun {
     pub rerun_of: Option<Uuid>,
     /// What the caller calls the run.
     pub external_id: Option<String>,
+    /// The step that has asked for it, if it is a sub-run.
+    pub parent: Option<Parent>,
+    /// Its priority, if not the definition's.
+    pub priority: Option<i32>,
+    /// Whether it has to be admitted although it shares nothing.
+    pub held: bool,
+    /// Who creates it.
+    pub by: Option<String>,
 }
 
 /// Decides whether a run comes into being.
@@ -37,7 +50,8 @@ pub struct CreateRun {
 /// # Errors
 ///
 /// [`Refused::BadInput`] if the input does not fit the definition's schema,
-/// [`Refused::InputTooLarge`] and [`Refused::InputTooDeep`] if a journal could not hold it.
+/// [`Refused::InputTooLarge`] and [`Refused::InputTooDeep`] if a journal could not hold it,
+/// [`Refused::BadConcurrencyKey`] if the key it shares with others has no value.
 pub fn create(plan: &Plan, request: CreateRun, now: Time) -> Result<Event, Refused> {
     let size = json::size(&request.input);
     if size > PAYLOAD_BYTES_MAX {
@@ -64,6 +78,40 @@ pub fn create(plan: &Plan, request: CreateRun, now: Time) -> Result<Event, Refus
         labels,
         rerun_of: request.rerun_of,
         external_id: request.external_id,
+        parent: request.parent,
+        concurrency: None,
+        priority: request.priority.unwrap_or(plan.priority),
+        held: request.held,
+        by: request.by,
     };
-    Ok(Event { at: now, fact: Fact::RunCreated(Box::new(created)) })
+    let mut event = Event { at: now, fact: Fact::RunCreated(Box::new(created)) };
+    if let Some(shared) = &plan.concurrency {
+        let key = concurrency_key(plan, shared, &event)?;
+        if let Fact::RunCreated(created) = &mut event.fact {
+            let SharedRuns { limit, on_limit, .. } = *shared;
+            created.concurrency = Some(Concurrency { key, limit, on_limit });
+            created.held = true;
+        }
+    }
+    Ok(event)
+}
+
+/// The workflow's id and, if the definition names a key, what that is for this run.
+fn concurrency_key(plan: &Plan, shared: &SharedRuns, created: &Event) -> Result<String, Refused> {
+    let state = RunState::from_first(created);
+    let state = state.expect("the event is the creation of a run");
+    let workflow_id = state.created.workflow_id;
+    let Some(key) = &shared.key else { return Ok(workflow_id.to_string()) };
+    let names = RunNames { state: &state, plan, scope: "", ended: None };
+    let rendered = key.render(&Environment::new(&names, created.at));
+    let value = rendered
+        .map_err(|(place, error)| expression_failure(&format!("/concurrency/key{place}"), &error))
+        .map_err(Refused::BadConcurrencyKey)?
+        .value;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    if text.len() > LABEL_BYTES_MAX {
+        let message = format!("it has more than {LABEL_BYTES_MAX} bytes");
+        return Err(Refused::BadConcurrencyKey(Failure::new("too_long", message)));
+    }
+    Ok(format!("{workflow_id}:{text}"))
 }

@@ -8,7 +8,6 @@ use crate::expr::Environment;
 use crate::failure::Failure;
 use crate::run::event::{EdgeDecision, Then};
 use crate::run::names::{Ended, RunNames};
-use crate::run::path;
 
 /// How a node has ended, as far as its edges are concerned.
 pub(super) enum Ending<'a> {
@@ -53,35 +52,41 @@ impl Decider<'_> {
         ending: Ending<'_>,
         tally: &mut Tally,
     ) -> Result<Vec<EdgeDecision>, Failure> {
-        let (names, success, failure, chosen) = match ending {
-            Ending::Skipped => (None, false, false, None),
-            Ending::Ran { ended, success, failure, chosen } => {
-                let (state, plan) = (self.state, self.plan);
-                let names = RunNames { state, plan, scope, ended: Some(ended) };
-                (Some(names), success, failure, chosen)
-            }
-        };
         let mut decisions = Vec::with_capacity(node.edges.len());
         for edge in &node.edges {
-            let by_ending = match edge.on {
-                On::Success => success,
-                On::Failure => failure,
-                On::Always => success || failure,
-            };
+            let taken = self.is_taken(scope, graph, edge, &ending)?;
             let to = &graph.target(edge).id;
-            let is_chosen = !edge.is_branch || chosen.is_none_or(|chosen| chosen.contains(to));
-            let mut taken = by_ending && is_chosen;
-            if let (true, Some(when), Some(names)) = (taken, &edge.when, &names) {
-                let env = Environment::new(names, self.now);
-                taken = when.holds(&env).map_err(|error| {
-                    let message = format!("the edge to `{to}`: {}", error.message);
-                    Failure::new("expression", message)
-                })?;
-            }
             let then = self.verdict(scope, graph, edge, taken, tally);
             decisions.push(EdgeDecision { to: to.clone(), taken, then });
         }
         Ok(decisions)
+    }
+
+    /// Whether an edge is taken.
+    pub(super) fn is_taken(
+        &self,
+        scope: &str,
+        graph: &Graph,
+        edge: &Edge,
+        ending: &Ending<'_>,
+    ) -> Result<bool, Failure> {
+        let Ending::Ran { ended, success, failure, chosen } = ending else { return Ok(false) };
+        let by_ending = match edge.on {
+            On::Success => *success,
+            On::Failure => *failure,
+            On::Always => *success || *failure,
+        };
+        let to = &graph.target(edge).id;
+        let is_chosen = !edge.is_branch || chosen.is_none_or(|chosen| chosen.contains(to));
+        let Some(when) = edge.when.as_ref().filter(|_| by_ending && is_chosen) else {
+            return Ok(by_ending && is_chosen);
+        };
+        let (state, plan) = (self.state, self.plan);
+        let names = RunNames { state, plan, scope, ended: Some(ended.clone()) };
+        when.holds(&Environment::new(&names, self.now)).map_err(|error| {
+            let message = format!("the edge to `{to}`: {}", error.message);
+            Failure::new("expression", message)
+        })
     }
 
     fn verdict(
@@ -94,11 +99,7 @@ impl Decider<'_> {
     ) -> Then {
         let target = graph.target(edge);
         let seen = tally.seen.entry(edge.target).or_insert_with(|| {
-            let step = if scope.is_empty() {
-                self.state.steps.get(target.id.as_str())
-            } else {
-                self.state.steps.get(path::join(scope, &target.id).as_str())
-            };
+            let step = self.state.steps.get(&*self.state.path_in(scope, &target.id));
             step.map_or(Seen { known: 0, taken: 0, is_decided: false }, |step| Seen {
                 known: step.edges_known,
                 taken: step.edges_taken,

@@ -41,17 +41,23 @@ impl Decider<'_> {
             }
         };
         let ending = Ending::Ran { ended, success: true, failure: false, chosen };
-        let edges = self.decide_edges(scope, place, ending, &mut Tally::default());
-        match edges.and_then(|edges| Ok((edges, undo?))) {
-            Ok((edges, undo)) => vec![Fact::StepSucceeded {
-                path: step.to_owned(),
-                kind: self.kind_if_new(step, node),
-                attempt,
-                started_at,
-                output,
-                edges,
-                undo,
-            }],
+        let decided = self.jump(step, place, &ending).and_then(|jump| match jump {
+            Some(jump) => Ok((Vec::new(), Some(jump))),
+            None => Ok((self.decide_edges(scope, place, ending, &mut Tally::default())?, None)),
+        });
+        match decided.and_then(|(edges, jump)| Ok((edges, jump, undo?))) {
+            Ok((edges, jump, undo)) => {
+                let succeeded = Fact::StepSucceeded {
+                    path: step.to_owned(),
+                    kind: self.kind_if_new(step, node),
+                    attempt,
+                    started_at,
+                    output,
+                    edges,
+                    undo,
+                };
+                std::iter::once(succeeded).chain(jump).collect()
+            }
             Err(failure) => self.fail(step, place, attempt, started_at, failure),
         }
     }
@@ -85,6 +91,19 @@ impl Decider<'_> {
             Ended { node: &node.id, status: StepStatus::Failed, output: None, error: Some(&error) };
         let chosen = goes_on.then_some(&[] as &[String]);
         let ending = Ending::Ran { ended, success: goes_on, failure: true, chosen };
+        // A jump that may not be taken any more changes nothing: the step has failed either way.
+        if let Ok(Some(jump)) = self.jump(step, place, &ending) {
+            let failed = Fact::StepFailed {
+                path: step.to_owned(),
+                kind: self.kind_if_new(step, node),
+                attempt,
+                started_at,
+                error,
+                edges: Vec::new(),
+                handled: true,
+            };
+            return vec![failed, jump];
+        }
         // An edge whose condition has no answer is not taken: the step has failed either way.
         let edges = self
             .decide_edges(scope, place, ending, &mut Tally::default())
@@ -114,7 +133,13 @@ impl Decider<'_> {
         }];
         if stops {
             let cause = Cause::Failed(error.of_step(step));
-            facts.push(Fact::Stopping { at: scope.to_owned(), cause, keep, force: false });
+            facts.push(Fact::Stopping {
+                at: scope.to_owned(),
+                cause,
+                keep,
+                force: false,
+                by: None,
+            });
         }
         facts
     }
@@ -134,7 +159,7 @@ impl Decider<'_> {
         (!known).then(|| node.kind.name.to_owned())
     }
 
-    fn is_stopping(&self, scope: &str) -> bool {
+    pub(super) fn is_stopping(&self, scope: &str) -> bool {
         self.state.scopes.get(scope).is_some_and(|scope| scope.stopping.is_some())
     }
 }

@@ -24,7 +24,8 @@ impl Decider<'_> {
             Some(stop) => match &stop.cause {
                 Cause::Failed(error) => Err(error.clone()),
                 Cause::Cancelled(reason) => {
-                    let cancelled = || vec![Fact::RunCancelled { reason: reason.clone() }];
+                    let cancelled =
+                        || vec![Fact::RunCancelled { reason: reason.clone(), by: None }];
                     return self.undo_run(stop.force).unwrap_or_else(cancelled);
                 }
                 Cause::Around(_) => {
@@ -69,7 +70,7 @@ impl Decider<'_> {
         }
         let cause = Cause::Failed(error);
         let at = block.to_owned();
-        vec![failed, Fact::Stopping { at, cause, keep: Vec::new(), force: false }]
+        vec![failed, Fact::Stopping { at, cause, keep: Vec::new(), force: false, by: None }]
     }
 
     /// What was written as `output`; else the output of the single end node; else an object of the
@@ -84,7 +85,7 @@ impl Decider<'_> {
         } else {
             let output_of_end = |end: &u32| {
                 let node = &graph.nodes[*end as usize];
-                let step = self.state.steps.get(path::join(scope, &node.id).as_str());
+                let step = self.state.named(scope, &node.id);
                 let output = step.and_then(|step| step.output.as_deref());
                 (node.id.clone(), output.cloned().unwrap_or(Value::Null))
             };

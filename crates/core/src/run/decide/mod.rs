@@ -1,15 +1,19 @@
 //! Thinking: which events follow from an input. One file for each thing a run decides.
 
+mod admit;
 mod advance;
 mod attempt;
 mod block;
+mod child;
 mod create;
 mod edges;
 mod end;
 mod finish;
+mod jump;
 mod r#loop;
 mod map;
 mod mark;
+mod pause;
 mod start;
 mod stop;
 mod timer;
@@ -19,7 +23,7 @@ mod undo;
 pub use create::{CreateRun, create};
 
 use super::RunState;
-use super::event::{Cause, Event, Fact};
+use super::event::{Cause, Event};
 use super::input::{Input, Refused, What};
 use crate::definition::{Graph, Node, Plan};
 use crate::time::Time;
@@ -48,11 +52,22 @@ impl RunState {
             What::AttemptLost { path, attempt } => decider.attempt_lost(path, *attempt)?,
             What::TimerFired { path } => decider.timer_fired(path)?,
             What::Mark { path, mark, by, reason } => decider.mark(path, mark, by, reason)?,
-            What::Cancel { reason } => decider.stop_run(Cause::Cancelled(reason.clone()), false)?,
-            What::Terminate { reason } => {
-                decider.stop_run(Cause::Cancelled(reason.clone()), true)?
+            What::Admit => decider.admit()?,
+            What::ChildStarted { path, child } => decider.child_started(path, *child)?,
+            What::ChildEnded { path, child, result } => {
+                decider.child_ended(path, *child, result)?
             }
-            What::Abort { error } => decider.stop_run(Cause::Failed(error.clone()), false)?,
+            What::Pause { by, reason } => decider.pause(by, reason)?,
+            What::Resume { by, reason } => decider.resume(by, reason)?,
+            What::Cancel { by, reason } => {
+                let cause = Cause::Cancelled(reason.clone());
+                decider.stop_by_hand(cause, false, by)?
+            }
+            What::Terminate { by, reason } => {
+                let cause = Cause::Cancelled(reason.clone());
+                decider.stop_by_hand(cause, true, by)?
+            }
+            What::Abort { error } => decider.stop_run(Cause::Failed(error.clone()), false, None)?,
         };
         Ok(facts.into_iter().map(|fact| Event { at: input.now, fact }).collect())
     }
@@ -75,25 +90,5 @@ impl<'a> Decider<'a> {
 
     fn graph_of(&self, scope: &str) -> Option<&'a Graph> {
         self.plan.graph_of(scope)
-    }
-
-    fn stop_run(&self, cause: Cause, force: bool) -> Result<Vec<Fact>, Refused> {
-        let root = self.state.scopes.get("");
-        let Some(root) = root else {
-            // Nothing has begun, so there is nothing to tell.
-            return Ok(vec![match cause {
-                Cause::Failed(error) => Fact::RunFailed { error },
-                Cause::Cancelled(reason) => Fact::RunCancelled { reason },
-                Cause::Around(_) => return Err(Refused::AlreadyStopping),
-            }]);
-        };
-        if let Some(stop) = &root.stopping {
-            let is_more = force && !stop.force;
-            let is_asked_for = matches!(stop.cause, Cause::Cancelled(_));
-            if !is_more && (is_asked_for || matches!(cause, Cause::Failed(_))) {
-                return Err(Refused::AlreadyStopping);
-            }
-        }
-        Ok(vec![Fact::Stopping { at: String::new(), cause, keep: Vec::new(), force }])
     }
 }

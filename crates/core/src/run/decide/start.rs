@@ -56,6 +56,7 @@ impl Decider<'_> {
                 let input = Arc::new(value);
                 Ok(vec![Fact::StepWaiting { path: step_path, kind, input, until }])
             }
+            Work::SubRun => self.request_child(step, &kind, value),
             Work::Map => self.open_map(step, node, value),
             Work::Loop => self.open_loop(step, node, value),
             Work::Try => Ok(self.open_try(step, node)),

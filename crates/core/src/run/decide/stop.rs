@@ -9,10 +9,51 @@ use super::edges::{Ending, Tally};
 use crate::definition::Graph;
 use crate::limits::EVENTS_PER_TURN;
 use crate::run::event::{Cause, Fact};
+use crate::run::input::Refused;
 use crate::run::path::{self, UNDO};
 use crate::run::state::{Block, BlockOf, Scope, Stop};
 
 impl Decider<'_> {
+    /// Stops the run because somebody says so. A run that is paused goes on, to its end.
+    pub(super) fn stop_by_hand(
+        &self,
+        cause: Cause,
+        force: bool,
+        by: &str,
+    ) -> Result<Vec<Fact>, Refused> {
+        let mut facts = self.stop_run(cause, force, Some(by))?;
+        if self.state.paused.is_some() {
+            facts.insert(0, Fact::RunResumed { by: by.to_owned(), reason: None });
+        }
+        Ok(facts)
+    }
+
+    pub(super) fn stop_run(
+        &self,
+        cause: Cause,
+        force: bool,
+        by: Option<&str>,
+    ) -> Result<Vec<Fact>, Refused> {
+        let by = by.map(str::to_owned);
+        let root = self.state.scopes.get("");
+        let Some(root) = root else {
+            // Nothing has begun, so there is nothing to tell.
+            return Ok(vec![match cause {
+                Cause::Failed(error) => Fact::RunFailed { error },
+                Cause::Cancelled(reason) => Fact::RunCancelled { reason, by },
+                Cause::Around(_) => return Err(Refused::AlreadyStopping),
+            }]);
+        };
+        if let Some(stop) = &root.stopping {
+            let is_more = force && !stop.force;
+            let is_asked_for = matches!(stop.cause, Cause::Cancelled(_));
+            if !is_more && (is_asked_for || matches!(cause, Cause::Failed(_))) {
+                return Err(Refused::AlreadyStopping);
+            }
+        }
+        Ok(vec![Fact::Stopping { at: String::new(), cause, keep: Vec::new(), force, by }])
+    }
+
     /// Ends the scopes inside of `place`, as many as one decision may, or, when none is left, `place`
     /// itself. Whatever holds an open `try` ends later, when that has cleaned up.
     pub(super) fn wind_down(&self, place: &str) -> Vec<Fact> {
@@ -23,7 +64,7 @@ impl Decider<'_> {
         let reason = cause.as_ref().map_or("run_failed", Cause::reason);
         let around = |at: &str| {
             let cause = Cause::Around(reason.to_owned());
-            Fact::Stopping { at: at.to_owned(), cause, keep: Vec::new(), force: false }
+            Fact::Stopping { at: at.to_owned(), cause, keep: Vec::new(), force: false, by: None }
         };
         // Many at once: the next decision passes over what is on its way out already.
         let mut facts = Vec::new();
@@ -98,7 +139,7 @@ impl Decider<'_> {
         let Some(graph) = self.graph_of(place) else { return Vec::new() };
         let blocks = graph.nodes.iter().filter(|node| !node.bodies.is_empty());
         let steps = blocks.filter(|node| !kept.contains(&node.id));
-        let steps = steps.map(|node| path::join(place, &node.id));
+        let steps = steps.map(|node| self.state.path_in(place, &node.id).into_owned());
         let is_open = |step: &String| {
             let block = self.state.steps.get(step.as_str()).and_then(|step| step.block.as_ref());
             block.is_some_and(|block| {
@@ -125,7 +166,7 @@ impl Decider<'_> {
         let mut tally = Tally::default();
         let mut facts = Vec::new();
         for node in &graph.nodes {
-            let step_path = path::join(scope, &node.id);
+            let step_path = self.state.path_in(scope, &node.id).into_owned();
             let step = self.state.steps.get(step_path.as_str());
             let is_over = step.is_some_and(|step| step.status.is_terminal());
             let cleans_up = || {
@@ -199,6 +240,6 @@ fn reachable(graph: &Graph, from: &[String]) -> HashSet<String> {
 /// Whether `scope` belongs to a block of `place` that is kept.
 fn is_kept(scope: &str, place: &str, kept: &HashSet<String>) -> bool {
     let inside = scope[place.len()..].trim_start_matches('.');
-    let node = inside.split(['.', '[']).next().unwrap_or(inside);
+    let node = inside.split(['.', '[', '#']).next().unwrap_or(inside);
     kept.contains(node)
 }

@@ -10,6 +10,9 @@ use crate::run::{StepStatus, path};
 impl Decider<'_> {
     /// The time a step waits for has come: the next attempt is to be made, or the wait was all.
     pub(super) fn timer_fired(&self, step_path: &str) -> Result<Vec<Fact>, Refused> {
+        if self.state.paused.is_some() {
+            return Err(Refused::Paused);
+        }
         if step_path.is_empty() {
             return self.deadline_passed();
         }
@@ -46,6 +49,6 @@ impl Decider<'_> {
             return Err(Refused::TooEarly { path, until });
         }
         let message = format!("the run was not over by {until}");
-        self.stop_run(Cause::Failed(Failure::new("deadline_exceeded", message)), false)
+        self.stop_run(Cause::Failed(Failure::new("deadline_exceeded", message)), false, None)
     }
 }

@@ -154,7 +154,7 @@ fn blocks_nest() {
 fn cancelling_reaches_the_innermost_block() {
     let mut run = Run::start(NESTED, json!(null));
     run.succeed("rows[0].cells[0].cell", json!("a")).unwrap();
-    run.give(What::Cancel { reason: None }).unwrap();
+    run.give(What::Cancel { by: "me".into(), reason: None }).unwrap();
     assert_eq!(run.status(), RunStatus::Cancelled);
     assert_eq!(run.state.counts.of(StepStatus::Pending), 0);
     // Two cells, the two inner blocks, the outer one and `other`.

@@ -132,7 +132,7 @@ nodes:
 edges:
   - { source: a, target: clean, on: always }
 ";
-    let cancel = || What::Cancel { reason: Some("enough".into()) };
+    let cancel = || What::Cancel { by: "me".into(), reason: Some("enough".into()) };
     let mut run = Run::start(text, json!(null));
     run.give(cancel()).unwrap();
     assert_eq!(
@@ -155,7 +155,7 @@ edges:
 #[test]
 fn a_run_that_has_not_begun_can_be_cancelled() {
     let mut run = Run::create(super::harness::plan(SIBLINGS), json!(null));
-    run.give(What::Cancel { reason: None }).unwrap();
+    run.give(What::Cancel { by: "me".into(), reason: None }).unwrap();
     assert_eq!(run.facts(), ["run_created", "run_cancelled"]);
 }
 
@@ -225,7 +225,7 @@ fn a_lost_attempt_that_could_do_harm_waits_for_a_decision() {
     assert_eq!(run.steps(), ["a waiting (outcome_unknown)"]);
     assert_eq!(run.state.reason.as_deref(), Some("outcome_unknown"));
     assert!(run.succeed("a", json!(1)).is_err(), "a result that comes after all is too late");
-    run.give(What::Cancel { reason: None }).unwrap();
+    run.give(What::Cancel { by: "me".into(), reason: None }).unwrap();
     assert_eq!(run.status(), RunStatus::Cancelled);
 }
 

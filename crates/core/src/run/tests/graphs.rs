@@ -190,16 +190,7 @@ fn outputs_follow_from_the_ends() {
 fn an_input_must_fit() {
     let text = "name: x\ninput: {type: object, required: [n]}\nnodes: [{id: a, type: end}]\n";
     let plan = super::harness::plan(text);
-    let request = |input| CreateRun {
-        run_id: uuid::Uuid::nil(),
-        workflow_id: uuid::Uuid::nil(),
-        version: 1,
-        definition_id: uuid::Uuid::nil(),
-        input,
-        labels: Default::default(),
-        rerun_of: None,
-        external_id: None,
-    };
+    let request = |input| CreateRun { version: 1, input, ..CreateRun::default() };
     let now = Time::from_micros(0);
     let refused = create(&plan, request(json!({})), now);
     assert!(matches!(refused, Err(Refused::BadInput(violations)) if violations.len() == 1));

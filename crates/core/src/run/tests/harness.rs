@@ -7,7 +7,6 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::definition::{Plan, check};
 use crate::failure::Failure;
@@ -55,16 +54,7 @@ impl Run {
 
     pub(super) fn create(plan: Plan, input: Value) -> Run {
         let now = Time::from_micros(1_000_000);
-        let request = CreateRun {
-            run_id: Uuid::nil(),
-            workflow_id: Uuid::nil(),
-            version: 1,
-            definition_id: Uuid::nil(),
-            input,
-            labels: BTreeMap::new(),
-            rerun_of: None,
-            external_id: None,
-        };
+        let request = CreateRun { version: 1, input, ..CreateRun::default() };
         let created = create(&plan, request, now).unwrap();
         let state = RunState::from_first(&created).unwrap();
         Run { plan, state, events: vec![created], now, owed: BTreeMap::new() }

@@ -82,7 +82,7 @@ proptest! {
             }
             if what == 11 && which.index(4) == 0 {
                 // A second one is refused, the clean-up goes on.
-                let _ = run.give(What::Cancel { reason: None });
+                let _ = run.give(What::Cancel { by: "me".into(), reason: None });
                 continue;
             }
             match owed[which.index(owed.len())].clone() {
@@ -110,7 +110,7 @@ proptest! {
             }
         }
         if !run.status().is_terminal() {
-            run.give(What::Terminate { reason: None }).unwrap();
+            run.give(What::Terminate { by: "me".into(), reason: None }).unwrap();
         }
         prop_assert!(run.status().is_terminal(), "{text}\n{:#?}", run.facts());
         prop_assert_eq!(run.state.outstanding().count(), 0);
@@ -118,7 +118,7 @@ proptest! {
             prop_assert_eq!(run.state.counts.of(status), 0, "{}\n{:?}", text, run.steps());
         }
         let before = run.state.clone();
-        let again = run.give(What::Cancel { reason: None });
+        let again = run.give(What::Cancel { by: "me".into(), reason: None });
         prop_assert!(again.is_err());
         prop_assert_eq!(before, run.state);
     }

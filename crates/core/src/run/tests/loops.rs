@@ -80,7 +80,7 @@ fn a_condition_without_an_answer_fails_the_loop() {
 #[test]
 fn cancelling_ends_the_iteration_under_way() {
     let mut run = Run::start(PAGES, json!({ "enough": 10 }));
-    run.give(What::Cancel { reason: None }).unwrap();
+    run.give(What::Cancel { by: "me".into(), reason: None }).unwrap();
     assert_eq!(run.status(), RunStatus::Cancelled);
     assert_eq!(run.state.outstanding().count(), 0);
 }

@@ -22,13 +22,13 @@ fn every_status_of_a_run_and_every_command() {
             Failed => run
                 .end("a", Err(AttemptError { failure: Failure::new("boom", "no"), is_final: true }))
                 .unwrap(),
-            Cancelled => run.give(What::Cancel { reason: None }).unwrap(),
+            Cancelled => run.give(What::Cancel { by: "me".into(), reason: None }).unwrap(),
             _ => {}
         }
         assert_eq!(run.status(), status);
         run
     };
-    let cancel = || What::Cancel { reason: Some("enough".into()) };
+    let cancel = || What::Cancel { by: "me".into(), reason: Some("enough".into()) };
     let abort = || What::Abort { error: Failure::new("history_limit", "too long") };
     let over = |status| Err(Refused::Finished(status));
 
@@ -58,14 +58,17 @@ fn every_status_of_a_run_and_every_command() {
 /// Whatever is said to a run that is over, it and its journal stay as they are.
 #[test]
 fn finished_stays_finished() {
-    for end in [What::Cancel { reason: None }, What::Abort { error: Failure::new("x", "x") }] {
+    for end in [
+        What::Cancel { by: "me".into(), reason: None },
+        What::Abort { error: Failure::new("x", "x") },
+    ] {
         let mut run = standing_at(StepStatus::Running);
         run.give(end).unwrap();
         let (state, length) = (run.state.clone(), run.events.len());
         let mut inputs: Vec<What> = (0..3).flat_map(|attempt| attempts_of("a", attempt)).collect();
         inputs.extend(attempts_of("nowhere", 1));
         inputs.push(What::TimerFired { path: "a".into() });
-        inputs.push(What::Cancel { reason: Some("again".into()) });
+        inputs.push(What::Cancel { by: "me".into(), reason: Some("again".into()) });
         inputs.push(What::Abort { error: Failure::new("y", "y") });
         for what in inputs {
             let refused = Err(Refused::Finished(state.status));
@@ -78,7 +81,7 @@ fn finished_stays_finished() {
 
 #[test]
 fn a_run_that_is_being_stopped_is_cancelled_but_not_twice() {
-    let cancel = || What::Cancel { reason: Some("enough".into()) };
+    let cancel = || What::Cancel { by: "me".into(), reason: Some("enough".into()) };
     let mut run = standing_at(StepStatus::Running);
     // Only decided, so that the run is still on its way to its end.
     run.decide(cancel()).unwrap();

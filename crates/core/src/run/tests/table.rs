@@ -51,7 +51,7 @@ fn every_status_and_every_input() {
     let started = || What::AttemptStarted { path: path(), attempt: 1 };
     let lost = || What::AttemptLost { path: path(), attempt: 1 };
     let fired = || What::TimerFired { path: path() };
-    let cancel = || What::Cancel { reason: None };
+    let cancel = || What::Cancel { by: "me".into(), reason: None };
     let stale = |attempt| Err(Refused::Stale { path: path(), attempt });
     let not_waiting = || Err(Refused::NotWaiting(path()));
 

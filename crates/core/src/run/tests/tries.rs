@@ -88,14 +88,17 @@ fn a_failed_catch_and_a_failed_clean_up_fail_the_try() {
 #[test]
 fn a_cancelled_run_cleans_up() {
     let mut run = Run::start(GUARD, json!(null));
-    run.give(What::Cancel { reason: Some("enough".into()) }).unwrap();
+    run.give(What::Cancel { by: "me".into(), reason: Some("enough".into()) }).unwrap();
     assert_eq!(
         (run.status(), run.state.reason.as_deref()),
         (RunStatus::Running, Some("cancelling"))
     );
     let owed: Vec<Effect> = run.state.outstanding().collect();
     assert_eq!(owed, [Effect::MakeAttempt { path: "guard[3].clean".into(), attempt: 1 }]);
-    assert_eq!(run.give(What::Cancel { reason: None }), Err(Refused::AlreadyStopping));
+    assert_eq!(
+        run.give(What::Cancel { by: "me".into(), reason: None }),
+        Err(Refused::AlreadyStopping)
+    );
     run.succeed("guard[3].clean", json!(null)).unwrap();
     assert_eq!((run.status(), run.state.reason.as_deref()), (RunStatus::Cancelled, Some("enough")));
 }
@@ -103,12 +106,12 @@ fn a_cancelled_run_cleans_up() {
 #[test]
 fn a_terminated_run_does_not() {
     let mut run = Run::start(GUARD, json!(null));
-    run.give(What::Terminate { reason: None }).unwrap();
+    run.give(What::Terminate { by: "me".into(), reason: None }).unwrap();
     assert_eq!(run.status(), RunStatus::Cancelled);
 
     let mut run = Run::start(GUARD, json!(null));
-    run.give(What::Cancel { reason: None }).unwrap();
-    run.give(What::Terminate { reason: Some("now".into()) }).unwrap();
+    run.give(What::Cancel { by: "me".into(), reason: None }).unwrap();
+    run.give(What::Terminate { by: "me".into(), reason: Some("now".into()) }).unwrap();
     assert_eq!((run.status(), run.state.reason.as_deref()), (RunStatus::Cancelled, Some("now")));
     assert_eq!(run.state.outstanding().count(), 0);
 }
@@ -195,7 +198,7 @@ fn what_was_done_is_undone_the_latest_first() {
 fn a_cancelled_run_is_undone_and_a_terminated_one_is_not() {
     let mut run = Run::start(BOOKING, json!(null));
     run.succeed("flight", json!({ "id": "F1" })).unwrap();
-    run.give(What::Cancel { reason: None }).unwrap();
+    run.give(What::Cancel { by: "me".into(), reason: None }).unwrap();
     run.succeed("flight~undo", json!(null)).unwrap();
     assert_eq!(run.status(), RunStatus::Cancelled);
 
@@ -203,9 +206,9 @@ fn a_cancelled_run_is_undone_and_a_terminated_one_is_not() {
         let mut run = Run::start(BOOKING, json!(null));
         run.succeed("flight", json!({ "id": "F1" })).unwrap();
         if cancels {
-            run.give(What::Cancel { reason: None }).unwrap();
+            run.give(What::Cancel { by: "me".into(), reason: None }).unwrap();
         }
-        run.give(What::Terminate { reason: None }).unwrap();
+        run.give(What::Terminate { by: "me".into(), reason: None }).unwrap();
         assert_eq!(run.status(), RunStatus::Cancelled);
         assert_eq!(run.state.outstanding().count(), 0);
     }
@@ -300,7 +303,7 @@ nodes:
       finally: { nodes: [{ id: nap, type: delay, config: { duration: 1s } }] }
 ";
     let mut run = Run::start(text, json!(null));
-    run.give(What::Cancel { reason: None }).unwrap();
+    run.give(What::Cancel { by: "me".into(), reason: None }).unwrap();
     let standing = (run.status(), run.state.reason.as_deref());
     assert_eq!(standing, (RunStatus::Running, Some("cancelling")));
     run.wait(1_000);
@@ -314,7 +317,7 @@ fn many_items_are_told_in_one_decision() {
     let text = DEEP.replace("items: [1, 2, 3]", "items: \"{{ range(100) }}\"");
     let text = text.replace("      concurrency: 2\n", "");
     let mut run = Run::start(&text, json!(null));
-    run.decide(What::Cancel { reason: None }).unwrap();
+    run.decide(What::Cancel { by: "me".into(), reason: None }).unwrap();
     let told = run.facts().len();
     run.decide(What::Advance).unwrap();
     let facts = run.facts().split_off(told);

@@ -3,6 +3,8 @@
 
 mod blocks;
 mod failures;
+mod jumps;
+mod others;
 mod waits;
 mod ways;
 
@@ -32,6 +34,11 @@ pub(crate) enum Act {
     Lose(&'static str),
     Fire(&'static str),
     Cancel(Option<&'static str>),
+    Pause,
+    Resume,
+    Admit,
+    ChildStarted(&'static str),
+    ChildEnded(&'static str, Value),
     /// Somebody says that it has succeeded.
     MarkSucceeded(&'static str, Value),
     /// Somebody says that it is not needed.
@@ -40,7 +47,12 @@ pub(crate) enum Act {
 }
 
 pub(crate) fn all() -> Vec<Scene> {
-    [ways::all(), failures::all(), blocks::all(), waits::all()].into_iter().flatten().collect()
+    let others = [others::all(), jumps::all()];
+    [ways::all(), failures::all(), blocks::all(), waits::all()]
+        .into_iter()
+        .chain(others)
+        .flatten()
+        .collect()
 }
 
 fn scene(name: &'static str, text: &'static str, input: Value, acts: Vec<Act>) -> Scene {

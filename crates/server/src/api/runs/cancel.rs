@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use windlass_engine::shard::{Answer, Command};
 
+use super::mark::BY;
 use crate::api::execute::{answer, refusal};
 use crate::api::query::Named;
 use crate::api::run::{RunBody, find, wait_until_over};
@@ -46,7 +47,7 @@ pub async fn cancel_run(
     headers: HeaderMap,
     Body(request): Body<CancelRequest>,
 ) -> Result<Response, Problem> {
-    stop(&app, &word, &headers, request, |reason| Command::Cancel { reason }).await
+    stop(&app, &word, &headers, request, |by, reason| Command::Cancel { by, reason }).await
 }
 
 /// Tells a run to stop, one way or the other, and answers with it.
@@ -55,12 +56,12 @@ pub(super) async fn stop(
     word: &str,
     headers: &HeaderMap,
     request: CancelRequest,
-    command: impl FnOnce(Option<String>) -> Command,
+    command: impl FnOnce(String, Option<String>) -> Command,
 ) -> Result<Response, Problem> {
     let wait = prefer::wait(headers, app.config.server.wait_time_max.0)?;
     let run_id = find(app, word).await?.run_id;
     let reason = request.reason.map(|reason| reason.chars().take(1_000).collect());
-    match app.engine.command(run_id, command(reason)).await {
+    match app.engine.command(run_id, command(BY.to_owned(), reason)).await {
         Answer::Run(view) => {
             let run = match wait {
                 Some(wait) => wait_until_over(app, run_id, wait).await?,

@@ -18,7 +18,7 @@ use crate::http::problem::{Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses};
 
 /// Who settles steps until there are names.
-const BY: &str = "api";
+pub(super) const BY: &str = "api";
 
 /// What is to be taken for true of a step.
 #[derive(Clone, Debug, Deserialize, JsonSchema, ToSchema)]

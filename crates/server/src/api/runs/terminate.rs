@@ -35,5 +35,5 @@ pub async fn terminate_run(
     headers: HeaderMap,
     Body(request): Body<CancelRequest>,
 ) -> Result<Response, Problem> {
-    stop(&app, &word, &headers, request, |reason| Command::Terminate { reason }).await
+    stop(&app, &word, &headers, request, |by, reason| Command::Terminate { by, reason }).await
 }
