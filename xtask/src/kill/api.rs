@@ -83,7 +83,18 @@ impl Api {
             .iter()
             .map(|(key, input)| json!({ "input": input, "idempotency_key": key }))
             .collect();
-        self.create(&path, None, &json!({ "runs": runs })).and_then(|answer| {
+        let outcome = self.create(&path, None, &json!({ "runs": runs }));
+        let is_unknown = |answer: &Value| {
+            let results = answer["results"].as_array().map_or(&[][..], Vec::as_slice);
+            results.iter().any(|result| result["problem"]["status"] == 503)
+        };
+        // Some are durable and of others nobody knows: the keys will tell.
+        if let Outcome::Acknowledged(answer) = &outcome
+            && is_unknown(answer)
+        {
+            return Outcome::Unknown;
+        }
+        outcome.and_then(|answer| {
             let results = answer["results"].as_array().map_or(&[][..], Vec::as_slice);
             if results.len() != runs.len() {
                 return Err(format!("{} runs were answered by {answer}", runs.len()));
