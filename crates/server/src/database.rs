@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use windlass_core::Time;
-use windlass_store::{DirectoryLock, PostgresOptions, SqliteOptions, Store};
+use windlass_store::{DirectoryLock, Place, PostgresOptions, SqliteOptions, Store};
 
-use crate::config::StoreSection;
+use crate::cli::Usage;
+use crate::config::{DatabaseUrl, StoreSection, sqlite_directory};
 
 /// The SQLite database of the data directory.
 ///
@@ -34,6 +35,39 @@ pub fn postgres(section: &StoreSection) -> anyhow::Result<Option<PostgresOptions
         read_time_max: section.read_time_max.0,
         ..PostgresOptions::at(database.reveal())
     }))
+}
+
+/// Where the settings keep everything.
+///
+/// # Errors
+///
+/// If a number does not fit this machine.
+pub fn place(section: &StoreSection) -> anyhow::Result<Place> {
+    Ok(match postgres(section)? {
+        Some(options) => Place::Postgres(options),
+        None => Place::Sqlite(sqlite(section)?),
+    })
+}
+
+/// Where a text says: an address of Postgres or SQLite, or a data directory.
+///
+/// # Errors
+///
+/// If it is an address of another kind.
+pub fn named(section: &StoreSection, text: &str) -> anyhow::Result<Place> {
+    let mut section = StoreSection { database: None, ..section.clone() };
+    match sqlite_directory(text) {
+        Some(directory) => section.data = directory,
+        None if text.contains("://") => {
+            let database = DatabaseUrl::from(text.to_owned());
+            if let Some(complaint) = database.check() {
+                return Err(Usage(complaint).into());
+            }
+            section.database = Some(database);
+        }
+        None => section.data = text.into(),
+    }
+    place(&section)
 }
 
 /// A store that stands. The data directory belongs to this process as long as it does.

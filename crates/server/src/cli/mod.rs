@@ -8,6 +8,7 @@ mod check;
 mod completions;
 mod config;
 mod connect;
+mod db;
 mod dev;
 mod exit;
 mod input;
@@ -25,7 +26,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 pub(crate) use connect::Connect;
-pub(crate) use exit::Exit;
+pub(crate) use exit::{Exit, Usage};
 pub(crate) use output::Format;
 
 /// Runs workflows durably and lets people watch them.
@@ -56,6 +57,8 @@ enum Command {
     Runs(runs::Runs),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    #[command(subcommand)]
+    Db(db::Db),
     Bench(bench::Bench),
     Openapi(openapi::Openapi),
     Completions(completions::Completions),
@@ -128,6 +131,7 @@ async fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Workflow(command) => command.run().await,
         Command::Runs(command) => command.run().await,
         Command::Config(command) => command.run(),
+        Command::Db(command) => command.run().await,
         Command::Bench(command) => command.run().await,
         Command::Openapi(command) => command.run(),
         Command::Completions(command) => command.run(),

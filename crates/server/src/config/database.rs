@@ -15,7 +15,7 @@ impl DatabaseUrl {
         &self.0
     }
 
-    pub(super) fn check(&self) -> Option<String> {
+    pub(crate) fn check(&self) -> Option<String> {
         let is_known = ["postgres://", "postgresql://"].iter().any(|it| self.0.starts_with(it));
         (!is_known).then(|| {
             format!(
@@ -23,6 +23,12 @@ impl DatabaseUrl {
                  name the directory in `store.data`"
             )
         })
+    }
+}
+
+impl From<String> for DatabaseUrl {
+    fn from(text: String) -> DatabaseUrl {
+        DatabaseUrl(text)
     }
 }
 
@@ -46,7 +52,7 @@ impl Serialize for DatabaseUrl {
 
 /// The data directory that `sqlite:///PATH` means, if the text is of that kind. A path to a file is
 /// that of another system's database: ours goes into the same directory, under its own name.
-pub(super) fn sqlite_directory(text: &str) -> Option<PathBuf> {
+pub(crate) fn sqlite_directory(text: &str) -> Option<PathBuf> {
     let (scheme, rest) = text.split_once(':')?;
     // Drivers of other languages are named as in `sqlite+aiosqlite`.
     if scheme.split('+').next() != Some("sqlite") {

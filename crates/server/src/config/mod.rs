@@ -17,6 +17,7 @@ mod store;
 use serde::{Deserialize, Serialize};
 
 pub use database::DatabaseUrl;
+pub(crate) use database::sqlite_directory;
 pub use engine::EngineSection;
 pub use http::HttpSection;
 pub use load::{ConfigError, Flags, Loaded, Setting, load};

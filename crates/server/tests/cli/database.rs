@@ -77,3 +77,49 @@ fn a_database_that_cannot_be_used_is_named_without_its_password() {
         assert!(told.contains(word) && !told.contains("hidden"), "{told}");
     }
 }
+
+/// A run waits for a timer while its database is moved to a server and back. It goes on once.
+#[test]
+fn a_waiting_run_goes_on_where_it_was_moved() {
+    let (directory, url) = (tempfile::tempdir().unwrap(), fresh_database());
+    let at = directory.path();
+    let definition = "name: nap\nnodes:\n  - {id: nap, type: delay, config: {duration: 3s}}\n  \
+                      - {id: b, type: shell, needs: [nap], config: {env: {F: '{{ input.f }}'}, \
+                      script: 'echo done >> \"$F\"'}}\n";
+    std::fs::write(at.join("nap.yaml"), definition).unwrap();
+    let effects = at.join("effects");
+    let input = format!("f={}", effects.display());
+    let mut child = command(at, &["run", "nap.yaml", "--data", "here", "--input", &input])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut run = None;
+    for line in BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap) {
+        if let Some(rest) = line.strip_prefix("run ") {
+            run = rest.split(',').next().map(str::to_owned);
+        }
+        if line.starts_with("nap: waits") {
+            break;
+        }
+    }
+    let live = windlass(at, &["db", "move", "--data", "here", "--to", &url]);
+    assert_eq!(live.status.code(), Some(7));
+    assert!(text(&live.stderr).contains("another windlass process"), "{}", text(&live.stderr));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let moved = command(at, &["db", "move", "--data", "here", "--to", &url]).output().unwrap();
+    assert!(moved.status.success(), "{}", text(&moved.stderr));
+    assert!(!text(&moved.stderr).contains("s3cr"), "{}", text(&moved.stderr));
+    ok(at, &["db", "check", "--database", &url]);
+    ok(at, &["db", "move", "--database", &url, "--to", "there"]);
+    let again = windlass(at, &["db", "move", "--database", &url, "--to", "there"]);
+    assert!(text(&again.stderr).contains("is not empty"), "{}", text(&again.stderr));
+    assert!(ok(at, &["db", "check", "--data", "there"]).contains("run"));
+    ok(at, &["run", "--resume", &run.unwrap(), "--data", "there"]);
+    assert_eq!(std::fs::read_to_string(effects).unwrap(), "done\n", "done once");
+    ok(at, &["db", "backup", "copy.db", "--data", "there"]);
+    assert!(at.join("copy.db").is_file());
+    ok(at, &["db", "migrate", "--data", "elsewhere"]);
+    let nothing = windlass(at, &["db", "check", "--data", "nowhere"]);
+    assert!(text(&nothing.stderr).contains("there is no database"), "{}", text(&nothing.stderr));
+}

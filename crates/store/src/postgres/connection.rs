@@ -23,8 +23,8 @@ pub(crate) struct PgConnection {
     client: Arc<Client>,
     /// By the statement's number, as it is and for many rows.
     prepared: HashMap<(usize, bool), tokio_postgres::Statement>,
-    /// Those put together at run time, by their text.
-    assembled: HashMap<String, tokio_postgres::Statement>,
+    /// Those put together at run time, likewise, by their text.
+    assembled: HashMap<bool, HashMap<String, tokio_postgres::Statement>>,
     /// What has been sent and not been heard of.
     sent: Vec<Sent<Request>>,
     is_broken: bool,
@@ -123,23 +123,11 @@ impl PgConnection {
     }
 
     fn prepare(&mut self, statement: &Statement) -> Result<tokio_postgres::Statement, SqlError> {
-        let key = statement.number().map(|number| (number, false));
-        let at_hand = match key {
-            Some(key) => self.prepared.get(&key),
-            None => self.assembled.get(statement.text()),
-        };
-        if let Some(prepared) = at_hand {
-            return Ok(prepared.clone());
+        if let Some(prepared) = self.at_hand(statement, false) {
+            return Ok(prepared);
         }
         let prepared = self.prepare_text(statement.text())?;
-        if let Some(key) = key {
-            self.prepared.insert(key, prepared.clone());
-        } else {
-            if self.assembled.len() >= ASSEMBLED_MAX {
-                self.assembled.clear();
-            }
-            self.assembled.insert(statement.text().to_owned(), prepared.clone());
-        }
+        self.keep(statement, false, &prepared);
         Ok(prepared)
     }
 
@@ -148,17 +136,34 @@ impl PgConnection {
         &mut self,
         statement: &Statement,
     ) -> Result<tokio_postgres::Statement, SqlError> {
-        let key = statement.number().map(|number| (number, true));
-        if let Some(prepared) = key.and_then(|key| self.prepared.get(&key)) {
-            return Ok(prepared.clone());
+        if let Some(prepared) = self.at_hand(statement, true) {
+            return Ok(prepared);
         }
         let single = self.prepare(statement)?;
         let types: Vec<String> = single.params().iter().map(|ty| ty.name().to_owned()).collect();
         let prepared = self.prepare_text(&dialect::many(statement.text(), &types))?;
-        if let Some(key) = key {
-            self.prepared.insert(key, prepared.clone());
-        }
+        self.keep(statement, true, &prepared);
         Ok(prepared)
+    }
+
+    fn at_hand(&self, statement: &Statement, many: bool) -> Option<tokio_postgres::Statement> {
+        let prepared = match statement.number() {
+            Some(number) => self.prepared.get(&(number, many)),
+            None => self.assembled.get(&many)?.get(statement.text()),
+        };
+        prepared.cloned()
+    }
+
+    fn keep(&mut self, statement: &Statement, many: bool, prepared: &tokio_postgres::Statement) {
+        if let Some(number) = statement.number() {
+            self.prepared.insert((number, many), prepared.clone());
+            return;
+        }
+        let assembled = self.assembled.entry(many).or_default();
+        if assembled.len() >= ASSEMBLED_MAX {
+            assembled.clear();
+        }
+        assembled.insert(statement.text().to_owned(), prepared.clone());
     }
 
     fn prepare_text(&mut self, text: &str) -> Result<tokio_postgres::Statement, SqlError> {
@@ -214,10 +219,10 @@ impl Connection for Session<'_> {
         Ok(())
     }
 
-    fn execute_many<'v, const N: usize>(
+    fn execute_many<'v, R: AsRef<[Value<'v>]>>(
         &mut self,
         statement: &Statement,
-        rows: impl Iterator<Item = [Value<'v>; N]>,
+        rows: impl Iterator<Item = R>,
     ) -> Result<(), SqlError> {
         let Some(columns) = columns(rows) else { return Ok(()) };
         let prepared = self.connection.prepare_many(statement)?;
@@ -226,10 +231,10 @@ impl Connection for Session<'_> {
         Ok(())
     }
 
-    fn query_many<'v, const N: usize>(
+    fn query_many<'v, R: AsRef<[Value<'v>]>>(
         &mut self,
         statement: &Statement,
-        rows: impl Iterator<Item = [Value<'v>; N]>,
+        rows: impl Iterator<Item = R>,
         each: &mut dyn FnMut(usize, &dyn Row) -> Result<(), StoreError>,
     ) -> Result<(), SqlError> {
         let Some(columns) = columns(rows) else { return Ok(()) };
@@ -249,17 +254,15 @@ impl Connection for Session<'_> {
 }
 
 /// The values of each placeholder; `None` if there is no row.
-fn columns<'v, const N: usize>(rows: impl Iterator<Item = [Value<'v>; N]>) -> Option<[Column; N]> {
-    let mut rows = rows.peekable();
-    rows.peek()?;
-    let mut columns = std::array::from_fn(|_| Column::default());
+fn columns<'v, R: AsRef<[Value<'v>]>>(rows: impl Iterator<Item = R>) -> Option<Vec<Column>> {
+    let mut columns: Option<Vec<Column>> = None;
     for row in rows {
-        columns
-            .iter_mut()
-            .zip(row)
-            .for_each(|(column, value): (&mut Column, _)| column.push(value));
+        let row = row.as_ref();
+        let columns =
+            columns.get_or_insert_with(|| row.iter().map(|_| Column::default()).collect());
+        columns.iter_mut().zip(row).for_each(|(column, value)| column.push(*value));
     }
-    Some(columns)
+    columns
 }
 
 struct PgRow<'a>(&'a tokio_postgres::Row);

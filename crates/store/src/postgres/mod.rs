@@ -74,6 +74,10 @@ impl PostgresOptions {
     /// primary, or acknowledges before it is durable, if another process has the database, or if
     /// the database was written by a newer version. No message has the password in it.
     pub fn open(&self, now: Time) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(Arc::new(SqlStore(self.driver(now)?)))
+    }
+
+    pub(crate) fn driver(&self, now: Time) -> Result<Postgres, StoreError> {
         let door = Arc::new(Door::new(self)?);
         let mut writer = door.open(Role::Writer).map_err(cannot_open)?;
         door.own(&mut writer)?;
@@ -83,7 +87,18 @@ impl PostgresOptions {
         migrated.map_err(|error| cannot_open(error.into()))?;
         let readers = Readers::new(door.clone(), self);
         let (writer, spent) = (Mutex::new(Some(writer)), Mutex::default());
-        Ok(Arc::new(SqlStore(Postgres { door, writer, readers, spent })))
+        Ok(Postgres { door, writer, readers, spent })
+    }
+
+    /// For reading alone, also while another process has the database.
+    pub(crate) fn looker(&self) -> Result<Postgres, StoreError> {
+        let door = Arc::new(Door::new(self)?);
+        let readers = Readers::new(door.clone(), self);
+        let (writer, spent) = (Mutex::default(), Mutex::default());
+        let looker = Postgres { door, writer, readers, spent };
+        let known = |session: &mut Session<'_>| Ok(migrate::must_be_known(session)?);
+        looker.read(known).map_err(cannot_open)?;
+        Ok(looker)
     }
 }
 

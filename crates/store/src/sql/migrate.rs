@@ -5,7 +5,7 @@ use super::{Connection, SqlError, Statement};
 use crate::error::StoreError;
 
 /// Every migration, in order. Released ones never change.
-const MIGRATIONS: &[(i64, &str, &str)] = &[
+pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "spine", include_str!("../../migrations/0001_spine.sql")),
     (
         2,
@@ -27,6 +27,9 @@ static NEWEST: Statement = Statement::new("SELECT number FROM migration ORDER BY
 static APPLIED: Statement =
     Statement::new("INSERT INTO migration (number, name, applied_at) VALUES ($1, $2, $3)");
 
+/// The newest one.
+pub(crate) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
 /// Applies what is missing, inside of the caller's transaction. `dialect` puts a statement in the
 /// database's own words.
 ///
@@ -45,11 +48,10 @@ pub(crate) fn migrate(
         applied = Columns::of(row).int()?;
         Ok(())
     })?;
-    let known = MIGRATIONS.last().map_or(0, |(number, _, _)| *number);
-    if applied > known {
+    if applied > KNOWN {
         let message = format!(
             "the database has schema {applied}, but this version of windlass knows only up to \
-             {known}: use the version that wrote it, or a newer one"
+             {KNOWN}: use the version that wrote it, or a newer one"
         );
         return Err(StoreError::CannotOpen(message).into());
     }
@@ -62,8 +64,29 @@ pub(crate) fn migrate(
     Ok(())
 }
 
+/// Refuses a database that does not have the schema of this version.
+///
+/// # Errors
+///
+/// [`StoreError::CannotOpen`], with what to do.
+pub(crate) fn must_be_known(connection: &mut impl Connection) -> Result<(), SqlError> {
+    let mut applied: i64 = 0;
+    connection.query(&NEWEST, &[], &mut |row| {
+        applied = Columns::of(row).int()?;
+        Ok(())
+    })?;
+    if applied == KNOWN {
+        return Ok(());
+    }
+    let message = format!(
+        "the database has schema {applied}, and this version of windlass needs {KNOWN}: \
+         `windlass db migrate` brings an older one there"
+    );
+    Err(StoreError::CannotOpen(message).into())
+}
+
 /// The statements of a migration, without comments. No text of ours has a `;` or `--` inside.
-fn statements(text: &str) -> Vec<String> {
+pub(super) fn statements(text: &str) -> Vec<String> {
     let without_comments: Vec<&str> =
         text.lines().map(|line| line.split("--").next().unwrap_or("")).collect();
     without_comments

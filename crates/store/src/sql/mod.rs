@@ -20,6 +20,7 @@ mod settings;
 mod steps;
 mod store;
 mod timers;
+pub(crate) mod transfer;
 mod waves;
 
 use std::borrow::Cow;
@@ -74,24 +75,27 @@ pub(crate) trait Connection {
     /// Runs a statement once for each row of values. No row depends on what another one does. A
     /// refusal may come to light only later in the transaction, at the latest with
     /// [`Connection::flush`].
-    fn execute_many<'v, const N: usize>(
+    fn execute_many<'v, R: AsRef<[Value<'v>]>>(
         &mut self,
         statement: &Statement,
-        rows: impl Iterator<Item = [Value<'v>; N]>,
+        rows: impl Iterator<Item = R>,
     ) -> Result<(), SqlError> {
-        rows.map(|values| self.execute(statement, &values)).try_for_each(|done| done.map(|_| ()))
+        for values in rows {
+            self.execute(statement, values.as_ref())?;
+        }
+        Ok(())
     }
 
     /// Runs a query once for each row of values, and hands over what it finds with the place of
     /// those values.
-    fn query_many<'v, const N: usize>(
+    fn query_many<'v, R: AsRef<[Value<'v>]>>(
         &mut self,
         statement: &Statement,
-        rows: impl Iterator<Item = [Value<'v>; N]>,
+        rows: impl Iterator<Item = R>,
         each: &mut dyn FnMut(usize, &dyn Row) -> Result<(), StoreError>,
     ) -> Result<(), SqlError> {
         for (place, values) in rows.enumerate() {
-            self.query(statement, &values, &mut |row| each(place, row))?;
+            self.query(statement, values.as_ref(), &mut |row| each(place, row))?;
         }
         Ok(())
     }

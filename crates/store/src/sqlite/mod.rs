@@ -5,6 +5,7 @@
 //! the database in quiet moments, or when it has grown too large, and never between a commit and
 //! its acknowledgement.
 
+mod backup;
 mod connection;
 mod errors;
 mod readers;
@@ -22,6 +23,7 @@ use crate::lock::DirectoryLock;
 use crate::rows::Spent;
 use crate::sql::{Driver, SqlError, SqlStore, migrate};
 use crate::store::Store;
+pub(crate) use backup::back_up;
 use connection::{Session, SqliteConnection};
 use errors::{on_commit, on_open, on_statement};
 use readers::Readers;
@@ -77,6 +79,10 @@ impl SqliteOptions {
     /// [`StoreError::CannotOpen`] if another process has the directory, the disk refuses, or the
     /// database was written by a newer version.
     pub fn open(&self, now: Time) -> Result<Arc<dyn Store>, StoreError> {
+        Ok(Arc::new(SqlStore(self.driver(now)?)))
+    }
+
+    pub(crate) fn driver(&self, now: Time) -> Result<Sqlite, StoreError> {
         if rusqlite::version_number() < SQLITE_VERSION_MIN {
             let message = format!("SQLite {} is too old to be trusted", rusqlite::version());
             return Err(StoreError::CannotOpen(message));
@@ -97,12 +103,8 @@ impl SqliteOptions {
             writer.limit_size(size_max).map_err(on_open)?;
         }
         let readers = Readers::open(&file, self)?;
-        Ok(Arc::new(SqlStore(Sqlite {
-            writer: Mutex::new(writer),
-            spent: Mutex::default(),
-            readers,
-            _lock: lock,
-        })))
+        let (writer, spent) = (Mutex::new(writer), Mutex::default());
+        Ok(Sqlite { writer, spent, readers, _lock: lock })
     }
 }
 

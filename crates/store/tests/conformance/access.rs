@@ -4,7 +4,7 @@ use windlass_store::*;
 
 use crate::fixture::*;
 
-fn api_key(number: u128, project: &str) -> ApiKeyRow {
+pub(crate) fn api_key(number: u128, project: &str) -> ApiKeyRow {
     ApiKeyRow {
         key_id: id(number),
         project: project.into(),

@@ -9,6 +9,7 @@ mod differential;
 mod families;
 mod fixture;
 mod lists;
+mod place;
 mod postgres;
 mod server;
 mod sqlite;
