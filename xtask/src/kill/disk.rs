@@ -67,9 +67,16 @@ fn one_kind(kind: Kind, rounds: u32, binary: &std::path::Path) -> Result<bool> {
     server.wait_until_ready()?;
     load::deploy(&Api::new(server.url()))?;
     for round in 1..=rounds {
-        story.round(&fault, &mut server, round).with_context(|| {
-            format!("{kind:?}, round {round}; see {}", place.server_log.display())
-        })?;
+        if let Err(error) = story.round(&fault, &mut server, round) {
+            drop(server);
+            drop(fault);
+            return Err(
+                error.context(format!("{kind:?}, round {round}; see {}", dir.keep().display()))
+            );
+        }
+        if !story.ledger.violations().is_empty() {
+            break;
+        }
     }
     server.kill()?;
     let totals = the_end(&place, &story.ledger)?;
@@ -133,7 +140,8 @@ impl Story {
                 scope.spawn(|| self.read_until(&Api::new(url.clone()), &is_over));
             }
             let result = loop {
-                if counted.load(Relaxed) >= enough {
+                // What is wrong already is told, and not waited over.
+                if counted.load(Relaxed) >= enough || !self.ledger.violations().is_empty() {
                     break Ok(());
                 }
                 if let Some(status) = server.ended()? {
