@@ -8,10 +8,11 @@ use windlass_core::Time;
 use windlass_engine::Engine;
 use windlass_nodes::Registry;
 
+use crate::access::Gate;
 use crate::config::Config;
 use crate::metrics::Metrics;
 
-/// The tenant everything belongs to until there are several.
+/// The project of whoever names no other. Its people also see what belongs to the whole server.
 pub const PROJECT: &str = "default";
 
 /// What every request has at hand.
@@ -19,6 +20,8 @@ pub const PROJECT: &str = "default";
 pub struct App {
     /// Runs the workflows.
     pub engine: Arc<Engine>,
+    /// Who may come in.
+    pub gate: Gate,
     /// The settings.
     pub config: Config,
     /// The kinds of node.

@@ -13,6 +13,7 @@ use windlass_nodes::kinds::shell::{Mark, Reaper, kill_leftovers};
 use windlass_nodes::{AllowList, ChildGuard, HttpClient, Registry, ShellSettings};
 use windlass_store::{DirectoryLock, MemoryStore, Store};
 
+use crate::access::Gate;
 use crate::app::App;
 use crate::config::Config;
 use crate::crash::Crash;
@@ -27,6 +28,8 @@ pub const REAP: &str = "__reap";
 pub struct Purpose {
     /// Whether this machine itself may be asked by `http` nodes, unless the settings say so.
     pub allows_loopback: bool,
+    /// Whether this is `windlass dev`, whose pages can be signed in to without a key.
+    pub is_dev: bool,
     /// Whether runs that were left behind go on. Off for commands that only look.
     pub is_active: bool,
     /// Whether nothing is kept.
@@ -59,6 +62,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let data = &config.store.data;
     let clock = Clock::new();
     let (mut own_dir, mut lock) = (None, None);
+    let session_dir = (!purpose.is_in_memory).then(|| data.clone());
     let (store, work_dir): (Arc<dyn Store>, _) = if purpose.is_in_memory {
         let directory = tempfile::Builder::new().prefix("windlass-").tempdir()?;
         let work_dir = directory.path().join("work");
@@ -108,8 +112,9 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         },
     };
     let engine = Engine::start(engine_config, Handle::current())?;
+    let gate = Gate::new(&config, engine.clone(), session_dir.as_deref(), purpose.is_dev)?;
     let (go_down, going_down) = watch::channel(false);
-    let app = App { engine, config, registry, metrics, boot_id, started_at, going_down };
+    let app = App { engine, gate, config, registry, metrics, boot_id, started_at, going_down };
     Ok(House { app: Arc::new(app), go_down, _own_dir: own_dir, _lock: lock })
 }
 

@@ -10,7 +10,9 @@ use axum::http::{HeaderName, Method, Request, StatusCode, header};
 use serde_json::Value;
 use tower::ServiceExt;
 
+use crate::access::{Caller, Principal};
 use crate::boot::House;
+use crate::config::Secret;
 use crate::http::problem::ProblemBody;
 
 /// The largest answer that is read whole, in bytes.
@@ -27,6 +29,8 @@ pub enum Client {
         base: String,
         /// The connection pool.
         http: reqwest::Client,
+        /// The key to show.
+        key: Option<Secret>,
     },
     /// The router of this process.
     Here {
@@ -109,7 +113,15 @@ impl Client {
         let base = base.trim_end_matches('/').to_owned();
         reqwest::Url::parse(&base).with_context(|| format!("`{base}` is not a URL"))?;
         let http = reqwest::Client::builder().connect_timeout(CONNECT_TIME_MAX).no_proxy().build();
-        Ok(Client::Remote { base, http: http? })
+        Ok(Client::Remote { base, http: http?, key: None })
+    }
+
+    /// The same, showing a key.
+    pub fn with_key(mut self, shown: Option<Secret>) -> Client {
+        if let Client::Remote { key, .. } = &mut self {
+            *key = shown;
+        }
+        self
     }
 
     /// Asks, and answers with whatever comes back.
@@ -119,7 +131,7 @@ impl Client {
     /// If nothing comes back.
     pub async fn ask(&self, question: Question<'_>) -> anyhow::Result<Answer> {
         let (status, bytes) = match self {
-            Client::Remote { base, http } => {
+            Client::Remote { base, http, key } => {
                 let url = format!("{base}{}", question.path);
                 let mut request = http.request(question.method, url);
                 if let Some((kind, body)) = question.body {
@@ -127,6 +139,9 @@ impl Client {
                 }
                 if let Some((name, value)) = question.header {
                     request = request.header(name, value);
+                }
+                if let Some(key) = key {
+                    request = request.bearer_auth(key.reveal());
                 }
                 let response =
                     request.send().await.with_context(|| format!("cannot reach {base}"))?;
@@ -147,7 +162,10 @@ impl Client {
                     }
                     None => Body::empty(),
                 };
-                let Ok(response) = router.clone().oneshot(request.body(body)?).await;
+                // Who can open the directory needs no key to it.
+                let owner = Caller::new(Principal::local());
+                let request = request.extension(owner).body(body)?;
+                let Ok(response) = router.clone().oneshot(request).await;
                 let status = response.status();
                 (status, axum::body::to_bytes(response.into_body(), ANSWER_BYTES_MAX).await?)
             }

@@ -12,6 +12,7 @@
 //!
 //! Not here: what a run does (`windlass-core`), when (`windlass-engine`), SQL (`windlass-store`).
 
+pub mod access;
 pub mod api;
 pub mod app;
 pub mod boot;

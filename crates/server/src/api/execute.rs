@@ -13,7 +13,8 @@ use windlass_engine::shard::Answer;
 use windlass_engine::{NewRun, Submitted, Workflow};
 
 use super::run::{RunBody, read, wait_until_over};
-use crate::app::{App, PROJECT};
+use crate::access::Caller;
+use crate::app::App;
 use crate::http::prefer::PREFERENCE_APPLIED;
 use crate::http::problem::{self, Problem};
 
@@ -66,6 +67,7 @@ pub fn check_labels(labels: &BTreeMap<String, String>) -> Result<(), Problem> {
 /// `key-reused`.
 pub async fn created(
     app: &App,
+    project: &str,
     answer: Answer,
     request_hash: Option<&str>,
 ) -> Result<RunBody, Problem> {
@@ -76,7 +78,7 @@ pub async fn created(
                 let message = "the key was used with another request in the last 7 days";
                 return Err(Problem::new(problem::KEY_REUSED, message));
             }
-            read(app, &run_id.to_string()).await
+            read(app, project, &run_id.to_string()).await
         }
         answer => Err(refusal(answer)),
     }
@@ -122,6 +124,7 @@ pub fn answer(run: RunBody, wait: Option<Duration>) -> Response {
 /// there is none. Before that there is nothing to answer with.
 async fn until_durable(
     app: &App,
+    project: &str,
     mut submitted: Submitted,
     request_hash: Option<&str>,
 ) -> Result<RunBody, Problem> {
@@ -129,7 +132,7 @@ async fn until_durable(
     let mut news = app.engine.feed().subscribe(submitted.run_id);
     let found = async {
         loop {
-            match read(app, &word).await {
+            match read(app, project, &word).await {
                 Err(problem) if problem.code == problem::RUN_NOT_FOUND => {}
                 found => return found,
             }
@@ -138,7 +141,7 @@ async fn until_durable(
     };
     let either = async {
         tokio::select! {
-            answer = submitted.answer() => created(app, answer, request_hash).await,
+            answer = submitted.answer() => created(app, project, answer, request_hash).await,
             found = found => found,
         }
     };
@@ -155,26 +158,29 @@ async fn until_durable(
 /// Those of [`created`].
 pub async fn execute(
     app: &Arc<App>,
-    run: NewRun,
+    caller: &Caller,
+    mut run: NewRun,
     wait: Option<Duration>,
 ) -> Result<RunBody, Problem> {
+    let project = caller.project();
+    run.by = Some(caller.name().to_owned());
     let request_hash = run.key.as_ref().map(|key| key.request_hash.clone());
-    let mut submitted = app.engine.submit(PROJECT, vec![run], wait.is_some());
+    let mut submitted = app.engine.submit(project, vec![run], wait.is_some());
     let Some(mut submitted) = submitted.pop() else {
         return Err(Problem::new(problem::INTERNAL, "no run was handed over"));
     };
     let Some(wait) = wait else {
-        return created(app, submitted.answer().await, request_hash.as_deref()).await;
+        return created(app, project, submitted.answer().await, request_hash.as_deref()).await;
     };
     let began = std::time::Instant::now();
     // Most runs are over before anybody would look: then one answer says it all.
     let run = match tokio::time::timeout(wait, submitted.answer()).await {
-        Ok(answer) => created(app, answer, request_hash.as_deref()).await?,
-        Err(_) => until_durable(app, submitted, request_hash.as_deref()).await?,
+        Ok(answer) => created(app, project, answer, request_hash.as_deref()).await?,
+        Err(_) => until_durable(app, project, submitted, request_hash.as_deref()).await?,
     };
     let left = wait.saturating_sub(began.elapsed());
     if matches!(run.status, "succeeded" | "failed" | "cancelled") || left.is_zero() {
         return Ok(run);
     }
-    wait_until_over(app, run.id, left).await
+    wait_until_over(app, project, run.id, left).await
 }

@@ -4,11 +4,15 @@
 //! test in `tests/api`. Handlers shape what the engine and its store say; SQL and decisions are
 //! theirs.
 
+pub mod audit;
 pub mod docs;
 mod document;
 pub mod event;
 pub mod execute;
+pub mod key;
+pub mod keys;
 pub mod log_line;
+pub mod me;
 pub mod nodes;
 pub mod operations;
 pub mod page;
@@ -43,6 +47,7 @@ use crate::app::App;
         (name = "workflows", description = "Names with versions"),
         (name = "runs", description = "Executions of workflows"),
         (name = "nodes", description = "Kinds of node"),
+        (name = "access", description = "Who may call, and what they changed"),
         (name = "operations", description = "Health and metrics")
     ),
     components(schemas(crate::http::problem::ProblemBody, runs::stream::Snapshot))
@@ -73,6 +78,11 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::stream::stream_run))
         .routes(routes!(nodes::list::list_kinds))
         .routes(routes!(nodes::get::get_kind))
+        .routes(routes!(me::me))
+        .routes(routes!(keys::list::list_keys, keys::create::create_key))
+        .routes(routes!(keys::revoke::revoke_key))
+        .routes(routes!(audit::list::list_audit))
+        .routes(routes!(audit::verify::verify_audit))
         .routes(routes!(operations::livez::livez))
         .routes(routes!(operations::readyz::readyz))
         .routes(routes!(operations::health::health))

@@ -12,7 +12,7 @@ use windlass_core::run::{Fact, RunStatus};
 use windlass_engine::RunView;
 use windlass_store::{RunRow, Store, StoreError};
 
-use crate::app::{App, PROJECT};
+use crate::app::App;
 use crate::http::problem::Problem;
 
 /// A run.
@@ -161,9 +161,9 @@ fn payloads(store: &dyn Store, row: &RunRow) -> Result<(Value, Option<Value>), S
 /// # Errors
 ///
 /// `run-not-found`.
-pub async fn find(app: &App, word: &str) -> Result<RunRow, Problem> {
-    let name = word.to_owned();
-    let row = app.engine.read(move |store| store.run(PROJECT, &name)).await?;
+pub async fn find(app: &App, project: &str, word: &str) -> Result<RunRow, Problem> {
+    let (project, name) = (project.to_owned(), word.to_owned());
+    let row = app.engine.read(move |store| store.run(&project, &name)).await?;
     row.ok_or_else(|| Problem::no_run(word))
 }
 
@@ -172,10 +172,10 @@ pub async fn find(app: &App, word: &str) -> Result<RunRow, Problem> {
 /// # Errors
 ///
 /// `run-not-found`.
-pub async fn read(app: &App, word: &str) -> Result<RunBody, Problem> {
-    let name = word.to_owned();
+pub async fn read(app: &App, project: &str, word: &str) -> Result<RunBody, Problem> {
+    let (project, name) = (project.to_owned(), word.to_owned());
     let read = move |store: &dyn Store| {
-        let row = store.run(PROJECT, &name)?;
+        let row = store.run(&project, &name)?;
         row.map(|row| RunBody::read(store, row)).transpose()
     };
     app.engine.read(read).await?.ok_or_else(|| Problem::no_run(word))
@@ -186,13 +186,18 @@ pub async fn read(app: &App, word: &str) -> Result<RunBody, Problem> {
 /// # Errors
 ///
 /// If it cannot be read.
-pub async fn wait_until_over(app: &App, run_id: Uuid, wait: Duration) -> Result<RunBody, Problem> {
+pub async fn wait_until_over(
+    app: &App,
+    project: &str,
+    run_id: Uuid,
+    wait: Duration,
+) -> Result<RunBody, Problem> {
     let word = run_id.to_string();
     let mut news = app.engine.feed().subscribe(run_id);
     let over = async {
         loop {
             // The subscription came first, so nothing is missed between a look and the next news.
-            let row = find(app, &word).await?;
+            let row = find(app, project, &word).await?;
             if row.status.is_terminal() {
                 return Ok::<(), Problem>(());
             }
@@ -202,5 +207,5 @@ pub async fn wait_until_over(app: &App, run_id: Uuid, wait: Duration) -> Result<
     if let Ok(result) = tokio::time::timeout(wait, over).await {
         result?;
     }
-    read(app, &word).await
+    read(app, project, &word).await
 }

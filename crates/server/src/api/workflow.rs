@@ -10,7 +10,7 @@ use windlass_core::Finding;
 use windlass_engine::Workflow;
 use windlass_store::{DefinitionRow, WorkflowRow};
 
-use crate::app::{App, PROJECT};
+use crate::app::App;
 use crate::http::etag::etag;
 use crate::http::problem::{ErrorItem, Problem};
 
@@ -145,13 +145,14 @@ impl WorkflowDetail {
 /// # Errors
 ///
 /// `workflow-not-found`.
-pub async fn find(app: &App, word: &str) -> Result<Arc<Workflow>, Problem> {
+pub async fn find(app: &App, project: &str, word: &str) -> Result<Arc<Workflow>, Problem> {
     let definitions = app.engine.definitions();
-    if let Some(workflow) = definitions.newest_at_hand(PROJECT, word) {
+    if let Some(workflow) = definitions.newest_at_hand(project, word) {
         return Ok(workflow);
     }
-    let (definitions, name) = (definitions.clone(), word.to_owned());
-    let found = tokio::task::spawn_blocking(move || definitions.newest(PROJECT, &name)).await;
+    let (definitions, project) = (definitions.clone(), project.to_owned());
+    let name = word.to_owned();
+    let found = tokio::task::spawn_blocking(move || definitions.newest(&project, &name)).await;
     let found =
         found.map_err(|error| Problem::new(crate::http::problem::INTERNAL, error.to_string()))?;
     found?.ok_or_else(|| Problem::no_workflow(word))
@@ -162,8 +163,8 @@ pub async fn find(app: &App, word: &str) -> Result<Arc<Workflow>, Problem> {
 /// # Errors
 ///
 /// `workflow-not-found`.
-pub async fn find_row(app: &App, word: &str) -> Result<WorkflowRow, Problem> {
-    let name = word.to_owned();
-    let row = app.engine.read(move |store| store.workflow(PROJECT, &name)).await?;
+pub async fn find_row(app: &App, project: &str, word: &str) -> Result<WorkflowRow, Problem> {
+    let (project, name) = (project.to_owned(), word.to_owned());
+    let row = app.engine.read(move |store| store.workflow(&project, &name)).await?;
     row.ok_or_else(|| Problem::no_workflow(word))
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::exit::Usage;
 use crate::boot::{Purpose, build};
 use crate::client::{Client, Question};
-use crate::config::{Config, Flags, load};
+use crate::config::{Config, Flags, Secret, load};
 use crate::http::router::router;
 
 /// The file in which a live server says where it listens.
@@ -27,6 +27,9 @@ pub(crate) struct Connect {
     /// The data directory.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+    /// The key to show to a server that asks for one.
+    #[arg(long, value_name = "KEY", env = "WINDLASS_API_KEY", hide_env_values = true)]
+    pub api_key: Option<Secret>,
 }
 
 /// Where a live server listens.
@@ -43,14 +46,10 @@ impl Connect {
     ///
     /// If there is nobody.
     pub(crate) async fn client(&self) -> anyhow::Result<Client> {
-        if let Some(server) = &self.server {
-            return Client::remote(server).map_err(|error| Usage(format!("{error:#}")).into());
-        }
-        let flags = Flags { data: self.data.clone(), ..Flags::default() };
-        let config = load(&flags)?.config;
-        if let Some(client) = live(&config.store.data).await? {
-            return Ok(client);
-        }
+        let config = match self.found().await? {
+            Found::Server(client) => return Ok(client),
+            Found::Directory(config) => *config,
+        };
         let is_kept_here = config.store.database.is_none();
         if is_kept_here && !config.store.data.join("windlass.db").exists() {
             let message = format!(
@@ -62,6 +61,38 @@ impl Connect {
         }
         here(config)
     }
+
+    /// The same, but makes the data directory if there is none.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made.
+    pub(crate) async fn client_or_new(&self) -> anyhow::Result<Client> {
+        match self.found().await? {
+            Found::Server(client) => Ok(client),
+            Found::Directory(config) => here(*config),
+        }
+    }
+
+    async fn found(&self) -> anyhow::Result<Found> {
+        let key = self.api_key.clone();
+        if let Some(server) = &self.server {
+            let client = Client::remote(server);
+            let client = client.map_err(|error| Usage(format!("{error:#}")))?;
+            return Ok(Found::Server(client.with_key(key)));
+        }
+        let flags = Flags { data: self.data.clone(), ..Flags::default() };
+        let config = load(&flags)?.config;
+        match live(&config.store.data).await? {
+            Some(client) => Ok(Found::Server(client.with_key(key))),
+            None => Ok(Found::Directory(Box::new(config))),
+        }
+    }
+}
+
+enum Found {
+    Server(Client),
+    Directory(Box<Config>),
 }
 
 /// Opens a data directory in this process.

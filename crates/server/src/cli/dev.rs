@@ -34,7 +34,8 @@ impl Dev {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let config = load(&self.config.flags())?.config;
         start_log(&config);
-        let purpose = Purpose { allows_loopback: true, is_active: true, ..Purpose::default() };
+        let purpose =
+            Purpose { allows_loopback: true, is_dev: true, is_active: true, ..Purpose::default() };
         let server = Server::start(config, purpose).await?;
         if self.demo {
             for line in demo(&server.house.app).await? {
@@ -60,7 +61,7 @@ async fn demo(app: &Arc<App>) -> anyhow::Result<Vec<String>> {
         let Some(Deployed::New(row) | Deployed::Same(row)) = deployed else {
             anyhow::bail!("{file}: {:?}", checked.findings);
         };
-        let workflow = find(app, &row.name).await?;
+        let workflow = find(app, PROJECT, &row.name).await?;
         let input = example_input(&workflow.plan.input);
         let request = json!({ "input": input, "labels": {} });
         let mut run = new_run(&workflow, input, BTreeMap::new());

@@ -17,6 +17,8 @@ pub(crate) enum Exit {
     CheckFailed,
     /// There is no such thing.
     NotFound,
+    /// The key is missing, or may not do this.
+    Denied,
     /// It stands in no state for that.
     Conflict,
     /// There is no server or store to be used.
@@ -38,6 +40,7 @@ impl Exit {
             Some(Refusal(problem)) => match problem.code.as_str() {
                 "invalid-definition" | "bad-document" => Exit::CheckFailed,
                 _ => match problem.status {
+                    401 | 403 => Exit::Denied,
                     404 => Exit::NotFound,
                     409 | 412 => Exit::Conflict,
                     400..=499 => Exit::Usage,
@@ -65,6 +68,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::CheckFailed => 3,
             Exit::NotFound => 4,
+            Exit::Denied => 5,
             Exit::Conflict => 6,
             Exit::Unavailable => 7,
             Exit::Interrupted => 130,

@@ -3,6 +3,7 @@
 //!
 //! To add a command: one file with its arguments and `run`, one line in [`Command`].
 
+mod audit;
 mod bench;
 mod check;
 mod completions;
@@ -12,6 +13,7 @@ mod db;
 mod dev;
 mod exit;
 mod input;
+mod key;
 mod openapi;
 mod output;
 mod progress;
@@ -36,7 +38,7 @@ pub(crate) use output::Format;
     version,
     max_term_width = 100,
     after_help = "Exit status: 0 it went well, 1 the run failed or was cancelled, 2 usage, 3 the \
-                  check found errors, 4 not found, 6 conflict, 7 no server or store to be used, 130 \
+                  check found errors, 4 not found, 5 the key is missing or may not do this, 6 conflict, 7 no server or store to be used, 130 \
                   interrupted."
 )]
 struct Cli {
@@ -56,6 +58,10 @@ enum Command {
     #[command(subcommand)]
     Runs(runs::Runs),
     #[command(subcommand)]
+    Key(key::Key),
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    #[command(subcommand)]
     Config(config::ConfigCommand),
     #[command(subcommand)]
     Db(db::Db),
@@ -73,7 +79,7 @@ pub(crate) struct ConfigArgs {
     /// A file with settings. Left out: `windlass.toml`, if there is one.
     #[arg(long, value_name = "FILE", env = "WINDLASS_CONFIG")]
     config: Option<std::path::PathBuf>,
-    /// Where to listen. Only loopback addresses are taken.
+    /// Where to listen. An address that others can reach needs a key first.
     #[arg(long, value_name = "ADDR:PORT")]
     listen: Option<String>,
     /// The data directory.
@@ -130,6 +136,8 @@ async fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Test(command) => command.run().await,
         Command::Workflow(command) => command.run().await,
         Command::Runs(command) => command.run().await,
+        Command::Key(command) => command.run().await,
+        Command::Audit(command) => command.run().await,
         Command::Config(command) => command.run(),
         Command::Db(command) => command.run().await,
         Command::Bench(command) => command.run().await,

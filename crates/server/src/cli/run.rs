@@ -99,7 +99,7 @@ impl Run {
             }
             return Ok(Exit::Interrupted);
         }
-        let run = read(app, &run_id.to_string()).await.map_err(refused)?;
+        let run = read(app, PROJECT, &run_id.to_string()).await.map_err(refused)?;
         if let Some(error) = &run.error {
             message(&format!("failed: {error}"));
         }
@@ -121,7 +121,7 @@ impl Run {
             message(&format!("{file}:{finding}"));
         }
         let Some(Deployed::New(row) | Deployed::Same(row)) = deployed else { return Ok(None) };
-        let workflow = find(app, &row.name).await.map_err(refused)?;
+        let workflow = find(app, PROJECT, &row.name).await.map_err(refused)?;
         let run = new_run(&workflow, input, Default::default());
         match app.engine.create(PROJECT, run).await {
             Answer::Run(view) => Ok(Some(view.run_id)),
@@ -132,7 +132,7 @@ impl Run {
     /// Lets a run go on, and says how it stood before.
     async fn resumed(&self, house: &House, word: &str) -> anyhow::Result<(Uuid, Option<Overview>)> {
         let engine = &house.app.engine;
-        let run_id = find_run(&house.app, word).await.map_err(refused)?.run_id;
+        let run_id = find_run(&house.app, PROJECT, word).await.map_err(refused)?.run_id;
         let left = engine.read(move |store| store.overview(run_id, 0)).await?;
         if left.as_ref().is_some_and(|left| left.row.status.is_terminal()) {
             return Ok((run_id, left));

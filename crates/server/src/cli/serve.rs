@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::exit::Usage;
 use super::{ConfigArgs, Exit, connect, exit};
 use crate::boot::{House, Purpose, build};
 use crate::config::{Config, LogFormat, load};
@@ -80,6 +81,14 @@ impl Server {
             listen::bind(listen).await.with_context(|| format!("cannot listen on {listen}"))?;
         let address: SocketAddr = listener.local_addr()?;
         let house = tokio::task::spawn_blocking(move || build(config, purpose)).await??;
+        if house.app.gate.is_exposed && !house.app.gate.has_credentials() {
+            let message = format!(
+                "others can reach {listen}, and there is no key yet; make one with `windlass key \
+                 create --role admin --name NAME --data {}`",
+                data.display()
+            );
+            return Err(Usage(message).into());
+        }
         let url = format!("http://{address}");
         connect::write_record(&data, &url)
             .with_context(|| format!("cannot write to `{}`", data.display()))?;

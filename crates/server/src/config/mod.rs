@@ -4,11 +4,13 @@
 //! One file per section. Every field says its unit, its default and its effect. An unknown key is
 //! an error that names the known ones.
 
+mod access;
 mod database;
 mod engine;
 mod http;
 mod load;
 mod log;
+mod secret;
 mod seeds;
 mod server;
 mod shell;
@@ -16,12 +18,14 @@ mod store;
 
 use serde::{Deserialize, Serialize};
 
+pub use access::AccessSection;
 pub use database::DatabaseUrl;
 pub(crate) use database::sqlite_directory;
 pub use engine::EngineSection;
 pub use http::HttpSection;
 pub use load::{ConfigError, Flags, Loaded, Setting, load};
 pub use log::{LogFormat, LogSection};
+pub use secret::Secret;
 pub use seeds::NAMES as SEED_VARIABLES;
 pub use server::ServerSection;
 pub use shell::ShellSection;
@@ -33,6 +37,8 @@ pub use store::StoreSection;
 pub struct Config {
     /// How the server is reached.
     pub server: ServerSection,
+    /// Who may call.
+    pub access: AccessSection,
     /// Where state is kept.
     pub store: StoreSection,
     /// How runs are driven.
@@ -50,6 +56,7 @@ impl Config {
     pub fn check(&self) -> Vec<(&'static str, String)> {
         let sections = [
             self.server.check(),
+            self.access.check(),
             self.store.check(),
             self.engine.check(),
             self.shell.check(),

@@ -19,6 +19,9 @@ pub const NAMES: &[(&str, &str)] = &[
     ("DATABASE_URL", "store.database"),
     ("INSTANCE_DB_URL", "store.database"),
     ("CORS_ALLOWED_ORIGINS", "server.cors_allowed_origins"),
+    ("SERVER_API_KEY", "access.server_api_key"),
+    ("JWT_SECRET", "access.jwt_secret"),
+    ("JWT_ALGORITHM", "access.jwt_algorithm"),
     ("LOG_LEVEL", "log.level"),
     ("LOG_FORMAT", "log.format"),
 ];
@@ -78,6 +81,8 @@ fn value_of(key: &str, text: &str, listen: &mut Option<SocketAddr>) -> Result<Va
             Ok(Value::from(at.to_string()))
         }
         "server.cors_allowed_origins" => Ok(Value::from(list(text))),
+        "access.server_api_key" | "access.jwt_secret" => Ok(Value::from(text)),
+        "access.jwt_algorithm" => Ok(Value::from(text.to_uppercase())),
         "log.level" => Ok(Value::from(level(text))),
         _ => Ok(Value::from(text.to_lowercase())),
     }

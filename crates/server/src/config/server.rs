@@ -9,9 +9,10 @@ use super::within;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerSection {
-    /// Address and port to listen on. Only loopback addresses are taken.
+    /// Address and port to listen on. One that others can reach needs a key first.
     pub listen: SocketAddr,
     /// Names, besides those of loopback, by which the server may be addressed: for a reverse proxy.
+    /// Left out, a server that listens beyond loopback goes by any name.
     pub hosts: Vec<String>,
     /// Sites whose pages may ask this server from a browser, such as `https://app.example.com`; `*`
     /// for all of them, once there is a key. Left out: none.
@@ -44,14 +45,6 @@ impl Default for ServerSection {
 impl ServerSection {
     pub(super) fn check(&self) -> Vec<(&'static str, String)> {
         let mut found = Vec::new();
-        if !self.listen.ip().is_loopback() {
-            let message = format!(
-                "{} is not a loopback address, and there is no login yet; listen on 127.0.0.1 or \
-                 [::1] and let a reverse proxy that checks who comes do the rest",
-                self.listen.ip()
-            );
-            found.push(("server.listen", message));
-        }
         for origin in self.cors_allowed_origins.iter().filter(|origin| !is_origin(origin)) {
             let message = format!(
                 "`{origin}` is no origin; `https://app.example.com` is one, without a path, and `*` \

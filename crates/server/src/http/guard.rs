@@ -1,5 +1,5 @@
-//! Who may ask. There is no login on loopback, so a web page elsewhere must not be able to ask on
-//! behalf of its visitor: neither by a name that resolves to this machine (DNS rebinding), nor by
+//! From where one may ask. Without a key loopback is open, so a web page elsewhere must not be able to
+//! ask on behalf of its visitor: neither by a name that resolves to this machine (DNS rebinding), nor by
 //! a form or script sent across sites.
 
 use axum::extract::Request;
@@ -52,7 +52,9 @@ pub fn check(app: &App, request: &Request) -> Result<(), Problem> {
         return Err(Problem::new(problem::HOST_NOT_ALLOWED, message));
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if !reads && !is_own(app, request.headers(), &host) {
+    // A socket is opened by a GET that browsers send across sites, and then does anything.
+    let upgrades = request.headers().contains_key(header::UPGRADE);
+    if (!reads || upgrades) && !is_own(app, request.headers(), &host) {
         let message = "a page of another site must not change anything here";
         return Err(Problem::new(problem::ORIGIN_NOT_ALLOWED, message));
     }
@@ -71,6 +73,8 @@ fn is_known(app: &App, host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.eq_ignore_ascii_case("localhost")
         || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+        // Who must show a key cannot be fooled by a name.
+        || (app.gate.is_exposed && app.config.server.hosts.is_empty())
         || app.config.server.hosts.iter().any(|known| known.eq_ignore_ascii_case(bare))
 }
 

@@ -1,4 +1,4 @@
-//! Around every request: who may ask, a time limit, a net for our own mistakes, the metrics. One
+//! Around every request: who may ask, an audit record, a time limit, a net for our own mistakes, the metrics. One
 //! layer, because each would cost every request an allocation of its own.
 
 use std::panic::AssertUnwindSafe;
@@ -15,6 +15,8 @@ use tracing::Instrument;
 use super::guard;
 use super::prefer::PREFER;
 use super::problem::{self, Problem};
+use crate::access::audit::Record;
+use crate::access::layer;
 use crate::app::App;
 
 /// The header with the id of a request, in and out.
@@ -30,10 +32,24 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) 
     let request_id = request_id(&app, &request);
     let span = tracing::info_span!("request", request.id = request_id.to_str().unwrap_or_default());
     let mut response = async {
-        match guard::check(&app, &request) {
-            Ok(()) => answer(&app, request, next).await,
-            Err(problem) => problem.into_response(),
+        if let Err(problem) = guard::check(&app, &request) {
+            return problem.into_response();
         }
+        let path = request.uri().path().to_owned();
+        let admitted = match layer::admit(&app, request).await {
+            Ok(admitted) => admitted,
+            Err(response) => return response,
+        };
+        let id = request_id.to_str().unwrap_or_default();
+        let record = admitted
+            .caller
+            .and_then(|caller| Record::begin(&app.engine, &caller, admitted.action, &path, id));
+        let response = answer(&app, admitted.request, next).await;
+        if let Some(mut record) = record {
+            record.answered(&response);
+            record.write().await;
+        }
+        response
     }
     .instrument(span.clone())
     .await;

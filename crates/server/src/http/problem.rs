@@ -37,11 +37,15 @@ codes! {
     BAD_JSON = "bad-json", 400, "The body is not JSON";
     BAD_DOCUMENT = "bad-document", 400, "The definition is neither YAML nor JSON";
     BAD_PARAMETER = "bad-parameter", 400, "A parameter or header cannot be read";
+    UNAUTHENTICATED = "unauthenticated", 401, "A key is needed";
+    FORBIDDEN = "forbidden", 403, "The key may not do this";
+    CSRF = "csrf", 403, "The form is not from a page of this session";
     ORIGIN_NOT_ALLOWED = "origin-not-allowed", 403, "Another site may not do this";
     NO_SUCH_ROUTE = "no-such-route", 404, "There is nothing at this path";
     RUN_NOT_FOUND = "run-not-found", 404, "There is no such run";
     STEP_NOT_FOUND = "step-not-found", 404, "There is no such step";
     WORKFLOW_NOT_FOUND = "workflow-not-found", 404, "There is no such workflow";
+    KEY_NOT_FOUND = "key-not-found", 404, "There is no such key";
     KIND_NOT_FOUND = "kind-not-found", 404, "There is no such kind of node";
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path does not know this method";
     REQUEST_TIMEOUT = "request-timeout", 408, "The request took too long";
@@ -56,6 +60,7 @@ codes! {
     INVALID_REQUEST = "invalid-request", 422, "The body does not have the right shape";
     KEY_REUSED = "key-reused", 422, "The idempotency key belongs to another request";
     NAME_MISMATCH = "name-mismatch", 422, "The definition has another name";
+    RATE_LIMITED = "rate-limited", 429, "Too many requests";
     INTERNAL = "internal", 500, "Windlass has made a mistake";
     UNAVAILABLE = "unavailable", 503, "Not now";
     OUTCOME_UNKNOWN = "outcome-unknown", 503, "Nobody knows whether it was done";
@@ -271,9 +276,18 @@ pub enum ProblemResponses {
     /// A parameter, header or body cannot be read.
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(#[to_schema] ProblemBody),
+    /// A key or token is needed, or the one that was shown is not good.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthenticated(#[to_schema] ProblemBody),
+    /// The key's role may not do this.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(#[to_schema] ProblemBody),
     /// There is no such thing.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(#[to_schema] ProblemBody),
+    /// The key was used too often; `Retry-After` says when it may be again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    RateLimited(#[to_schema] ProblemBody),
     /// The store cannot be used now, or nobody knows what became of the request. Ask again, with
     /// the same `Idempotency-Key` if something was to be created.
     #[response(status = 503, content_type = "application/problem+json")]

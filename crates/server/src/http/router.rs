@@ -21,8 +21,8 @@ pub fn router(app: &Arc<App>) -> Router {
         .merge(pages::router())
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(body_bytes_max))
         .layer(from_fn_with_state(app.clone(), observe::observe))
+        .layer(DefaultBodyLimit::max(body_bytes_max))
         .with_state(app.clone());
     match cors::layer(app) {
         Some(cors) => router.layer(cors),

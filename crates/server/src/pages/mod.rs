@@ -9,6 +9,7 @@ mod error;
 pub mod form;
 pub mod graph;
 mod live;
+mod login;
 mod problems;
 mod redoc;
 pub mod render;
@@ -50,6 +51,8 @@ pub fn router() -> Router<Arc<App>> {
         .route("/workflows", get(workflows::page))
         .route("/workflows/{workflow}", get(workflow::page))
         .route("/workflows/{workflow}/run", post(workflow_run::run))
+        .route("/login", get(login::page).post(login::sign_in))
+        .route("/logout", post(login::sign_out))
         .route("/redoc", get(redoc::page))
         .route("/problems/{code}", get(problems::page))
         .route("/assets/{file}", get(assets::asset))

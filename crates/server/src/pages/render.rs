@@ -10,6 +10,9 @@ use rust_embed::RustEmbed;
 use serde::Serialize;
 use windlass_core::Time;
 
+use crate::access::{Caller, Permission, Proof};
+use crate::app::App;
+
 #[derive(RustEmbed)]
 #[folder = "templates"]
 struct Templates;
@@ -59,7 +62,52 @@ pub fn render(template: &str, context: impl Serialize) -> String {
     })
 }
 
-/// A page.
+/// Whom a page is for: what it may offer, and the token of its forms.
+#[derive(Clone, Debug, Serialize)]
+pub struct Me {
+    /// Who.
+    pub name: String,
+    /// What they are.
+    pub role: &'static str,
+    /// The token.
+    pub csrf: String,
+    /// Whether they have signed in, and so can sign out.
+    pub is_session: bool,
+    /// Whether they may start, stop and repair runs.
+    pub may_operate: bool,
+}
+
+impl Me {
+    /// Of a caller.
+    pub fn of(app: &App, caller: &Caller) -> Me {
+        let principal = &caller.principal;
+        let token = |nonce: &std::sync::Arc<str>| app.gate.sessions.form_token(nonce);
+        Me {
+            name: principal.name.clone(),
+            role: principal.role.as_str(),
+            csrf: caller.session.as_ref().map(token).unwrap_or_default(),
+            is_session: caller.session.is_some() && principal.proof != Proof::Local,
+            may_operate: principal.may(Permission::Operate),
+        }
+    }
+}
+
+/// Something with whom it is for, as `me`.
+#[derive(Serialize)]
+pub struct For<'a, C> {
+    /// Whom.
+    pub me: &'a Me,
+    /// What.
+    #[serde(flatten)]
+    pub context: C,
+}
+
+/// A page for somebody.
+pub fn page_for(template: &str, me: &Me, context: impl Serialize) -> Html<String> {
+    page(template, For { me, context })
+}
+
+/// A page for anybody.
 pub fn page(template: &str, context: impl Serialize) -> Html<String> {
     Html(render(template, context))
 }

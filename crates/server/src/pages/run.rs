@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use windlass_store::Store;
 
 use super::error::PageProblem;
-use super::render::page as render_page;
+use super::render::{Me, page_for};
 use super::run_view::{Head, LINES_SHOWN, Line, StepRowView, read};
+use crate::access::Caller;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
 use crate::api::step::StepPlace;
@@ -41,11 +42,12 @@ struct Context {
 
 pub(super) async fn page(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     Asked(query): Asked<Query>,
 ) -> Result<Response, PageProblem> {
     let from: Option<StepPlace> = place(query.steps.as_deref())?;
-    let row = find(&app, &word).await?;
+    let row = find(&app, caller.project(), &word).await?;
     let (run_id, now) = (row.run_id, app.engine.clock().now());
     let (definitions, logs) = (app.engine.definitions().clone(), query.logs);
     let look = move |store: &dyn Store| {
@@ -77,5 +79,5 @@ pub(super) async fn page(
         lines: lines.items.into_iter().map(Line::from).collect(),
         live,
     };
-    Ok(render_page("run.html", context).into_response())
+    Ok(page_for("run.html", &Me::of(&app, &caller), context).into_response())
 }

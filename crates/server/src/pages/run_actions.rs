@@ -11,6 +11,7 @@ use windlass_core::run::Mark;
 use windlass_engine::shard::{Answer, Command};
 
 use super::error::PageProblem;
+use crate::access::Caller;
 use crate::api::execute::{execute, refusal};
 use crate::api::query::Named;
 use crate::api::run::find;
@@ -21,22 +22,31 @@ use crate::http::problem::{BAD_PARAMETER, Problem};
 
 pub(super) async fn cancel(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
 ) -> Result<Response, PageProblem> {
     let reason = Some("from the run's page".to_owned());
-    tell(&app, &word, Command::Cancel { by: "page".to_owned(), reason }).await
+    let command = Command::Cancel { by: caller.name().to_owned(), reason };
+    tell(&app, &caller, &word, command).await
 }
 
 pub(super) async fn terminate(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
 ) -> Result<Response, PageProblem> {
     let reason = Some("from the run's page".to_owned());
-    tell(&app, &word, Command::Terminate { by: "page".to_owned(), reason }).await
+    let command = Command::Terminate { by: caller.name().to_owned(), reason };
+    tell(&app, &caller, &word, command).await
 }
 
-async fn tell(app: &App, word: &str, command: Command) -> Result<Response, PageProblem> {
-    let run_id = find(app, word).await?.run_id;
+async fn tell(
+    app: &App,
+    caller: &Caller,
+    word: &str,
+    command: Command,
+) -> Result<Response, PageProblem> {
+    let run_id = find(app, caller.project(), word).await?.run_id;
     match app.engine.command(run_id, command).await {
         Answer::Run(_) => Ok(Redirect::to(&format!("/runs/{run_id}")).into_response()),
         other => Err(refusal(other).into()),
@@ -45,11 +55,12 @@ async fn tell(app: &App, word: &str, command: Command) -> Result<Response, PageP
 
 pub(super) async fn rerun(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
 ) -> Result<Response, PageProblem> {
-    let row = find(&app, &word).await?;
+    let row = find(&app, caller.project(), &word).await?;
     let run = repeat(&app, row, RerunRequest::default()).await?;
-    let run = execute(&app, run, None).await?;
+    let run = execute(&app, &caller, run, None).await?;
     Ok(Redirect::to(&format!("/runs/{}", run.id)).into_response())
 }
 
@@ -64,6 +75,7 @@ pub(super) struct Said {
 
 pub(super) async fn mark(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     said: Result<Form<Said>, FormRejection>,
 ) -> Result<Response, PageProblem> {
@@ -77,6 +89,7 @@ pub(super) async fn mark(
             Mark::Succeeded(Arc::new(output))
         }
     };
-    let command = Command::Mark { path: said.step, mark, by: "page".to_owned(), reason: None };
-    tell(&app, &word, command).await
+    let command =
+        Command::Mark { path: said.step, mark, by: caller.name().to_owned(), reason: None };
+    tell(&app, &caller, &word, command).await
 }

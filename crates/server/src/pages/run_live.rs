@@ -13,8 +13,9 @@ use windlass_store::StoreError;
 
 use super::error::PageProblem;
 use super::live::{COLLECT, Part, Sender, stream};
-use super::render::render;
+use super::render::{For, Me, render};
 use super::run_view::{LINES_SHOWN, Line, Shown, read};
+use crate::access::Caller;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
 use crate::api::step::StepPlace;
@@ -35,11 +36,12 @@ pub(super) struct Query {
 
 pub(super) async fn live(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     Asked(query): Asked<Query>,
 ) -> Result<Response, PageProblem> {
     let from: Option<StepPlace> = place(query.steps.as_deref())?;
-    let row = find(&app, &word).await?;
+    let row = find(&app, caller.project(), &word).await?;
     if row.status.is_terminal() && query.after >= row.last_seq {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -50,12 +52,13 @@ pub(super) async fn live(
         let _count = app.metrics.stream();
         let is_left = sender.closed();
         tokio::select! {
-            result = follow(&app, row.run_id, from, follower, sender) => {
+            result = follow(&app, &caller, row.run_id, from, follower, sender) => {
                 if let Err(error) = result {
                     tracing::warn!(%error, "a live page had to be given up");
                 }
             }
             () = is_left => {}
+            () = app.gate.until_out(&caller) => {}
         }
     });
     Ok(response)
@@ -63,11 +66,13 @@ pub(super) async fn live(
 
 async fn follow(
     app: &Arc<App>,
+    caller: &Caller,
     run_id: Uuid,
     from: Option<StepPlace>,
     mut follower: Follower,
     mut sender: Sender,
 ) -> Result<(), StoreError> {
+    let me = Me::of(app, caller);
     let mut is_over = false;
     while !is_over {
         let mut lines = Vec::new();
@@ -95,7 +100,7 @@ async fn follow(
         let Some(shown) = app.engine.read(look).await? else { break };
         let skipped = lines.len().saturating_sub(LINES_SHOWN);
         let lines = lines.into_iter().skip(skipped).map(Line::from).collect();
-        if !sender.send(parts(shown, lines)).await {
+        if !sender.send(parts(&me, shown, lines)).await {
             return Ok(());
         }
         // A run with very many steps is looked at less often, so that watching it stays cheap.
@@ -108,15 +113,15 @@ async fn follow(
     Ok(())
 }
 
-fn parts(shown: Shown, lines: Vec<Line>) -> Vec<Part> {
+fn parts(me: &Me, shown: Shown, lines: Vec<Line>) -> Vec<Part> {
     let whole = |id: &str, html: String| Part { id: id.to_owned(), into: None, html };
     let mut parts = vec![
-        whole("head", render("parts/run_head.html", BTreeMap::from([("run", shown.head)]))),
+        whole("head", render("parts/run_head.html", about(me, "run", shown.head))),
         whole("graph", render("parts/graph.html", BTreeMap::from([("graph", shown.graph)]))),
     ];
     for step in shown.steps {
         let id = step.key.clone();
-        let html = render("parts/step_row.html", BTreeMap::from([("step", step)]));
+        let html = render("parts/step_row.html", about(me, "step", step));
         parts.push(Part { id, into: Some("steps"), html });
     }
     for line in lines {
@@ -125,4 +130,8 @@ fn parts(shown: Shown, lines: Vec<Line>) -> Vec<Part> {
         parts.push(Part { id, into: Some("lines"), html });
     }
     parts
+}
+
+fn about<'a, T>(me: &'a Me, name: &'static str, what: T) -> For<'a, BTreeMap<&'static str, T>> {
+    For { me, context: BTreeMap::from([(name, what)]) }
 }

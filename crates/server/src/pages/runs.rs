@@ -13,11 +13,12 @@ use windlass_store::{RunRow, Store};
 
 use super::error::PageProblem;
 use super::live::{COLLECT, Part, stream};
-use super::render::{Moment, moment, page as render_page, render, took};
+use super::render::{Me, Moment, moment, page_for, render, took};
+use crate::access::Caller;
 use crate::api::query::Asked;
 use crate::api::runs::list::{RunsQuery, filter_of};
 use crate::app::is_down;
-use crate::app::{App, PROJECT, Shared};
+use crate::app::{App, Shared};
 use crate::http::paging::{cursor, place};
 use crate::http::problem::Problem;
 
@@ -94,11 +95,13 @@ pub(super) fn short_id(id: &str) -> String {
 
 pub(super) async fn page(
     State(app): Shared,
+    caller: Caller,
     uri: Uri,
     Asked(query): Asked<RunsQuery>,
 ) -> Result<Response, PageProblem> {
-    let (rows, next) = read(&app, query.clone()).await?;
-    let workflows = app.engine.read(|store| store.workflows(PROJECT, None, 1_000)).await?;
+    let (rows, next) = read(&app, &caller, query.clone()).await?;
+    let project = caller.project().to_owned();
+    let workflows = app.engine.read(move |store| store.workflows(&project, None, 1_000)).await?;
     let filled = Filled {
         status: query.status.clone().unwrap_or_default(),
         workflow: query.workflow.clone().unwrap_or_default(),
@@ -123,7 +126,7 @@ pub(super) async fn page(
         count: rows.len(),
         rows,
     };
-    Ok(render_page("runs.html", context).into_response())
+    Ok(page_for("runs.html", &Me::of(&app, &caller), context).into_response())
 }
 
 /// The query without its cursor, to be gone on with.
@@ -133,16 +136,21 @@ fn kept(uri: &Uri) -> String {
     pairs.map(|pair| format!("{pair}&")).collect()
 }
 
-async fn read(app: &Arc<App>, query: RunsQuery) -> Result<(Vec<Row>, Option<Uuid>), Problem> {
+async fn read(
+    app: &Arc<App>,
+    caller: &Caller,
+    query: RunsQuery,
+) -> Result<(Vec<Row>, Option<Uuid>), Problem> {
     let before: Option<Uuid> = place(query.cursor.as_deref())?;
     let mut filter = filter_of(&query)?;
     let workflow = query.workflow.filter(|name| !name.is_empty());
+    let project = caller.project().to_owned();
     let list = move |store: &dyn Store| {
         if let Some(word) = workflow {
-            let row = store.workflow(PROJECT, &word)?;
+            let row = store.workflow(&project, &word)?;
             filter.workflow_id = Some(row.map_or(Uuid::nil(), |row| row.workflow_id));
         }
-        store.runs(PROJECT, &filter, before, PAGE_SIZE)
+        store.runs(&project, &filter, before, PAGE_SIZE)
     };
     let found = app.engine.read(list).await?;
     let next = found.items.last().map(|last| last.run_id).filter(|_| found.has_more);
@@ -152,6 +160,7 @@ async fn read(app: &Arc<App>, query: RunsQuery) -> Result<(Vec<Row>, Option<Uuid
 /// The table anew whenever it has changed.
 pub(super) async fn live(
     State(app): Shared,
+    caller: Caller,
     Asked(query): Asked<RunsQuery>,
 ) -> Result<Response, PageProblem> {
     let (mut sender, response) = stream();
@@ -165,7 +174,7 @@ pub(super) async fn live(
         tokio::pin!(is_left);
         loop {
             changes.mark_unchanged();
-            let Ok((rows, _)) = read(&app, query.clone()).await else { break };
+            let Ok((rows, _)) = read(&app, &caller, query.clone()).await else { break };
             let html = render("parts/run_rows.html", BTreeMap::from([("rows", rows)]));
             if !sender.send(vec![Part { id: "rows".into(), into: None, html }]).await {
                 break;
@@ -176,6 +185,7 @@ pub(super) async fn live(
                 changed = changes.changed() => if changed.is_err() { break },
                 () = is_down(&mut going_down) => break,
                 () = &mut is_left => break,
+                () = app.gate.until_out(&caller) => break,
             }
         }
     });

@@ -10,11 +10,12 @@ use windlass_store::{DefinitionRow, RunFilter, WorkflowRow};
 use super::error::PageProblem;
 use super::form::{Field, fields};
 use super::graph;
-use super::render::{Moment, moment, page as render_page, took};
+use super::render::{Me, Moment, moment, page_for, took};
 use super::runs::short_id;
+use crate::access::Caller;
 use crate::api::query::{Asked, Named};
 use crate::api::workflow::find_row;
-use crate::app::{App, PROJECT, Shared};
+use crate::app::{App, Shared};
 use crate::http::problem::{ErrorItem, Problem};
 
 /// Versions and runs that the page shows.
@@ -85,27 +86,30 @@ struct Run {
 
 pub(super) async fn page(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     Asked(query): Asked<Query>,
 ) -> Result<Response, PageProblem> {
-    let row = find_row(&app, &word).await?;
-    show(&app, row, query.version, None).await
+    let row = find_row(&app, caller.project(), &word).await?;
+    show(&app, &caller, row, query.version, None).await
 }
 
 /// The page, with the form as it was filled in if the last try was refused.
 pub(super) async fn show(
     app: &Arc<App>,
+    caller: &Caller,
     row: WorkflowRow,
     version: Option<u32>,
     form: Option<Form>,
 ) -> Result<Response, PageProblem> {
     let version = version.unwrap_or(row.version);
     let (workflow_id, definitions) = (row.workflow_id, app.engine.definitions().clone());
+    let project = caller.project().to_owned();
     let read = move |store: &dyn windlass_store::Store| {
         let versions = store.versions(workflow_id, None, SHOWN_MAX)?.items;
         let shown = store.versions(workflow_id, version.checked_add(1), 1)?.items.pop();
         let filter = RunFilter { workflow_id: Some(workflow_id), ..RunFilter::default() };
-        let runs = store.runs(PROJECT, &filter, None, SHOWN_MAX)?.items;
+        let runs = store.runs(&project, &filter, None, SHOWN_MAX)?.items;
         let plan = shown.as_ref().map(|shown| definitions.plan(shown.definition_id));
         Ok((versions, shown, runs, plan))
     };
@@ -142,7 +146,7 @@ pub(super) async fn show(
         versions: versions.into_iter().map(version_row).collect(),
         runs: runs.into_iter().map(run_of).collect(),
     };
-    Ok(render_page("workflow.html", context).into_response())
+    Ok(page_for("workflow.html", &Me::of(app, caller), context).into_response())
 }
 
 fn run_of(row: windlass_store::RunRow) -> Run {

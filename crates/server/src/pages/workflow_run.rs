@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use super::error::PageProblem;
 use super::form::{fields, input_of};
 use super::workflow::{Form, show};
+use crate::access::Caller;
 use crate::api::execute::{execute, new_run};
 use crate::api::query::Named;
 use crate::api::workflow::find;
@@ -16,15 +17,16 @@ use crate::http::problem::{BAD_PARAMETER, Problem};
 
 pub(super) async fn run(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     filled: Result<axum::Form<Vec<(String, String)>>, axum::extract::rejection::FormRejection>,
 ) -> Result<Response, PageProblem> {
     let filled = filled.map_err(|error| Problem::new(BAD_PARAMETER, error.body_text()))?;
     let filled: BTreeMap<String, String> = filled.0.into_iter().collect();
-    let workflow = find(&app, &word).await?;
+    let workflow = find(&app, caller.project(), &word).await?;
     let schema = workflow.plan.input.as_ref().map(|schema| schema.source());
     let started = match input_of(schema, &filled) {
-        Ok(input) => execute(&app, new_run(&workflow, input, BTreeMap::new()), None).await,
+        Ok(input) => execute(&app, &caller, new_run(&workflow, input, BTreeMap::new()), None).await,
         Err(problem) => Err(problem),
     };
     match started {
@@ -34,7 +36,7 @@ pub(super) async fn run(
             let status = problem.status();
             let fields = fields(schema, Some(&filled));
             let form = Form { fields, refused: Some(problem.into()) };
-            let page = show(&app, workflow.row.clone(), None, Some(form)).await?;
+            let page = show(&app, &caller, workflow.row.clone(), None, Some(form)).await?;
             Ok((status, page).into_response())
         }
     }

@@ -5,10 +5,11 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::error::PageProblem;
-use super::render::{Moment, moment, page as render_page};
+use super::render::{Me, Moment, moment, page_for};
+use crate::access::Caller;
 use crate::api::page::PageQuery;
 use crate::api::query::Asked;
-use crate::app::{PROJECT, Shared};
+use crate::app::Shared;
 use crate::http::paging::{cursor, place};
 
 /// Workflows of a page.
@@ -32,11 +33,13 @@ struct Row {
 
 pub(super) async fn page(
     State(app): Shared,
+    caller: Caller,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Response, PageProblem> {
     let after: Option<String> = place(query.cursor.as_deref())?;
+    let project = caller.project().to_owned();
     let read = move |store: &dyn windlass_store::Store| {
-        store.workflows(PROJECT, after.as_deref(), PAGE_SIZE)
+        store.workflows(&project, after.as_deref(), PAGE_SIZE)
     };
     let found = app.engine.read(read).await?;
     let last = found.items.last().filter(|_| found.has_more);
@@ -49,5 +52,5 @@ pub(super) async fn page(
     };
     let rows = found.items.into_iter().map(row).collect();
     let context = Context { nav: "workflows", title: "Workflows", rows, next };
-    Ok(render_page("workflows.html", context).into_response())
+    Ok(page_for("workflows.html", &Me::of(&app, &caller), context).into_response())
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod access;
 mod bad_input;
 mod batch;
 mod cors;
@@ -11,5 +12,7 @@ mod guard;
 mod harness;
 mod keys;
 mod operations;
+mod routes;
 mod runs;
 mod stream;
+mod tamper;

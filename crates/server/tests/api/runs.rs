@@ -240,6 +240,6 @@ async fn a_step_is_settled_by_hand_and_the_run_goes_on() {
         events["items"].as_array().unwrap().iter().find(|one| one["type"] == "step_marked");
     assert_eq!(
         (&marked.unwrap()["by"], &marked.unwrap()["reason"]),
-        (&json!("api"), &json!("seen"))
+        (&json!("local"), &json!("seen"))
     );
 }

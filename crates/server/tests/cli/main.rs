@@ -7,6 +7,9 @@ mod database;
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod postgres;
 
+#[path = "../api/tamper.rs"]
+mod tamper;
+
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
@@ -68,6 +71,13 @@ fn help_says_what_there_is() {
         "runs cancel",
         "runs terminate",
         "runs rerun",
+        "key",
+        "key create",
+        "key list",
+        "key revoke",
+        "audit",
+        "audit list",
+        "audit verify",
         "config",
         "config show",
         "config check",
@@ -235,7 +245,9 @@ fn settings_say_where_they_come_from() {
     for (content, told) in [
         ("[shell]\nconcurrensy = 3\n", "concurrensy"),
         ("[shell]\nconcurrency = 0\n", "shell.concurrency"),
-        ("[server]\nlisten = \"0.0.0.0:80\"\n", "not a loopback address"),
+        ("[access]\njwt_secret = \"short\"\n", "access.jwt_secret"),
+        ("[access]\njwt_algorithm = \"RS256\"\n", "`RS256` is none of"),
+        ("[server]\ncors_allowed_origins = [\"example.com\"]\n", "is no origin"),
         ("[http]\nallow = [\"10.0.0.0/99\"]\n", "10.0.0.0/99"),
         ("[shell", "TOML"),
     ] {
@@ -253,7 +265,11 @@ fn names_of_other_systems_set_what_the_docs_say() {
     let directory = tempfile::tempdir().unwrap();
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md");
     let docs = std::fs::read_to_string(docs).unwrap();
-    let table: [(&str, &str, &str, Value); 14] = [
+    let table: [(&str, &str, &str, Value); 17] = [
+        // What is secret is not shown.
+        ("SERVER_API_KEY", "long enough", "access.server_api_key", json!("***")),
+        ("JWT_SECRET", "long enough", "access.jwt_secret", json!("***")),
+        ("JWT_ALGORITHM", "hs512", "access.jwt_algorithm", json!("HS512")),
         ("HOST", "127.0.0.2", "server.listen", json!("127.0.0.2:8000")),
         ("HOST", "localhost", "server.listen", json!("127.0.0.1:8000")),
         ("PORT", "9001", "server.listen", json!("127.0.0.1:9001")),
@@ -319,14 +335,63 @@ fn what_the_program_prints_about_itself_can_be_used() {
     }
 }
 
+#[test]
+fn keys_are_made_with_and_without_a_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let exposed = windlass(at, &["serve", "--data", "d", "--listen", "0.0.0.0:0"]);
+    assert_eq!(exposed.status.code(), Some(2));
+    let told = text(&exposed.stderr);
+    assert!(told.contains("there is no key yet") && told.contains("windlass key create"), "{told}");
+    // The first one, before there is anything else.
+    let at_data = ["--data", "fresh"];
+    let arguments = ["key", "create", "--role", "admin", "--name", "root", "-o", "json"];
+    let made = ok(at, &[&arguments[..], &at_data].concat());
+    let made: Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(made.as_object().unwrap().len(), 2, "{made}");
+    let key = made["key"].as_str().unwrap();
+    assert!(ok(at, &["audit", "list", "--data", "fresh"]).contains("key.create"));
+
+    let mut child = serve_with(at, &["serve", "--data", "fresh", "--listen", "0.0.0.0:0"]);
+    let url = child.1.replace("0.0.0.0", "127.0.0.1");
+    let list = ["key", "list", "--data", "fresh"];
+    let denied = windlass(at, &list);
+    assert_eq!(denied.status.code(), Some(5), "{}", text(&denied.stderr));
+    let listed = ok(at, &[&list[..], &["--api-key", key]].concat());
+    assert!(listed.contains("root") && !listed.contains(key), "{listed}");
+    let shown =
+        command(at, &["runs", "list", "--server", &url]).env("WINDLASS_API_KEY", key).output();
+    assert!(shown.unwrap().status.success());
+    let more =
+        ["key", "create", "--role", "viewer", "--name", "v", "--expires", "30d", "-o", "json"];
+    let viewer = ok(at, &[&more[..], &at_data, &["--api-key", key]].concat());
+    let viewer: Value = serde_json::from_str(&viewer).unwrap();
+    let (id, weak) = (viewer["id"].as_str().unwrap(), viewer["key"].as_str().unwrap());
+    let forbidden = windlass(at, &["key", "revoke", id, "--data", "fresh", "--api-key", weak]);
+    assert_eq!(forbidden.status.code(), Some(5), "{}", text(&forbidden.stderr));
+    ok(at, &["key", "revoke", id, "--data", "fresh", "--api-key", key]);
+    let gone = windlass(at, &["runs", "list", "--data", "fresh", "--api-key", weak]);
+    assert_eq!(gone.status.code(), Some(5), "{}", text(&gone.stderr));
+    child.0.kill().unwrap();
+    child.0.wait().unwrap();
+
+    // Who owns the directory needs no key, and finds what somebody has changed in it.
+    assert!(ok(at, &["key", "list", "--data", "fresh"]).contains("viewer"));
+    let fine = windlass(at, &["audit", "verify", "--data", "fresh"]);
+    assert!(text(&fine.stderr).contains("all as they were written"), "{}", text(&fine.stderr));
+    tamper::alter_audit(&at.join("fresh"), 2);
+    let altered = windlass(at, &["audit", "verify", "--data", "fresh"]);
+    assert_eq!(altered.status.code(), Some(3));
+    assert!(text(&altered.stderr).contains("record 2 is the first"), "{}", text(&altered.stderr));
+}
+
 /// A server on a directory, and where it listens.
 fn serve(directory: &Path, listen: &str) -> (Child, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
-        .args(["serve", "--data", "d", "--listen", listen])
-        .current_dir(directory)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    serve_with(directory, &["serve", "--data", "d", "--listen", listen])
+}
+
+fn serve_with(directory: &Path, arguments: &[&str]) -> (Child, String) {
+    let mut child = command(directory, arguments).stderr(Stdio::piped()).spawn().unwrap();
     let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut lines = std::io::BufRead::lines(stderr).map(Result::unwrap);
     let ready = "windlass is ready at ";

@@ -34,7 +34,10 @@ fn told(html: &str) -> String {
             });
             told.push_str(&format!("\n[{name}{}]", kept.collect::<String>()));
         }
-        if name == "input" || name == "textarea" {
+        // The token differs each time.
+        if tag.contains("name=\"csrf\"") {
+            told.push_str("\n[token]");
+        } else if name == "input" || name == "textarea" {
             told.push_str(&format!("\n[{}]", tag.trim_end_matches('/')));
         }
         let text = text.trim();
@@ -140,7 +143,13 @@ async fn every_link_leads_somewhere() {
     assert!(seen.len() > 11, "{seen:?}");
 }
 
+/// A form as a page has it, with its token.
 async fn send_form(server: &Server, path: &str, form: &str) -> Answer {
+    let token = server.house.app.gate.sessions.form_token("local");
+    send_raw_form(server, path, &format!("{form}&csrf={token}")).await
+}
+
+async fn send_raw_form(server: &Server, path: &str, form: &str) -> Answer {
     let request = request(Method::POST, path)
         .header("content-type", "application/x-www-form-urlencoded")
         .body(form.to_owned().into());
@@ -237,4 +246,120 @@ async fn a_fan_of_many_nodes_is_one_box() {
     let html = page(&server, &format!("/runs/{}", run["id"].as_str().unwrap())).await;
     assert!(html.contains("500 × noop") && html.contains("500/500"));
     assert!(html.contains("More steps"));
+}
+
+/// The value of a form's hidden field.
+fn hidden_field(html: &str, name: &str) -> String {
+    let field = format!("name=\"{name}\" value=\"");
+    let rest = html.split(&field).nth(1).unwrap_or_else(|| panic!("no `{name}` in {html}"));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+async fn with_cookie(
+    server: &Server,
+    method: Method,
+    path: &str,
+    cookie: &str,
+    form: &str,
+) -> Answer {
+    let request = request(method, path)
+        .header("cookie", cookie)
+        .header("content-type", "application/x-www-form-urlencoded");
+    server.send(request.body(form.to_owned().into()).unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_with_a_key_and_out_again() {
+    let server = Server::closed();
+    let made = server.key(json!({ "name": "op", "role": "operator" })).await;
+    let key = made["key"].as_str().unwrap();
+    server.ask_as(ADMIN, Method::POST, "/api/v1/workflows", WAIT).await;
+    let away = server.get("/workflows/wait?version=1").await;
+    assert_eq!(away.status, 303);
+    assert_eq!(away.header("location"), "/login?next=%2Fworkflows%2Fwait%3Fversion%3D1");
+    let login = page(&server, away.header("location")).await;
+    assert_eq!(hidden_field(&login, "next"), "&#x2f;workflows&#x2f;wait?version=1");
+    assert!(!login.contains("dev-login"));
+    let wrong = send_raw_form(&server, "/login", "key=wl_nope&next=/runs").await;
+    assert_eq!(wrong.status, 401);
+    assert!(wrong.body.as_str().unwrap().contains("not known here"), "{}", wrong.body);
+    let dev = send_raw_form(&server, "/login", "dev=true&next=/runs").await;
+    assert_eq!(dev.status, 401, "only `windlass dev` lets people in without a key");
+
+    let form = format!("key={key}&next=/workflows/wait");
+    let signed_in = send_raw_form(&server, "/login", &form).await;
+    assert_eq!((signed_in.status.as_u16(), signed_in.header("location")), (303, "/workflows/wait"));
+    let set = signed_in.header("set-cookie");
+    assert!(set.contains("; HttpOnly; SameSite=Lax") && !set.contains("Secure"), "{set}");
+    assert!(!set.contains(key), "the cookie is not the key");
+    let cookie = set.split(';').next().unwrap();
+    let html = with_cookie(&server, Method::GET, "/workflows/wait", cookie, "").await;
+    let html = html.body.as_str().unwrap();
+    assert!(html.contains("key:op · operator") && html.contains("Sign out"), "{html}");
+    let token = hidden_field(html, "csrf");
+
+    // A form without its token, with that of another session, and with its own.
+    let run = "/workflows/wait/run";
+    for bad in ["", "csrf=", &format!("csrf={}", server.house.app.gate.sessions.form_token("x"))] {
+        let answer =
+            with_cookie(&server, Method::POST, run, cookie, &format!("json=%7B%7D&{bad}")).await;
+        assert_eq!(answer.problem(), "csrf", "{bad}");
+    }
+    let good = format!("json=%7B%7D&csrf={token}");
+    let started = with_cookie(&server, Method::POST, run, cookie, &good).await;
+    assert_eq!(started.status, 303, "{}", started.body);
+    assert!(started.header("location").starts_with("/runs/"));
+    // The API takes the session too, but lets it change nothing without the token.
+    let api = "/api/v1/workflows/wait/execute";
+    assert_eq!(with_cookie(&server, Method::POST, api, cookie, "").await.problem(), "csrf");
+    let path = started.header("location").to_owned();
+    let json = with_cookie(&server, Method::GET, &format!("/api/v1{path}"), cookie, "").await;
+    assert_eq!(json.status, 200);
+
+    let out = with_cookie(&server, Method::POST, "/logout", cookie, &format!("csrf={token}")).await;
+    assert!(out.header("set-cookie").contains("Max-Age=0"), "{}", out.header("set-cookie"));
+    let path = format!("/api/v1/keys/{}", made["id"].as_str().unwrap());
+    server.ask_as(ADMIN, Method::DELETE, &path, "").await;
+    let late = with_cookie(&server, Method::GET, "/runs", cookie, "").await;
+    assert_eq!(late.status, 303, "the session has ended with its key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_cookie_is_for_tls_only_behind_tls() {
+    let server = Server::closed();
+    let request = request(Method::POST, "/login")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("x-forwarded-proto", "https");
+    let form = format!("key={}", ADMIN.replace(' ', "+"));
+    let answer = server.send(request.body(form.into()).unwrap()).await;
+    assert!(answer.header("set-cookie").ends_with("; Secure"), "{}", answer.header("set-cookie"));
+    let odd = send_raw_form(&server, "/login", "key=x&next=//example.org").await;
+    assert_eq!(odd.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_is_offered_nothing_to_change() {
+    let server = Server::closed();
+    let made = server.key(json!({ "name": "v", "role": "viewer" })).await;
+    let key = made["key"].as_str().unwrap();
+    server.ask_as(ADMIN, Method::POST, "/api/v1/workflows", WAIT).await;
+    let run = server.ask_as(ADMIN, Method::POST, "/api/v1/workflows/wait/execute", "").await.body;
+    let run = format!("/runs/{}", run["id"].as_str().unwrap());
+    for path in ["/workflows/wait", &run] {
+        let html = server.get_as(key, path).await.body;
+        assert!(!html.as_str().unwrap().contains("method=\"post\""), "{path}: {html}");
+        let html = server.get_as(ADMIN, path).await.body;
+        assert!(html.as_str().unwrap().contains("method=\"post\""), "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_have_a_token_even_while_nobody_needs_a_key() {
+    let server = Server::new();
+    server.deploy(WAIT).await;
+    let answer = send_raw_form(&server, "/workflows/wait/run", "json=%7B%7D").await;
+    assert_eq!(answer.problem(), "csrf");
+    let html = page(&server, "/workflows/wait").await;
+    let form = format!("json=%7B%7D&csrf={}", hidden_field(&html, "csrf"));
+    assert_eq!(send_raw_form(&server, "/workflows/wait/run", &form).await.status, 303);
 }

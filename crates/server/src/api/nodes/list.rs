@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::Shared;
+use crate::http::ProblemResponses;
 
 /// A kind of node, in short.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,7 +26,8 @@ pub struct KindList {
 
 /// The kinds of node that a definition may use.
 #[utoipa::path(
-    get, path = "/api/v1/nodes", tag = "nodes", responses((status = 200, body = KindList))
+    get, path = "/api/v1/nodes", tag = "nodes",
+    responses((status = 200, body = KindList), ProblemResponses)
 )]
 pub async fn list_kinds(State(app): Shared) -> Json<KindList> {
     let summary = |kind: &std::sync::Arc<windlass_core::kinds::Kind>| KindSummary {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use windlass_engine::shard::{Answer, Command};
 
-use super::mark::BY;
+use crate::access::Caller;
 use crate::api::execute::{answer, refusal};
 use crate::api::query::Named;
 use crate::api::run::{RunBody, find, wait_until_over};
@@ -43,28 +43,30 @@ pub struct CancelRequest {
 )]
 pub async fn cancel_run(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     headers: HeaderMap,
     Body(request): Body<CancelRequest>,
 ) -> Result<Response, Problem> {
-    stop(&app, &word, &headers, request, |by, reason| Command::Cancel { by, reason }).await
+    stop(&app, &caller, &word, &headers, request, |by, reason| Command::Cancel { by, reason }).await
 }
 
 /// Tells a run to stop, one way or the other, and answers with it.
 pub(super) async fn stop(
     app: &App,
+    caller: &Caller,
     word: &str,
     headers: &HeaderMap,
     request: CancelRequest,
     command: impl FnOnce(String, Option<String>) -> Command,
 ) -> Result<Response, Problem> {
     let wait = prefer::wait(headers, app.config.server.wait_time_max.0)?;
-    let run_id = find(app, word).await?.run_id;
+    let run_id = find(app, caller.project(), word).await?.run_id;
     let reason = request.reason.map(|reason| reason.chars().take(1_000).collect());
-    match app.engine.command(run_id, command(BY.to_owned(), reason)).await {
+    match app.engine.command(run_id, command(caller.name().to_owned(), reason)).await {
         Answer::Run(view) => {
             let run = match wait {
-                Some(wait) => wait_until_over(app, run_id, wait).await?,
+                Some(wait) => wait_until_over(app, caller.project(), run_id, wait).await?,
                 None => RunBody::of_view(*view),
             };
             Ok(answer(run, wait))

@@ -3,6 +3,7 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde::Deserialize;
 
+use crate::access::Caller;
 use crate::api::event::EventBody;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
@@ -30,6 +31,7 @@ pub struct EventsQuery {
 )]
 pub async fn list_events(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     uri: Uri,
     Asked(query): Asked<EventsQuery>,
@@ -37,7 +39,7 @@ pub async fn list_events(
     let limit = limit(query.limit.as_deref())?;
     let after = number("after", query.after.as_deref())?;
     let after = place(query.cursor.as_deref())?.or(after).unwrap_or(0);
-    let run_id = find(&app, &word).await?.run_id;
+    let run_id = find(&app, caller.project(), &word).await?.run_id;
     let list = move |store: &dyn windlass_store::Store| {
         let found = store.events(run_id, after, limit, PAGE_BYTES_MAX)?;
         let items: Vec<EventBody> = found.items.iter().map(EventBody::of).collect();

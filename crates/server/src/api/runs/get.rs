@@ -1,6 +1,7 @@
 use axum::Json;
 use axum::extract::State;
 
+use crate::access::Caller;
 use crate::api::query::Named;
 use crate::api::run::RunBody;
 use crate::api::run::read;
@@ -15,7 +16,8 @@ use crate::http::{Problem, ProblemResponses};
 )]
 pub async fn get_run(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
 ) -> Result<Json<RunBody>, Problem> {
-    Ok(Json(read(&app, &word).await?))
+    Ok(Json(read(&app, caller.project(), &word).await?))
 }

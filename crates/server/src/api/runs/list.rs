@@ -7,9 +7,10 @@ use windlass_core::Time;
 use windlass_core::run::RunStatus;
 use windlass_store::{RunFilter, Store};
 
+use crate::access::Caller;
 use crate::api::query::Asked;
 use crate::api::run::RunBody;
-use crate::app::{PROJECT, Shared};
+use crate::app::Shared;
 use crate::http::paging::{List, PAGE_BYTES_MAX, cursor, limit, place};
 use crate::http::{Problem, ProblemResponses};
 
@@ -43,6 +44,7 @@ pub struct RunsQuery {
 )]
 pub async fn list_runs(
     State(app): Shared,
+    caller: Caller,
     uri: Uri,
     Asked(query): Asked<RunsQuery>,
 ) -> Result<Response, Problem> {
@@ -50,16 +52,17 @@ pub async fn list_runs(
     let before: Option<Uuid> = place(query.cursor.as_deref())?;
     let filter = filter_of(&query)?;
     let workflow = query.workflow.filter(|word| !word.is_empty());
+    let project = caller.project().to_owned();
     let list = move |store: &dyn Store| {
         let mut filter = filter;
         if let Some(word) = workflow {
-            match store.workflow(PROJECT, &word)? {
+            match store.workflow(&project, &word)? {
                 Some(row) => filter.workflow_id = Some(row.workflow_id),
                 // The id of a deleted workflow still finds its runs; any other word finds none.
                 None => filter.workflow_id = Some(word.parse().unwrap_or(Uuid::nil())),
             }
         }
-        let found = store.runs(PROJECT, &filter, before, limit)?;
+        let found = store.runs(&project, &filter, before, limit)?;
         let (mut items, mut weight, mut has_more) = (Vec::new(), 0, found.has_more);
         for row in found.items {
             if weight > PAGE_BYTES_MAX {

@@ -4,6 +4,7 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::events::number;
+use crate::access::Caller;
 use crate::api::log_line::LogLineBody;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
@@ -33,6 +34,7 @@ pub struct LogsQuery {
 )]
 pub async fn list_logs(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     uri: Uri,
     Asked(query): Asked<LogsQuery>,
@@ -40,7 +42,7 @@ pub async fn list_logs(
     let limit = limit(query.limit.as_deref())?;
     let after = number("after", query.after.as_deref())?;
     let after = place(query.cursor.as_deref())?.or(after).unwrap_or(0);
-    let run_id = find(&app, &word).await?.run_id;
+    let run_id = find(&app, caller.project(), &word).await?.run_id;
     let list = move |store: &dyn windlass_store::Store| {
         let found = store.logs(run_id, after, query.path.as_deref(), limit)?;
         let last = found.items.last().filter(|_| found.has_more);

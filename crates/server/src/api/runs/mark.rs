@@ -10,15 +10,13 @@ use utoipa::ToSchema;
 use windlass_core::run::Mark;
 use windlass_engine::shard::{Answer, Command};
 
+use crate::access::Caller;
 use crate::api::execute::refusal;
 use crate::api::query::Named;
 use crate::api::run::{RunBody, find};
 use crate::app::Shared;
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses};
-
-/// Who settles steps until there are names.
-pub(super) const BY: &str = "api";
 
 /// What is to be taken for true of a step.
 #[derive(Clone, Debug, Deserialize, JsonSchema, ToSchema)]
@@ -66,16 +64,17 @@ pub enum MarkStatus {
 )]
 pub async fn mark_step(
     State(app): Shared,
+    caller: Caller,
     Named((word, path)): Named<(String, String)>,
     Body(request): Body<MarkRequest>,
 ) -> Result<Response, Problem> {
-    let run_id = find(&app, &word).await?.run_id;
+    let run_id = find(&app, caller.project(), &word).await?.run_id;
     let mark = match request.status {
         MarkStatus::Succeeded => Mark::Succeeded(Arc::new(request.output)),
         MarkStatus::Skipped => Mark::Skipped,
     };
     let reason = request.reason.map(|reason| reason.chars().take(1_000).collect());
-    let command = Command::Mark { path, mark, by: BY.to_owned(), reason };
+    let command = Command::Mark { path, mark, by: caller.name().to_owned(), reason };
     match app.engine.command(run_id, command).await {
         Answer::Run(view) => {
             Ok((StatusCode::ACCEPTED, Json(RunBody::of_view(*view))).into_response())

@@ -12,6 +12,7 @@ use windlass_core::run::Fact;
 use windlass_engine::{NewRun, Workflow};
 use windlass_store::RunRow;
 
+use crate::access::Caller;
 use crate::api::execute::{answer, check_labels, execute, new_run};
 use crate::api::query::Named;
 use crate::api::run::{RunBody, find};
@@ -53,6 +54,7 @@ pub struct RerunRequest {
 )]
 pub async fn rerun_run(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     headers: HeaderMap,
     Body(request): Body<RerunRequest>,
@@ -60,14 +62,14 @@ pub async fn rerun_run(
     let wait = prefer::wait(&headers, app.config.server.wait_time_max.0)?;
     let key = key::from_headers(&headers)?;
     check_labels(&request.labels)?;
-    let row = find(&app, &word).await?;
+    let row = find(&app, caller.project(), &word).await?;
     let key = key.map(|key| {
         let content = serde_json::to_value(&request).unwrap_or_default();
         key::for_rerun(row.run_id, key, &content)
     });
     let mut run = repeat(&app, row, request).await?;
     run.key = key;
-    Ok(answer(execute(&app, run, wait).await?, wait))
+    Ok(answer(execute(&app, &caller, run, wait).await?, wait))
 }
 
 /// A run like another one.
@@ -79,7 +81,7 @@ pub async fn repeat(app: &Arc<App>, row: RunRow, request: RerunRequest) -> Resul
     let mut labels = row.labels.clone();
     labels.extend(request.labels);
     let mut run = if request.newest {
-        let workflow = workflow::find(app, &row.workflow_id.to_string()).await?;
+        let workflow = workflow::find(app, &row.project, &row.workflow_id.to_string()).await?;
         new_run(&workflow, Value::Null, labels)
     } else {
         new_run(&same(app, &row).await?, Value::Null, labels)

@@ -2,6 +2,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 
+use crate::access::Caller;
 use crate::api::page::PageQuery;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
@@ -18,13 +19,14 @@ use crate::http::{Problem, ProblemResponses};
 )]
 pub async fn list_steps(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     uri: Uri,
     Asked(page): Asked<PageQuery>,
 ) -> Result<Response, Problem> {
     let limit = limit(page.limit.as_deref())?;
     let from: Option<StepPlace> = place(page.cursor.as_deref())?;
-    let row = find(&app, &word).await?;
+    let row = find(&app, caller.project(), &word).await?;
     let definitions = app.engine.definitions().clone();
     let list = move |store: &dyn windlass_store::Store| {
         // Without its definition, a run's steps are still worth showing.

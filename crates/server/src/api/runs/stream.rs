@@ -17,6 +17,7 @@ use windlass_core::definition::Plan;
 use windlass_store::{RunRow, Store, StoreError};
 
 use super::events::number;
+use crate::access::Caller;
 use crate::api::event::EventBody;
 use crate::api::log_line::LogLineBody;
 use crate::api::query::{Asked, Named};
@@ -100,6 +101,7 @@ pub struct Snapshot {
 )]
 pub async fn stream_run(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     Asked(query): Asked<StreamQuery>,
     headers: HeaderMap,
@@ -110,7 +112,7 @@ pub async fn stream_run(
         Some(id) => number("Last-Event-ID", Some(id))?,
         None => asked,
     };
-    let row = find(&app, &word).await?;
+    let row = find(&app, caller.project(), &word).await?;
     if row.status.is_terminal() && after.is_some_and(|after| after >= row.last_seq) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
@@ -124,6 +126,8 @@ pub async fn stream_run(
                 tracing::warn!(%error, "a stream had to be given up");
             },
             () = is_left.closed() => {}
+            // Whose key is taken back is not told any more.
+            () = app.gate.until_out(&caller) => {}
         }
     });
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("alive");

@@ -4,6 +4,7 @@ use axum::response::Response;
 use windlass_engine::shard::Command;
 
 use super::cancel::{CancelRequest, stop};
+use crate::access::Caller;
 use crate::api::query::Named;
 use crate::api::run::RunBody;
 use crate::app::Shared;
@@ -31,9 +32,11 @@ use crate::http::{Body, ProblemResponses};
 )]
 pub async fn terminate_run(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     headers: HeaderMap,
     Body(request): Body<CancelRequest>,
 ) -> Result<Response, Problem> {
-    stop(&app, &word, &headers, request, |by, reason| Command::Terminate { by, reason }).await
+    stop(&app, &caller, &word, &headers, request, |by, reason| Command::Terminate { by, reason })
+        .await
 }

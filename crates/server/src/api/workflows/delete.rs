@@ -1,6 +1,7 @@
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 
+use crate::access::Caller;
 use crate::api::query::Named;
 use crate::api::workflow::find_row;
 use crate::app::Shared;
@@ -23,10 +24,11 @@ use crate::http::problem::{self, Problem, ProblemBody, ProblemResponses};
 )]
 pub async fn delete_workflow(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
-    let row = find_row(&app, &word).await?;
+    let row = find_row(&app, caller.project(), &word).await?;
     etag::check_match(&headers, &etag::etag(row.workflow_id, row.version))?;
     let expected = headers.contains_key(header::IF_MATCH).then_some(row.version);
     match app.engine.delete_workflow(row.workflow_id, expected).await? {

@@ -5,8 +5,9 @@ use axum::response::{IntoResponse, Response};
 use windlass_core::limits::DEFINITION_BYTES_MAX;
 use windlass_store::{Deployed, WorkflowRow};
 
+use crate::access::Caller;
 use crate::api::workflow::WorkflowDetail;
-use crate::app::{App, PROJECT, Shared};
+use crate::app::{App, Shared};
 use crate::http::etag;
 use crate::http::problem::{self, Problem};
 use crate::http::{ProblemResponses, body};
@@ -27,9 +28,13 @@ use crate::http::{ProblemResponses, body};
         ProblemResponses
     )
 )]
-pub async fn deploy_workflow(State(app): Shared, request: Request) -> Result<Response, Problem> {
+pub async fn deploy_workflow(
+    State(app): Shared,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
     let text = text_of(&app, request).await?;
-    deploy(&app, text, None).await
+    deploy(&app, caller.project(), text, None).await
 }
 
 /// The definition's text.
@@ -48,10 +53,11 @@ pub(super) async fn text_of(app: &App, request: Request) -> Result<String, Probl
 /// Deploys, over an expected version if there is one, and answers.
 pub(super) async fn deploy(
     app: &App,
+    project: &str,
     text: String,
     expected_version: Option<u32>,
 ) -> Result<Response, Problem> {
-    let (checked, deployed) = app.engine.deploy(PROJECT, text, expected_version).await?;
+    let (checked, deployed) = app.engine.deploy(project, text, expected_version).await?;
     let Some(deployed) = deployed else {
         let is_readable = checked.document.is_some();
         let code = if is_readable { problem::INVALID_DEFINITION } else { problem::BAD_DOCUMENT };

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::access::Caller;
 use crate::api::execute::{answer, check_labels, execute, new_run};
 use crate::api::query::Named;
 use crate::api::run::RunBody;
@@ -56,6 +57,7 @@ pub struct ExecuteRequest {
 )]
 pub async fn execute_workflow(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     headers: HeaderMap,
     Body(request): Body<ExecuteRequest>,
@@ -66,7 +68,7 @@ pub async fn execute_workflow(
     if let Some(external_id) = &request.external_id {
         key::check("external_id", external_id)?;
     }
-    let workflow = find(&app, &word).await?;
+    let workflow = find(&app, caller.project(), &word).await?;
     let key = key.map(|key| {
         let content = serde_json::to_value(&request).unwrap_or_default();
         key::for_execute(workflow.row.workflow_id, key, &content)
@@ -74,7 +76,7 @@ pub async fn execute_workflow(
     let mut run = new_run(&workflow, input_of(request.input), request.labels);
     run.external_id = request.external_id;
     run.key = key;
-    Ok(answer(execute(&app, run, wait).await?, wait))
+    Ok(answer(execute(&app, &caller, run, wait).await?, wait))
 }
 
 /// A run without an input has an empty one.

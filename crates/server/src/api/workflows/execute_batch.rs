@@ -10,11 +10,12 @@ use windlass_core::limits::BATCH_RUN_COUNT_MAX;
 use windlass_engine::{NewRun, Workflow};
 
 use super::execute::{ExecuteRequest, input_of};
+use crate::access::Caller;
 use crate::api::execute::{check_labels, created, new_run};
 use crate::api::query::Named;
 use crate::api::run::RunBody;
 use crate::api::workflow::find;
-use crate::app::{PROJECT, Shared};
+use crate::app::Shared;
 use crate::http::paging::PAGE_BYTES_MAX;
 use crate::http::problem::{self, Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses, key};
@@ -75,6 +76,7 @@ pub enum BatchResult {
 )]
 pub async fn execute_batch(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     Body(request): Body<BatchRequest>,
 ) -> Result<(axum::http::StatusCode, Json<BatchBody>), Problem> {
@@ -83,11 +85,12 @@ pub async fn execute_batch(
         let message = format!("{count} runs; 1 to {BATCH_RUN_COUNT_MAX} are possible");
         return Err(Problem::new(problem::INVALID_REQUEST, message));
     }
-    let workflow = find(&app, &word).await?;
+    let workflow = find(&app, caller.project(), &word).await?;
     let runs: Vec<Result<NewRun, Problem>> =
         request.runs.into_iter().map(|run| prepare(&workflow, run)).collect();
-    let good: Vec<NewRun> = runs.iter().filter_map(|run| run.as_ref().ok().cloned()).collect();
-    let mut submitted = app.engine.submit(PROJECT, good, false).into_iter();
+    let mut good: Vec<NewRun> = runs.iter().filter_map(|run| run.as_ref().ok().cloned()).collect();
+    good.iter_mut().for_each(|run| run.by = Some(caller.name().to_owned()));
+    let mut submitted = app.engine.submit(caller.project(), good, false).into_iter();
     let (mut results, mut weight) = (Vec::with_capacity(count), 0_usize);
     for run in runs {
         let result = match (run, &mut submitted) {
@@ -95,7 +98,7 @@ pub async fn execute_batch(
             (Ok(run), submitted) => match submitted.next() {
                 Some(mut submitted) => {
                     let hash = run.key.map(|key| key.request_hash);
-                    created(&app, submitted.answer().await, hash.as_deref()).await
+                    created(&app, caller.project(), submitted.answer().await, hash.as_deref()).await
                 }
                 None => Err(Problem::new(problem::INTERNAL, "a run was not handed over")),
             },

@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::deploy::detail;
+use crate::access::Caller;
 use crate::api::query::Named;
 use crate::api::workflow::{WorkflowDetail, find_row};
 use crate::app::Shared;
@@ -24,10 +25,11 @@ use crate::http::{Problem, ProblemResponses, etag};
 )]
 pub async fn get_workflow(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let row = find_row(&app, &word).await?;
+    let row = find_row(&app, caller.project(), &word).await?;
     let tag = etag::etag(row.workflow_id, row.version);
     let etag = [(header::ETAG, etag::header_value(&tag))];
     if etag::is_known(&headers, &tag) {

@@ -2,10 +2,11 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 
+use crate::access::Caller;
 use crate::api::page::PageQuery;
 use crate::api::query::Asked;
 use crate::api::workflow::WorkflowBody;
-use crate::app::{PROJECT, Shared};
+use crate::app::Shared;
 use crate::http::paging::{List, cursor, limit, place};
 use crate::http::{Problem, ProblemResponses};
 
@@ -16,13 +17,15 @@ use crate::http::{Problem, ProblemResponses};
 )]
 pub async fn list_workflows(
     State(app): Shared,
+    caller: Caller,
     uri: Uri,
     Asked(page): Asked<PageQuery>,
 ) -> Result<Response, Problem> {
     let limit = limit(page.limit.as_deref())?;
     let after: Option<String> = place(page.cursor.as_deref())?;
+    let project = caller.project().to_owned();
     let read =
-        move |store: &dyn windlass_store::Store| store.workflows(PROJECT, after.as_deref(), limit);
+        move |store: &dyn windlass_store::Store| store.workflows(&project, after.as_deref(), limit);
     let found = app.engine.read(read).await?;
     let last = found.items.last().filter(|_| found.has_more);
     let next_cursor = last.map(|last| cursor(&last.name));

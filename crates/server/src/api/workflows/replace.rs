@@ -3,6 +3,7 @@ use axum::http::header;
 use axum::response::Response;
 
 use super::deploy::{deploy, text_of};
+use crate::access::Caller;
 use crate::api::query::Named;
 use crate::api::workflow::{WorkflowDetail, find_row};
 use crate::app::Shared;
@@ -36,6 +37,7 @@ use crate::http::problem::{self, Problem, ProblemBody, ProblemResponses};
 )]
 pub async fn replace_workflow(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     request: Request,
 ) -> Result<Response, Problem> {
@@ -43,7 +45,7 @@ pub async fn replace_workflow(
     let (has_if_match, must_be_new) =
         (headers.contains_key(header::IF_MATCH), headers.contains_key(header::IF_NONE_MATCH));
     let text = text_of(&app, request).await?;
-    let row = match find_row(&app, &word).await {
+    let row = match find_row(&app, caller.project(), &word).await {
         Ok(row) => Some(row),
         Err(problem) if problem.code == problem::WORKFLOW_NOT_FOUND => None,
         Err(problem) => return Err(problem),
@@ -71,5 +73,5 @@ pub async fn replace_workflow(
         None if word.parse::<uuid::Uuid>().is_ok() => return Err(Problem::no_workflow(&word)),
         None => must_be_new.then_some(0),
     };
-    deploy(&app, text, expected_version).await
+    deploy(&app, caller.project(), text, expected_version).await
 }

@@ -2,6 +2,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 
+use crate::access::Caller;
 use crate::api::page::PageQuery;
 use crate::api::query::{Asked, Named};
 use crate::api::workflow::{VersionBody, find_row};
@@ -17,13 +18,14 @@ use crate::http::{Problem, ProblemResponses};
 )]
 pub async fn list_versions(
     State(app): Shared,
+    caller: Caller,
     Named(word): Named<String>,
     uri: Uri,
     Asked(page): Asked<PageQuery>,
 ) -> Result<Response, Problem> {
     let limit = limit(page.limit.as_deref())?;
     let before: Option<u32> = place(page.cursor.as_deref())?;
-    let workflow_id = find_row(&app, &word).await?.workflow_id;
+    let workflow_id = find_row(&app, caller.project(), &word).await?.workflow_id;
     let found = app.engine.read(move |store| store.versions(workflow_id, before, limit)).await?;
     let mut has_more = found.has_more;
     let mut weight = 0;

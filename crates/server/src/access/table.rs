@@ -1,0 +1,153 @@
+//! What each route asks of its caller. A route that is not here is refused, so that one cannot be
+//! added and forgotten.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use axum::http::Method;
+
+use super::principal::Principal;
+use super::role::Permission::{self, Administer, Edit, Operate, Read};
+
+/// What a route asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: anybody may ask.
+    Nobody,
+    /// A credential, whatever its role.
+    Anyone,
+    /// A role that may do this.
+    May(Permission),
+    /// The same, of the project `default`: what is shown belongs to the whole server.
+    OfServer(Permission),
+}
+
+/// A route.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    /// The method.
+    pub method: &'static str,
+    /// The path, as it is written in the router.
+    pub path: &'static str,
+    /// What it asks for.
+    pub need: Need,
+    /// What it does, in the audit log's words; empty if it changes nothing.
+    pub action: &'static str,
+}
+
+const fn read(path: &'static str) -> Route {
+    Route { method: "GET", path, need: Need::May(Read), action: "" }
+}
+
+const fn public(path: &'static str) -> Route {
+    Route { method: "GET", path, need: Need::Nobody, action: "" }
+}
+
+const fn acts(
+    method: &'static str,
+    path: &'static str,
+    permission: Permission,
+    action: &'static str,
+) -> Route {
+    Route { method, path, need: Need::May(permission), action }
+}
+
+/// Every route there is.
+pub const ROUTES: &[Route] = &[
+    public("/livez"),
+    public("/readyz"),
+    public("/startupz"),
+    public("/health"),
+    public("/api/health"),
+    public("/ping"),
+    public("/version"),
+    public("/openapi.json"),
+    public("/docs"),
+    public("/docs/"),
+    public("/docs/{*rest}"),
+    public("/redoc"),
+    public("/login"),
+    Route { method: "POST", path: "/login", need: Need::Nobody, action: "" },
+    public("/problems/{code}"),
+    public("/assets/{file}"),
+    public("/favicon.ico"),
+    Route { method: "GET", path: "/metrics", need: Need::OfServer(Read), action: "" },
+    Route { method: "GET", path: "/api/v1/me", need: Need::Anyone, action: "" },
+    read("/api/v1/workflows"),
+    acts("POST", "/api/v1/workflows", Edit, "workflow.deploy"),
+    acts("POST", "/api/v1/workflows/check", Read, ""),
+    read("/api/v1/workflows/{workflow}"),
+    acts("PUT", "/api/v1/workflows/{workflow}", Edit, "workflow.deploy"),
+    acts("DELETE", "/api/v1/workflows/{workflow}", Edit, "workflow.delete"),
+    read("/api/v1/workflows/{workflow}/versions"),
+    acts("POST", "/api/v1/workflows/{workflow}/execute", Operate, RUN_CREATE),
+    acts("POST", "/api/v1/workflows/{workflow}/execute-batch", Operate, RUN_CREATE),
+    read("/api/v1/runs"),
+    read("/api/v1/runs/{run}"),
+    read("/api/v1/runs/{run}/steps"),
+    read("/api/v1/runs/{run}/events"),
+    read("/api/v1/runs/{run}/logs"),
+    read("/api/v1/runs/{run}/stream"),
+    acts("POST", "/api/v1/runs/{run}/cancel", Operate, "run.cancel"),
+    acts("POST", "/api/v1/runs/{run}/terminate", Operate, "run.terminate"),
+    acts("POST", "/api/v1/runs/{run}/rerun", Operate, RUN_CREATE),
+    acts("POST", "/api/v1/runs/{run}/steps/{step}/mark", Operate, "step.mark"),
+    read("/api/v1/nodes"),
+    read("/api/v1/nodes/{kind}"),
+    acts("GET", "/api/v1/keys", Administer, ""),
+    acts("POST", "/api/v1/keys", Administer, "key.create"),
+    acts("DELETE", "/api/v1/keys/{key}", Administer, "key.revoke"),
+    acts("GET", "/api/v1/audit", Administer, ""),
+    Route {
+        method: "GET",
+        path: "/api/v1/audit/verify",
+        need: Need::OfServer(Administer),
+        action: "",
+    },
+    read("/"),
+    read("/runs"),
+    read("/runs/live"),
+    read("/runs/{run}"),
+    read("/runs/{run}/live"),
+    acts("POST", "/runs/{run}/cancel", Operate, "run.cancel"),
+    acts("POST", "/runs/{run}/terminate", Operate, "run.terminate"),
+    acts("POST", "/runs/{run}/mark", Operate, "step.mark"),
+    acts("POST", "/runs/{run}/rerun", Operate, RUN_CREATE),
+    read("/workflows"),
+    read("/workflows/{workflow}"),
+    acts("POST", "/workflows/{workflow}/run", Operate, RUN_CREATE),
+    Route { method: "POST", path: "/logout", need: Need::Anyone, action: "" },
+];
+
+/// Creating a run. The run itself says who did it and when.
+pub const RUN_CREATE: &str = "run.create";
+
+static BY_PATH: LazyLock<HashMap<&'static str, Vec<&'static Route>>> = LazyLock::new(|| {
+    let mut by_path: HashMap<_, Vec<_>> = HashMap::new();
+    for route in ROUTES {
+        by_path.entry(route.path).or_default().push(route);
+    }
+    by_path
+});
+
+/// The routes of a path, one for each of its methods.
+pub fn of_path(path: &str) -> &'static [&'static Route] {
+    BY_PATH.get(path).map_or(&[], Vec::as_slice)
+}
+
+/// The route of a method among those of a path. `HEAD` is `GET` without a body.
+pub fn of_method(routes: &[&'static Route], method: &Method) -> Option<&'static Route> {
+    let name = if *method == Method::HEAD { "GET" } else { method.as_str() };
+    routes.iter().copied().find(|route| route.method == name)
+}
+
+impl Need {
+    /// Whether a principal has what is asked for.
+    pub fn is_met_by(self, principal: &Principal) -> bool {
+        match self {
+            Need::Nobody | Need::Anyone => true,
+            Need::May(permission) => principal.may(permission),
+            Need::OfServer(permission) => principal.may(permission) && principal.is_of_server(),
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! What was done, by whom.
+
+pub mod list;
+pub mod verify;

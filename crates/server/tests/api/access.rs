@@ -1,0 +1,386 @@
+use axum::body::Body;
+use axum::http::Method;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use crate::harness::*;
+use crate::tamper::alter_audit;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_key_closes_the_door_behind_it() {
+    let server = Server::new();
+    assert_eq!(server.get("/api/v1/me").await.body["name"], "local");
+    let request = json!({ "name": "root", "role": "admin" });
+    let made = server.post("/api/v1/keys", request).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(server.get("/api/v1/me").await.problem(), "unauthenticated");
+    let key = made.body["key"].as_str().unwrap();
+    assert!(key.starts_with("wl_") && key.len() == 46, "{key}");
+    let me = server.get_as(key, "/api/v1/me").await.body;
+    assert_eq!(
+        me,
+        json!({ "name": "key:root", "role": "admin", "project": "default", "is_authenticated": true })
+    );
+    let by_header = request_with("/api/v1/me", "x-api-key", key);
+    assert_eq!(server.send(by_header).await.body["name"], "key:root");
+    // Taking the last key back does not open it again.
+    let path = format!("/api/v1/keys/{}", made.body["id"].as_str().unwrap());
+    assert_eq!(server.ask_as(key, Method::DELETE, &path, "").await.status, 204);
+    assert_eq!(server.get_as(key, "/api/v1/me").await.problem(), "unauthenticated");
+    assert_eq!(server.get("/api/v1/me").await.problem(), "unauthenticated");
+}
+
+fn request_with(path: &str, name: &str, value: &str) -> axum::http::Request<Body> {
+    request(Method::GET, path).header(name, value).body(Body::empty()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_shown_once_and_good_for_its_time() {
+    let server = Server::closed();
+    let made = server.key(json!({ "name": "ci", "role": "viewer", "expires_in": "1s" })).await;
+    let key = made["key"].as_str().unwrap();
+    let listed = server.get_as(ADMIN, "/api/v1/keys").await.body;
+    assert!(!listed.to_string().contains(key) && listed["items"][0]["key"].is_null());
+    assert_eq!(listed["items"][0]["prefix"], key[..9]);
+    assert_eq!(listed["items"][0]["created_by"], "key:SERVER_API_KEY");
+    let end = windlass_core::Time::parse(made["expires_at"].as_str().unwrap()).unwrap();
+    let clock = server.house.app.engine.clock();
+    if clock.now() < end {
+        server.get_as(key, "/api/v1/me").await;
+    }
+    while clock.now() < end {
+        tokio::task::yield_now().await;
+    }
+    let late = server.get_as(key, "/api/v1/me").await;
+    assert!(late.body["detail"].as_str().unwrap().contains("was good until"), "{}", late.body);
+    for (wrong, code) in [
+        (json!({ "name": "x", "role": "boss" }), "invalid-request"),
+        (json!({ "name": "", "role": "viewer" }), "bad-parameter"),
+        (json!({ "name": "a\nb", "role": "viewer" }), "bad-parameter"),
+        (json!({ "name": "x", "role": "viewer", "project": "p".repeat(101) }), "bad-parameter"),
+        (json!({ "name": "x", "role": "viewer", "expires_in": "soon" }), "invalid-request"),
+    ] {
+        let answer = server.ask_as(ADMIN, Method::POST, "/api/v1/keys", wrong.to_string()).await;
+        assert_eq!(answer.problem(), code, "{wrong}");
+    }
+    for odd in ["nobody", "00000000-0000-0000-0000-000000000000"] {
+        let path = format!("/api/v1/keys/{odd}");
+        let answer = server.ask_as(ADMIN, Method::DELETE, &path, "").await;
+        assert_eq!(answer.problem(), "key-not-found");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_credential_that_is_not_good_is_refused() {
+    let server = Server::closed();
+    for (name, value) in [
+        ("authorization", "Basic dXNlcjpwYXNz"),
+        ("authorization", "Bearer"),
+        ("authorization", "Bearer "),
+        ("authorization", "Bearer wl_nope"),
+        ("authorization", "Bearer a.b.c"),
+        ("authorization", "the key of the settings"),
+        ("x-api-key", ""),
+        ("x-api-key", "the key of the setting"),
+        ("cookie", "windlass_session=x.y"),
+        ("cookie", "windlass_session="),
+    ] {
+        let answer = server.send(request_with("/api/v1/me", name, value)).await;
+        assert_eq!(answer.problem(), "unauthenticated", "{name}: {value}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn projects_do_not_see_each_other() {
+    let server = Server::closed();
+    let mut keys = Vec::new();
+    for project in ["one", "two"] {
+        let key = server.key(json!({ "name": project, "role": "admin", "project": project })).await;
+        keys.push(key["key"].as_str().unwrap().to_owned());
+    }
+    let (one, two) = (&keys[0], &keys[1]);
+    let deployed = server.ask_as(one, Method::POST, "/api/v1/workflows", ADD).await;
+    assert_eq!(deployed.status, 201, "{}", deployed.body);
+    let workflow = deployed.body["id"].as_str().unwrap();
+    let body = json!({ "input": { "n": 1 }, "external_id": "mine" }).to_string();
+    let run = server.ask_as(one, Method::POST, "/api/v1/workflows/add/execute", body).await.body;
+    let run = run["id"].as_str().unwrap();
+
+    // Every route that names one of them, for who may do everything in another project.
+    let mut asked = 0;
+    for route in windlass_server::access::table::ROUTES {
+        let holes = ["{run}", "{workflow}", "{key}"];
+        if !holes.iter().any(|hole| route.path.contains(hole)) {
+            continue;
+        }
+        let path = |run: &str, workflow: &str| {
+            let path = route.path.replace("{run}", run).replace("{workflow}", workflow);
+            path.replace("{step}", "sum").replace("{key}", run)
+        };
+        let body = match (route.method, route.path) {
+            ("PUT", _) => ADD.to_owned(),
+            (_, path) if path.ends_with("execute-batch") => r#"{"runs":[{}]}"#.to_owned(),
+            (_, path) if path.ends_with("/steps/{step}/mark") => {
+                r#"{"status":"skipped"}"#.to_owned()
+            }
+            (_, path) if path.ends_with("/mark") => "step=sum&status=skipped".to_owned(),
+            _ => String::new(),
+        };
+        let nobody = "01890000-0000-7000-8000-000000000000";
+        let method: Method = route.method.parse().unwrap();
+        let ask = async |path: String| {
+            let query = if path.ends_with("/live") { "?after=0&logs=0" } else { "" };
+            let path = format!("{path}{query}");
+            let request = request(method.clone(), &path)
+                .header("authorization", format!("Bearer {two}"))
+                .header("content-type", "application/x-www-form-urlencoded");
+            server.send(request.body(body.clone().into()).unwrap()).await
+        };
+        let foreign = ask(path(run, workflow)).await;
+        let unknown = ask(path(nobody, nobody)).await;
+        let what = format!("{} {}: {}", route.method, route.path, foreign.body);
+        // A definition cannot be called like an id, whether or not something has it.
+        let status = if route.method == "PUT" { 422 } else { 404 };
+        assert_eq!(foreign.status, status, "{what}");
+        assert_eq!(unknown.status, status, "{what}");
+        assert_eq!(foreign.body["code"], unknown.body["code"], "{what}");
+        asked += 1;
+    }
+    assert!(asked > 20, "{asked}");
+    for path in ["/api/v1/runs/mine", "/api/v1/workflows/add"] {
+        assert_eq!(server.get_as(one, path).await.status, 200);
+        assert_eq!(server.get_as(two, path).await.status, 404);
+        assert_eq!(server.get_as(ADMIN, path).await.status, 404, "no role sees across projects");
+    }
+    for path in ["/api/v1/runs", "/api/v1/workflows", "/api/v1/runs?workflow=add"] {
+        assert_eq!(server.get_as(two, path).await.body["items"], json!([]), "{path}");
+        assert_eq!(server.get_as(one, path).await.body["items"].as_array().unwrap().len(), 1);
+    }
+    for path in ["/runs", "/workflows"] {
+        assert!(!server.get_as(two, path).await.body.as_str().unwrap().contains("add"), "{path}");
+    }
+    let same = json!({ "input": { "n": 1 }, "external_id": "mine" }).to_string();
+    server.ask_as(two, Method::POST, "/api/v1/workflows", ADD).await;
+    let answer = server.ask_as(two, Method::POST, "/api/v1/workflows/add/execute", same).await;
+    assert_eq!(answer.status, 202, "external ids are unique in their project: {}", answer.body);
+    // Keys and records of one project are its own.
+    let keys_of_two = server.get_as(two, "/api/v1/keys").await.body;
+    let names: Vec<&Value> =
+        keys_of_two["items"].as_array().unwrap().iter().map(|key| &key["name"]).collect();
+    assert_eq!(names, ["two"]);
+    let all = server.get_as(ADMIN, "/api/v1/keys").await.body;
+    let id_of_one = all["items"].as_array().unwrap()[0]["id"].as_str().unwrap().to_owned();
+    let path = format!("/api/v1/keys/{id_of_one}");
+    assert_eq!(server.ask_as(two, Method::DELETE, &path, "").await.problem(), "key-not-found");
+    let elsewhere = json!({ "name": "x", "role": "viewer", "project": "one" }).to_string();
+    let answer = server.ask_as(two, Method::POST, "/api/v1/keys", elsewhere).await;
+    assert_eq!(answer.problem(), "forbidden");
+    let records = server.get_as(two, "/api/v1/audit").await.body;
+    assert!(records["items"].as_array().unwrap().iter().all(|one| one["project"] == "two"));
+}
+
+/// A token, signed with the secret of [`with_tokens`].
+fn token(header: Value, claims: Value, secret: &[u8]) -> String {
+    let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let text = format!("{}.{}", part(header), part(claims));
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret);
+    let tag = ring::hmac::sign(&key, text.as_bytes());
+    format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(tag))
+}
+
+const SECRET: &str = "a secret that signs tokens";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_another_system_let_their_holder_in() {
+    let server = Server::with(|config| config.access.jwt_secret = Some(SECRET.into()));
+    assert_eq!(server.get("/api/v1/me").await.problem(), "unauthenticated");
+    let now = server.house.app.engine.clock().now().micros() / 1_000_000;
+    let header = json!({ "alg": "HS256", "typ": "JWT" });
+    let claims = json!({ "sub": "ada", "role": "OPERATOR", "project": "p", "exp": now + 600 });
+    let good = token(header.clone(), claims.clone(), SECRET.as_bytes());
+    let me = server.get_as(&good, "/api/v1/me").await.body;
+    assert_eq!(me["name"], "token:ada");
+    assert_eq!((&me["role"], &me["project"]), (&json!("operator"), &json!("p")));
+    let without = |name: &str| {
+        let mut claims = claims.clone();
+        claims.as_object_mut().unwrap().remove(name);
+        token(header.clone(), claims, SECRET.as_bytes())
+    };
+    let with = |name: &str, value: Value| {
+        let mut claims = claims.clone();
+        claims[name] = value;
+        token(header.clone(), claims, SECRET.as_bytes())
+    };
+    assert_eq!(server.get_as(&without("project"), "/api/v1/me").await.body["project"], "default");
+    let (text, tag) = good.rsplit_once('.').unwrap();
+    let raised = with("role", json!("admin"));
+    let none = token(json!({ "alg": "none" }), claims.clone(), b"");
+    for (bad, why) in [
+        (without("exp"), "exp"),
+        (without("sub"), "sub"),
+        (without("role"), "role"),
+        (with("role", json!("boss")), "`boss`"),
+        (with("exp", json!(now - 600)), "expired"),
+        (with("nbf", json!(now + 600)), "not good yet"),
+        (with("sub", json!("")), "`sub`"),
+        (token(header.clone(), claims.clone(), b"another secret"), "signature"),
+        (token(json!({ "alg": "HS384" }), claims.clone(), SECRET.as_bytes()), "algorithm"),
+        (token(json!({ "alg": "RS256" }), claims.clone(), SECRET.as_bytes()), "algorithm"),
+        (none, "cannot be read"),
+        (format!("{text}."), "signature"),
+        (format!("{}.{tag}", raised.rsplit_once('.').unwrap().0), "signature"),
+    ] {
+        let answer = server.get_as(&bad, "/api/v1/me").await;
+        assert_eq!(answer.status, 401, "{why}: {bad}");
+        assert!(answer.body["detail"].as_str().unwrap().contains(why), "{why}: {}", answer.body);
+        assert!(!answer.body.to_string().contains(SECRET));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_may_be_signed_with_a_key_of_a_published_set() {
+    use ring::signature::KeyPair;
+    let random = ring::rand::SystemRandom::new();
+    let algorithm = &ring::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+    let document = ring::signature::EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+    let pair =
+        ring::signature::EcdsaKeyPair::from_pkcs8(algorithm, document.as_ref(), &random).unwrap();
+    let point = pair.public_key().as_ref();
+    let encode = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+    let set = json!({ "keys": [{
+        "kty": "EC", "crv": "P-256", "kid": "k1", "alg": "ES256", "use": "sig",
+        "x": encode(&point[1..33]), "y": encode(&point[33..]),
+    }] });
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("jwks.json");
+    std::fs::write(&file, set.to_string()).unwrap();
+    let server = Server::with(|config| {
+        config.access.jwks = Some(file.to_str().unwrap().to_owned());
+        config.access.jwt_audience = Some("windlass".to_owned());
+    });
+    let now = server.house.app.engine.clock().now().micros() / 1_000_000;
+    let sign = |header: Value, audience: &str| {
+        let claims = json!({ "sub": "ada", "role": "viewer", "exp": now + 600, "aud": audience });
+        let text = format!(
+            "{}.{}",
+            encode(header.to_string().as_bytes()),
+            encode(claims.to_string().as_bytes())
+        );
+        let tag = pair.sign(&random, text.as_bytes()).unwrap();
+        format!("{text}.{}", encode(tag.as_ref()))
+    };
+    let header = json!({ "alg": "ES256", "kid": "k1" });
+    let good = server.get_as(&sign(header.clone(), "windlass"), "/api/v1/me").await;
+    assert_eq!(good.body["name"], "token:ada", "{}", good.body);
+    let elsewhere = server.get_as(&sign(header, "another"), "/api/v1/me").await;
+    assert!(elsewhere.body["detail"].as_str().unwrap().contains("audience"), "{}", elsewhere.body);
+    let unknown = sign(json!({ "alg": "ES256", "kid": "k2" }), "windlass");
+    assert_eq!(server.get_as(&unknown, "/api/v1/me").await.problem(), "unauthenticated");
+    // The public key is known to everybody. As a shared secret it would let everybody in.
+    let claims = json!({ "sub": "eve", "role": "admin", "exp": now + 600, "aud": "windlass" });
+    let forged = token(json!({ "alg": "HS256", "kid": "k1" }), claims, point);
+    assert_eq!(server.get_as(&forged, "/api/v1/me").await.problem(), "unauthenticated");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_calls_too_often_is_told_when_to_come_back() {
+    let server = Server::with(|config| {
+        config.access.server_api_key = Some(ADMIN.into());
+        config.access.requests_per_second = 1;
+        config.access.request_burst = 3;
+    });
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(server.get_as(ADMIN, "/api/v1/me").await);
+    }
+    let refused = statuses.pop().unwrap();
+    assert!(statuses.iter().all(|answer| answer.status == 200));
+    assert_eq!(refused.problem(), "rate-limited");
+    assert_eq!(refused.header("retry-after"), "1");
+    assert_eq!(server.get("/livez").await.status, 200, "what is public is not counted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_changed_is_recorded_with_who_and_when() {
+    let server = Server::closed();
+    let editor = server.key(json!({ "name": "ed", "role": "editor" })).await;
+    let editor = editor["key"].as_str().unwrap().to_owned();
+    server.ask_as(&editor, Method::POST, "/api/v1/workflows", WAIT).await;
+    let run = server.ask_as(&editor, Method::POST, "/api/v1/workflows/wait/execute", "").await.body;
+    let run = run["id"].as_str().unwrap();
+    server.ask_as(&editor, Method::POST, &format!("/api/v1/runs/{run}/cancel"), "").await;
+    server.ask_as(&editor, Method::POST, &format!("/api/v1/runs/{run}/cancel"), "").await;
+    server.get_as(&editor, "/api/v1/runs").await;
+    server.ask_as(&editor, Method::POST, "/api/v1/keys", "{}").await;
+    let records = server.get_as(ADMIN, "/api/v1/audit").await.body;
+    let lines: Vec<String> = records["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| {
+            let word = |name: &str| one[name].as_str().unwrap().to_owned();
+            let kind = word("target").rsplit_once('/').map(|(kind, _)| kind.to_owned()).unwrap();
+            format!(
+                "{} {} {} {} {}",
+                one["seq"],
+                word("principal"),
+                word("action"),
+                kind.replace(run, "RUN"),
+                one["detail"]["status"]
+            )
+        })
+        .collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    1 key:SERVER_API_KEY key.create /api/v1/keys 201
+    2 key:ed workflow.deploy /api/v1/workflows 201
+    3 key:ed run.create /api/v1/runs 202
+    4 key:ed run.cancel /api/v1/runs/RUN 202
+    5 key:ed run.cancel /api/v1/runs/RUN 409
+    ");
+    assert!(!records.to_string().contains(&editor), "no key in the log");
+    let verdict = server.get_as(ADMIN, "/api/v1/audit/verify").await.body;
+    assert_eq!(verdict, json!({ "ok": true, "checked": 5, "first_altered": null }));
+    alter_audit(&server.house.app.config.store.data, 3);
+    let verdict = server.get_as(ADMIN, "/api/v1/audit/verify").await.body;
+    assert_eq!((&verdict["ok"], &verdict["first_altered"]), (&json!(false), &json!(3)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_is_marked_by_who_marks_it() {
+    let server = Server::closed();
+    server.ask_as(ADMIN, Method::POST, "/api/v1/workflows", WAIT).await;
+    let run = server.ask_as(ADMIN, Method::POST, "/api/v1/workflows/wait/execute", "").await.body;
+    let path = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
+    let marked = server
+        .ask_as(ADMIN, Method::POST, &format!("{path}/steps/nap/mark"), r#"{"status":"skipped"}"#)
+        .await;
+    assert_eq!(marked.status, 202, "{}", marked.body);
+    let events = server.get_as(ADMIN, &format!("{path}/events")).await.body;
+    assert!(events.to_string().contains("\"by\":\"key:SERVER_API_KEY\""), "{events}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_when_its_key_is_taken_back() {
+    let server = Server::closed();
+    server.ask_as(ADMIN, Method::POST, "/api/v1/workflows", WAIT).await;
+    let run = server.ask_as(ADMIN, Method::POST, "/api/v1/workflows/wait/execute", "").await.body;
+    let run = run["id"].as_str().unwrap();
+    let made = server.key(json!({ "name": "watcher", "role": "viewer" })).await;
+    let (key, id) = (made["key"].as_str().unwrap(), made["id"].as_str().unwrap());
+    let (stream, path) =
+        (format!("/api/v1/runs/{run}/stream"), format!("/runs/{run}/live?after=0&logs=0"));
+    let (revoked, ()) = tokio::join!(
+        async { tokio::join!(server.get_as(key, &stream), server.get_as(key, &path)) },
+        async {
+            let metrics = async || server.get_as(ADMIN, "/metrics").await.body;
+            while !metrics().await.as_str().unwrap().contains("windlass_streams 2") {
+                tokio::task::yield_now().await;
+            }
+            let path = format!("/api/v1/keys/{id}");
+            assert_eq!(server.ask_as(ADMIN, Method::DELETE, &path, "").await.status, 204);
+        }
+    );
+    // The answers are only whole because the streams have ended.
+    assert_eq!((revoked.0.status.as_u16(), revoked.1.status.as_u16()), (200, 200));
+}
