@@ -47,6 +47,8 @@ pub const SUB_RUN_DEPTH_MAX: u32 = 16;
 pub const CONCURRENCY_MAX: u32 = 100_000;
 /// The highest priority of a run; the lowest is as far below zero.
 pub const PRIORITY_MAX: i32 = 1_000;
+/// What a run may take over from the run it repeats, in bytes of its text.
+pub const REUSED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// `max_visits` of an edge that jumps back.
 pub const VISIT_COUNT_MAX: u32 = 10_000;
 /// Items a `map` opens in one go.

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 use windlass_core::definition::{Checked, OnLimit, Plan, check};
-use windlass_core::run::{Concurrency, CreateRun};
+use windlass_core::run::{Concurrency, CreateRun, Reused};
 use windlass_store::{
     Admission, ConcurrencySlot, Deploy, Deployed, IdempotencyKey, Pause, Store, StoreError,
     WorkflowRow,
@@ -70,6 +70,8 @@ pub struct NewRun {
     pub is_paused: bool,
     /// Who creates it.
     pub by: Option<String>,
+    /// What it takes over from the run it repeats.
+    pub reused: BTreeMap<String, Reused>,
     /// The key it is created under.
     pub key: Option<IdempotencyKey>,
 }
@@ -114,8 +116,8 @@ pub struct Health {
 
 /// Runs workflows. Cheap to clone through its `Arc`.
 pub struct Engine {
-    shared: Arc<Shared>,
-    dispatcher: Arc<Dispatcher>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) dispatcher: Arc<Dispatcher>,
     threads: Mutex<Option<Threads>>,
     /// Runs without a key go to the shards in turn.
     next_shard: AtomicUsize,
@@ -292,6 +294,7 @@ impl Engine {
                     priority: run.priority,
                     held: run.is_paused || is_halted,
                     by: run.by,
+                    reused: run.reused,
                 },
                 key: run.key,
                 until_over,

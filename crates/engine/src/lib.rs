@@ -36,10 +36,12 @@ pub mod sweeper;
 mod threads;
 pub mod timers;
 mod view;
+mod why;
 
 pub use definitions::{DefinitionError, Definitions, Workflow, content_hash};
-pub use dispatch::{DispatchConfig, SecretSource};
+pub use dispatch::{DispatchConfig, Queue, SecretSource};
 pub use engine::{Engine, EngineConfig, Health, NewRun, Spent, Submitted};
 pub use feed::{Feed, News, Subscription};
 pub use halt::Halt;
 pub use view::RunView;
+pub use why::Why;

@@ -62,6 +62,22 @@ pub struct RunCreated {
     /// Who has created it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// What it takes over from the run it repeats, by node of its own graph.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reused: BTreeMap<String, Reused>,
+}
+
+/// How a node has ended in another run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reused {
+    /// Its output, if it has succeeded.
+    pub output: Arc<Value>,
+    /// Why it has failed, if it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Failure>,
+    /// The nodes to which its edges were taken.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<String>,
 }
 
 /// The step of another run that has asked for a run.
@@ -228,6 +244,9 @@ pub enum Fact {
         /// What undoes it, should something later fail.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo: Option<Box<Undo>>,
+        /// Whether it was another run that did it.
+        #[serde(default, skip_serializing_if = "is_default")]
+        reused: bool,
     },
     /// A step has failed, and there will be no further attempt.
     StepFailed {
@@ -249,6 +268,9 @@ pub enum Fact {
         /// Whether the definition provides for it, so that it does not fail the run.
         #[serde(default, skip_serializing_if = "is_default")]
         handled: bool,
+        /// Whether it was another run that it failed in.
+        #[serde(default, skip_serializing_if = "is_default")]
+        reused: bool,
     },
     /// A step will never run.
     StepSkipped {

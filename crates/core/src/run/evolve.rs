@@ -25,6 +25,7 @@ mod reason {
     pub(super) const FAILING: &str = "failing";
     pub(super) const MARKED: &str = "marked";
     pub(super) const COMPENSATING: &str = "compensating";
+    pub(super) const REUSED: &str = "reused";
     pub(super) const PAUSED: &str = "paused";
     pub(super) const CHILD_RUN: &str = "child_run";
     pub(super) const CONCURRENCY: &str = "concurrency";
@@ -157,11 +158,21 @@ impl RunState {
                 self.touch(path).attempt = *attempt;
                 self.waits.unknown += 1;
             }
-            Fact::StepSucceeded { path, kind, attempt, started_at, output, edges, undo } => {
+            Fact::StepSucceeded {
+                path,
+                kind,
+                attempt,
+                started_at,
+                output,
+                edges,
+                undo,
+                reused,
+            } => {
                 self.settle(path, kind.as_deref(), StepStatus::Succeeded, at);
                 let step = self.touch(path);
                 step.attempt = *attempt;
                 step.output = Some(output.clone());
+                step.reason = reused.then(|| Arc::from(reason::REUSED));
                 step.error = None;
                 step.started_at = step.started_at.or(*started_at).or(Some(at));
                 if let Some(Child { run_id, awaited: false }) = step.child {
@@ -174,11 +185,12 @@ impl RunState {
                 }
                 self.decide_edges(path, edges);
             }
-            Fact::StepFailed { path, kind, attempt, started_at, error, edges, handled } => {
+            Fact::StepFailed { path, kind, attempt, started_at, error, edges, handled, reused } => {
                 self.settle(path, kind.as_deref(), StepStatus::Failed, at);
                 let step = self.touch(path);
                 step.attempt = *attempt;
                 step.error = Some(Box::new(error.clone()));
+                step.reason = reused.then(|| Arc::from(reason::REUSED));
                 step.started_at = step.started_at.or(*started_at).or(Some(at));
                 if !handled {
                     self.record_failure(path, error);

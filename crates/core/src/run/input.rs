@@ -175,6 +175,17 @@ pub enum Refused {
         /// Until when.
         until: Time,
     },
+    /// The run goes on, so nothing of it is settled enough to be taken over.
+    #[error("the run is {0}; what it has done can be reused once it is over")]
+    NotOver(RunStatus),
+    /// What would be taken over from another run is too large.
+    #[error("what would be reused has {size} bytes, but may have at most {max}")]
+    TooMuchToReuse {
+        /// Its size.
+        size: usize,
+        /// The limit.
+        max: usize,
+    },
     /// The run is paused: nothing goes on before it is resumed.
     #[error("the run is paused")]
     Paused,

@@ -30,16 +30,18 @@ mod state;
 mod status;
 #[cfg(test)]
 mod tests;
+mod why;
 
 pub use counts::Counts;
 pub use decide::{CreateRun, create};
 pub use event::{
-    Again, Cause, Concurrency, EdgeDecision, Event, Fact, Parent, RunCreated, Then, Undo,
+    Again, Cause, Concurrency, EdgeDecision, Event, Fact, Parent, Reused, RunCreated, Then, Undo,
 };
 pub use input::{AttemptError, Input, Mark, Refused, What};
 pub use outstanding::Effect;
 pub use state::{Child, Pause, RunState, Step};
 pub use status::{RunStatus, StepStatus};
+pub use why::{Because, RunWhy, StepWhy, WHY_STEP_COUNT_MAX};
 
 /// The version of [`RunState`] as it is written to snapshots. A snapshot of another version is
 /// ignored, and the run is folded from its events.

@@ -27,7 +27,10 @@ pub(super) async fn make(
     stop: Stop,
 ) {
     let report = match take_turn(&dispatcher, &order, stop.clone()).await {
-        Some(_turn) => run(&dispatcher, &order, ask, stop).await,
+        Some(_turn) => {
+            dispatcher.has_its_turn(&order);
+            run(&dispatcher, &order, ask, stop).await
+        }
         None => Report::Abandoned,
     };
     dispatcher.report(&order, report);

@@ -21,6 +21,7 @@ use windlass_nodes::{HttpClient, Registry, ShellSettings, StopReason};
 pub use secrets::SecretSource;
 
 use crate::clock::Clock;
+use crate::gate::HOLDERS_SHOWN_MAX;
 use crate::shard::{AttemptOrder, Report};
 
 /// What attempts need.
@@ -64,11 +65,31 @@ struct Attempts {
     by_step: HashMap<(Uuid, String), Running>,
     /// Set once all attempts have been asked to end. None begins after that.
     is_closed: bool,
+    /// How many were released so far.
+    released: u64,
 }
 
 struct Running {
     attempt: u32,
     ask: watch::Sender<Option<StopReason>>,
+    kind: Arc<str>,
+    /// Its place in the order in which attempts were released.
+    number: u64,
+    /// Whether it waits for its turn within the limit of its kind.
+    is_waiting: bool,
+}
+
+/// Where an attempt stands that waits for its turn within the limit of its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// The kind.
+    pub kind: String,
+    /// How many of it may be under way.
+    pub limit: usize,
+    /// Its place in the queue, from 1.
+    pub position: usize,
+    /// Attempts that are under way, by run and step; at most [`HOLDERS_SHOWN_MAX`].
+    pub holders: Vec<(Uuid, String)>,
 }
 
 impl Dispatcher {
@@ -98,8 +119,15 @@ impl Dispatcher {
     pub(crate) fn start(self: &Arc<Dispatcher>, order: AttemptOrder) {
         let (ask, stop) = windlass_nodes::Stop::channel();
         let place = (order.run_id, order.path.clone());
-        let running = Running { attempt: order.attempt, ask: ask.clone() };
         let mut attempts = self.running.lock();
+        attempts.released += 1;
+        let running = Running {
+            attempt: order.attempt,
+            ask: ask.clone(),
+            kind: order.kind.clone(),
+            number: attempts.released,
+            is_waiting: self.limits.contains_key(&*order.kind),
+        };
         if attempts.is_closed {
             drop(attempts);
             return self.report(&order, Report::Abandoned);
@@ -118,6 +146,36 @@ impl Dispatcher {
     pub(crate) fn stop(&self, run_id: Uuid, path: &str) {
         if let Some(running) = self.running.lock().by_step.get(&(run_id, path.to_owned())) {
             running.ask.send_replace(Some(StopReason::Cancelled));
+        }
+    }
+
+    /// Where the attempt of a step stands, if it waits for its turn.
+    pub(crate) fn queue_of(&self, run_id: Uuid, path: &str) -> Option<Queue> {
+        let attempts = self.running.lock();
+        let own = attempts.by_step.get(&(run_id, path.to_owned()))?;
+        if !own.is_waiting {
+            return None;
+        }
+        let of_kind = || attempts.by_step.iter().filter(|(_, other)| other.kind == own.kind);
+        let ahead = of_kind().filter(|(_, other)| other.is_waiting && other.number < own.number);
+        let mut holders: Vec<(Uuid, String)> = of_kind()
+            .filter(|(_, other)| !other.is_waiting)
+            .map(|(place, _)| place.clone())
+            .collect();
+        holders.sort();
+        holders.truncate(HOLDERS_SHOWN_MAX);
+        Some(Queue {
+            kind: own.kind.to_string(),
+            limit: *self.config.limits.get(&*own.kind)?,
+            position: ahead.count() + 1,
+            holders,
+        })
+    }
+
+    fn has_its_turn(&self, order: &AttemptOrder) {
+        let place = (order.run_id, order.path.clone());
+        if let Some(running) = self.running.lock().by_step.get_mut(&place) {
+            running.is_waiting = false;
         }
     }
 

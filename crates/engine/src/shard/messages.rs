@@ -6,7 +6,9 @@ use serde_json::Value;
 use uuid::Uuid;
 use windlass_core::definition::Plan;
 use windlass_core::expr::SecretSlot;
-use windlass_core::run::{AttemptError, Concurrency, CreateRun, Mark, Refused, RunState, What};
+use windlass_core::run::{
+    AttemptError, Concurrency, CreateRun, Mark, Refused, RunState, RunWhy, What,
+};
 use windlass_core::{HumanDuration, Time};
 use windlass_store::{
     Conflict, IdempotencyKey, LogRow, LogStream, Message, MessageKey, NumberedEvent, RunWrite,
@@ -137,6 +139,11 @@ pub enum Command {
     },
     /// Bring it to memory and let it go on, if it is not there already.
     Wake,
+    /// Say why it does not move, or why one step of it does not.
+    Why {
+        /// The step.
+        step: Option<String>,
+    },
 }
 
 /// What an attempt has to say.
@@ -312,6 +319,8 @@ pub enum Answer {
         /// That run.
         run_id: Uuid,
     },
+    /// Why the run does not move, as far as the run itself knows.
+    Why(Box<RunWhy>),
     /// There is no such run.
     NoSuchRun,
     /// The run takes no such thing now.

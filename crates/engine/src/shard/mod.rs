@@ -258,6 +258,11 @@ impl<T> Shard<T> {
             self.hold(run_id, load::Held::Command(command, ticket), out);
             return;
         };
+        if let Command::Why { step } = command {
+            let why = Box::new(run.state.why(&run.plan, step.as_deref()));
+            out.push(Output::Answer(ticket, Answer::Why(why)));
+            return self.let_go_if_idle(now, run_id);
+        }
         let result = match command {
             Command::Cancel { by, reason } => run.take(moment, What::Cancel { by, reason }),
             Command::Terminate { by, reason } => run.take(moment, What::Terminate { by, reason }),
@@ -274,7 +279,7 @@ impl<T> Shard<T> {
             Command::Mark { path, mark, by, reason } => {
                 run.take(moment, What::Mark { path, mark, by, reason })
             }
-            Command::Wake => Ok(0),
+            Command::Wake | Command::Why { .. } => Ok(0),
         };
         match result {
             Ok(_) => {

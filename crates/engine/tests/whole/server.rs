@@ -105,6 +105,7 @@ impl Server {
             priority: None,
             is_paused: workflow.row.pause.is_some(),
             by: None,
+            reused: Default::default(),
             key: None,
         }
     }

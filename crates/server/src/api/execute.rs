@@ -35,6 +35,7 @@ pub fn new_run(workflow: &Workflow, input: Value, labels: BTreeMap<String, Strin
         priority: None,
         is_paused: workflow.row.pause.is_some(),
         by: None,
+        reused: BTreeMap::new(),
         key: None,
     }
 }
@@ -99,7 +100,7 @@ pub fn refusal(answer: Answer) -> Problem {
             tracing::error!(%message, "a run cannot be driven");
             Problem::new(problem::INTERNAL, message)
         }
-        Answer::Run(_) | Answer::Existing { .. } => {
+        Answer::Run(_) | Answer::Existing { .. } | Answer::Why(_) => {
             Problem::new(problem::INTERNAL, "an answer in the wrong place")
         }
     }

@@ -36,6 +36,7 @@ pub(crate) fn created(run_id: Uuid, input: Value) -> Event {
         priority: 0,
         held: false,
         by: None,
+        reused: BTreeMap::new(),
     };
     Event { at: at(1), fact: Fact::RunCreated(Box::new(created)) }
 }

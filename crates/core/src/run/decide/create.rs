@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::json;
 use crate::limits::{JSON_DEPTH_MAX, LABEL_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::run::RunState;
-use crate::run::event::{Concurrency, Event, Fact, Parent, RunCreated};
+use crate::run::event::{Concurrency, Event, Fact, Parent, Reused, RunCreated};
 use crate::run::input::Refused;
 use crate::run::names::RunNames;
 use crate::time::Time;
@@ -43,6 +43,8 @@ pub struct CreateRun {
     pub held: bool,
     /// Who creates it.
     pub by: Option<String>,
+    /// What it takes over from the run it repeats, see [`RunState::reusable`].
+    pub reused: BTreeMap<String, Reused>,
 }
 
 /// Decides whether a run comes into being.
@@ -83,6 +85,7 @@ pub fn create(plan: &Plan, request: CreateRun, now: Time) -> Result<Event, Refus
         priority: request.priority.unwrap_or(plan.priority),
         held: request.held,
         by: request.by,
+        reused: request.reused,
     };
     let mut event = Event { at: now, fact: Fact::RunCreated(Box::new(created)) };
     if let Some(shared) = &plan.concurrency {

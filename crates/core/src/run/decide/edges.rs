@@ -89,7 +89,7 @@ impl Decider<'_> {
         })
     }
 
-    fn verdict(
+    pub(super) fn verdict(
         &self,
         scope: &str,
         graph: &Graph,

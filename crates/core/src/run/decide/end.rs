@@ -55,6 +55,7 @@ impl Decider<'_> {
                     output,
                     edges,
                     undo,
+                    reused: false,
                 };
                 std::iter::once(succeeded).chain(jump).collect()
             }
@@ -84,6 +85,7 @@ impl Decider<'_> {
                 error,
                 edges: Vec::new(),
                 handled: true,
+                reused: false,
             }];
         }
         let goes_on = node.on_failure == Some(OnFailure::Continue);
@@ -101,6 +103,7 @@ impl Decider<'_> {
                 error,
                 edges: Vec::new(),
                 handled: true,
+                reused: false,
             };
             return vec![failed, jump];
         }
@@ -130,6 +133,7 @@ impl Decider<'_> {
             error: error.clone(),
             edges,
             handled,
+            reused: false,
         }];
         if stops {
             let cause = Cause::Failed(error.of_step(step));

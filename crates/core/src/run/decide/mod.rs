@@ -14,6 +14,7 @@ mod r#loop;
 mod map;
 mod mark;
 mod pause;
+mod reuse;
 mod start;
 mod stop;
 mod timer;

@@ -19,6 +19,9 @@ use crate::run::path;
 impl Decider<'_> {
     pub(super) fn start_step(&self, step: &str) -> Vec<Fact> {
         let Some((graph, node)) = self.locate(step) else { return self.lost(step) };
+        if let Some(facts) = self.reuse(step, (graph, node)) {
+            return facts;
+        }
         match self.begin(step, graph, node) {
             Ok(facts) => facts,
             Err(failure) => self.fail(step, (graph, node), 1, None, failure),

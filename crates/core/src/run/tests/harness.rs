@@ -30,29 +30,29 @@ pub(super) fn kinds() -> Kinds {
     kinds
 }
 
-pub(super) fn plan(text: &str) -> Plan {
+pub(in crate::run) fn plan(text: &str) -> Plan {
     let checked = check(text, &kinds());
     checked.plan.unwrap_or_else(|| panic!("{text}\n{:#?}", checked.findings))
 }
 
-pub(super) struct Run {
-    pub(super) plan: Plan,
-    pub(super) state: RunState,
+pub(in crate::run) struct Run {
+    pub(in crate::run) plan: Plan,
+    pub(in crate::run) state: RunState,
     pub(super) events: Vec<Event>,
-    pub(super) now: Time,
+    pub(in crate::run) now: Time,
     /// What the world owes, by the effects of the events alone.
     owed: BTreeMap<String, Effect>,
 }
 
 impl Run {
     /// A run of `text`, gone as far as it goes by itself.
-    pub(super) fn start(text: &str, input: Value) -> Run {
+    pub(in crate::run) fn start(text: &str, input: Value) -> Run {
         let mut run = Run::create(plan(text), input);
         run.advance();
         run
     }
 
-    pub(super) fn create(plan: Plan, input: Value) -> Run {
+    pub(in crate::run) fn create(plan: Plan, input: Value) -> Run {
         let now = Time::from_micros(1_000_000);
         let request = CreateRun { version: 1, input, ..CreateRun::default() };
         let created = create(&plan, request, now).unwrap();
@@ -60,7 +60,7 @@ impl Run {
         Run { plan, state, events: vec![created], now, owed: BTreeMap::new() }
     }
 
-    pub(super) fn give(&mut self, what: What) -> Result<(), Refused> {
+    pub(in crate::run) fn give(&mut self, what: What) -> Result<(), Refused> {
         self.decide(what)?;
         self.advance();
         Ok(())
@@ -137,7 +137,7 @@ impl Run {
         self.end(path, Ok(Arc::new(output)))
     }
 
-    pub(super) fn fail(&mut self, path: &str, code: &str) -> Result<(), Refused> {
+    pub(in crate::run) fn fail(&mut self, path: &str, code: &str) -> Result<(), Refused> {
         let failure = Failure::new(code, "it did not work");
         self.end(path, Err(AttemptError { failure, is_final: false }))
     }

@@ -11,3 +11,5 @@ mod others;
 mod over;
 mod table;
 mod tries;
+
+pub(super) use harness::{Run, plan};

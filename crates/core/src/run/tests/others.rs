@@ -156,3 +156,61 @@ nodes: [{ id: a, type: work }]
     let found: Vec<&str> = findings.iter().map(|finding| finding.path.as_str()).collect();
     assert_eq!(found, ["/priority", "/concurrency/key", "/concurrency/limit"]);
 }
+
+const LONG: &str = "
+name: x
+nodes:
+  - { id: a, type: work, compensate: { type: work } }
+  - { id: odd, type: conditional, needs: [a], config: { condition: a.output > 1, true_edge: b, false_edge: c } }
+  - { id: b, type: work }
+  - { id: c, type: work }
+  - { id: safe, type: work, needs: [b], on_failure: continue }
+  - { id: last, type: work, needs: [safe, c] }
+";
+
+/// A run that repeats another one from a step.
+fn again(run: &Run, from: Option<&str>) -> Run {
+    let reused = run.state.reusable(&run.plan, from).unwrap();
+    let request = CreateRun { version: 1, reused, ..CreateRun::default() };
+    let created = create(&run.plan, request, run.now).unwrap();
+    let mut again = Run::create(plan(LONG), json!(null));
+    again.state = RunState::from_first(&created).unwrap();
+    again.events = vec![created];
+    again.advance();
+    again
+}
+
+#[test]
+fn a_run_is_repeated_from_a_step_and_the_rest_is_reused() {
+    let mut run = Run::start(LONG, json!(null));
+    assert!(matches!(run.state.reusable(&run.plan, None), Err(Refused::NotOver(_))));
+    run.succeed("a", json!(2)).unwrap();
+    run.succeed("b", json!("b")).unwrap();
+    run.fail("safe", "soft").unwrap();
+    run.succeed("last", json!(0)).unwrap();
+    assert_eq!(run.status(), RunStatus::Succeeded);
+    let missing = run.state.reusable(&run.plan, Some("nobody"));
+    assert!(matches!(missing, Err(Refused::NoSuchStep(_))));
+
+    let mut second = again(&run, Some("last"));
+    assert_eq!(
+        second.steps(),
+        [
+            "a succeeded (reused)",
+            "odd succeeded (reused)",
+            "b succeeded (reused)",
+            "c skipped (not_taken)",
+            "safe failed (reused)",
+            "last queued"
+        ]
+    );
+    second.fail("last", "hard").unwrap();
+    assert_eq!(second.steps().last().unwrap(), "a~undo queued", "what was reused is undone too");
+    second.succeed("a~undo", json!(null)).unwrap();
+    assert_eq!(second.status(), RunStatus::Failed);
+
+    let third = again(&second, None);
+    assert_eq!(third.steps(), ["a queued"], "what was undone runs again");
+    let fourth = again(&run, Some("b"));
+    assert!(fourth.steps().contains(&"b queued".to_owned()), "{:?}", fourth.steps());
+}

@@ -1,0 +1,278 @@
+//! Why a run does not move. It reads the very sets that deciding reads, so what it says is what holds
+//! things up.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::state::{Block, BlockOf, Pause};
+use super::{RunState, Step, StepStatus};
+use crate::definition::{Graph, Join, Node, Plan};
+use crate::time::Time;
+
+/// Steps that [`RunState::why`] names, at most.
+pub const WHY_STEP_COUNT_MAX: usize = 200;
+
+/// Why a step is where it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StepWhy {
+    /// The step.
+    pub path: String,
+    /// Where it stands.
+    pub status: StepStatus,
+    /// What it waits for.
+    #[serde(flatten)]
+    pub because: Because,
+}
+
+/// What a step waits for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "because", rename_all = "snake_case")]
+pub enum Because {
+    /// Nodes before it that are not over.
+    Upstream {
+        /// Their steps.
+        waits_for: Vec<String>,
+        /// How many edges lead to it.
+        edges: u32,
+        /// How many of them are decided.
+        decided: u32,
+        /// How many of those are taken.
+        taken: u32,
+        /// How many it needs.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        needs: Option<u32>,
+    },
+    /// Its turn has come; it goes on in a moment, or when the run does.
+    Ready,
+    /// An attempt that is to be made, or being made.
+    Attempt {
+        /// Which, from 1.
+        attempt: u32,
+        /// The kind of its node.
+        kind: String,
+        /// Since when it is being made.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        since: Option<Time>,
+    },
+    /// The time of the next attempt.
+    Retry {
+        /// When.
+        at: Time,
+        /// Which attempt is over.
+        attempt: u32,
+        /// Why that failed; `interrupted` if it was lost with a process.
+        error: String,
+    },
+    /// A time.
+    Timer {
+        /// When it goes on.
+        until: Time,
+    },
+    /// The end of another run.
+    ChildRun {
+        /// That run.
+        run_id: Uuid,
+    },
+    /// Somebody who says what has become of an attempt.
+    OutcomeUnknown {
+        /// The attempt.
+        attempt: u32,
+    },
+    /// Bodies that run under it.
+    Bodies {
+        /// How many have begun.
+        begun: u32,
+        /// How many of those are over.
+        over: u32,
+        /// How many there are to be, if that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        total: Option<u32>,
+        /// How many may run at once.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        concurrency: Option<u32>,
+    },
+}
+
+/// Why a run is where it is, as far as the run itself knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunWhy {
+    /// Who has paused it.
+    pub pause: Option<Pause>,
+    /// Whether it waits to be admitted.
+    pub awaits_admission: bool,
+    /// Until when it has to be over.
+    pub deadline: Option<Time>,
+    /// Its steps that are not over, in the order of their scopes, at most [`WHY_STEP_COUNT_MAX`].
+    pub steps: Vec<StepWhy>,
+    /// Whether there are more.
+    pub has_more: bool,
+}
+
+impl RunState {
+    /// Why the run, and each step of it that is not over, does not move. `only` names one step.
+    pub fn why(&self, plan: &Plan, only: Option<&str>) -> RunWhy {
+        let mut why = RunWhy {
+            pause: self.paused.clone(),
+            awaits_admission: self.awaits_admission(),
+            deadline: self.deadline,
+            steps: Vec::new(),
+            has_more: false,
+        };
+        if self.status.is_terminal() {
+            return why;
+        }
+        // What is in mid-life first: there the rest waits.
+        for path in self.active.iter().filter(|path| only.is_none_or(|only| only == &***path)) {
+            if let Some(step) = self.steps.get(path) {
+                let because = self.because_active(step);
+                why.add(path, step.status, because);
+            }
+        }
+        for scope in self.scopes.keys() {
+            let Some(graph) = plan.graph_of(scope) else { continue };
+            if why.has_more {
+                break;
+            }
+            for node in &graph.nodes {
+                let path = self.path_in(scope, &node.id);
+                if only.is_some_and(|only| only != path) || self.active.contains(&*path) {
+                    continue;
+                }
+                let step = self.steps.get(&*path);
+                let status = step.map_or(StepStatus::Pending, |step| step.status);
+                if !status.is_terminal() {
+                    why.add(&path, status, self.because_idle(scope, (graph, node), step));
+                }
+            }
+        }
+        why
+    }
+
+    fn because_active(&self, step: &Step) -> Because {
+        let attempt = step.attempt;
+        match (step.status, step.until, &step.child) {
+            (StepStatus::BackingOff, Some(at), _) => {
+                let lost = step.reason.as_deref() == Some("interrupted");
+                let error = match &step.error {
+                    Some(error) if !lost => error.code.clone(),
+                    _ => "interrupted".to_owned(),
+                };
+                Because::Retry { at, attempt, error }
+            }
+            (StepStatus::Waiting, Some(until), _) => Because::Timer { until },
+            (StepStatus::Waiting, None, Some(child)) => Because::ChildRun { run_id: child.run_id },
+            (StepStatus::Waiting, None, None) => Because::OutcomeUnknown { attempt },
+            (status, ..) => {
+                let since = step.started_at.filter(|_| status == StepStatus::Running);
+                Because::Attempt { attempt, kind: step.kind.to_string(), since }
+            }
+        }
+    }
+
+    fn because_idle(
+        &self,
+        scope: &str,
+        (graph, node): (&Graph, &Node),
+        step: Option<&Step>,
+    ) -> Because {
+        if let Some(block) = step.and_then(|step| step.block.as_deref()) {
+            return bodies(block);
+        }
+        if step.is_some_and(|step| step.is_decided) {
+            return Because::Ready;
+        }
+        let (decided, taken) = step.map_or((0, 0), |step| (step.edges_known, step.edges_taken));
+        let sources = graph.sources(&node.id).map(|source| self.path_in(scope, &source.id));
+        let is_open =
+            |path: &str| self.steps.get(path).is_none_or(|step| !step.status.is_terminal());
+        let waits_for = sources.filter(|path| is_open(path)).map(|path| path.into_owned());
+        let needs = match node.join {
+            None => None,
+            Some(Join::All) => Some(node.incoming),
+            Some(Join::Any) => Some(1),
+            Some(Join::Count(count)) => Some(count),
+        };
+        let waits_for = waits_for.take(20).collect();
+        Because::Upstream { waits_for, edges: node.incoming, decided, taken, needs }
+    }
+}
+
+impl RunWhy {
+    fn add(&mut self, path: &str, status: StepStatus, because: Because) {
+        if self.steps.len() < WHY_STEP_COUNT_MAX {
+            self.steps.push(StepWhy { path: path.to_owned(), status, because });
+        } else {
+            self.has_more = true;
+        }
+    }
+}
+
+fn bodies(block: &Block) -> Because {
+    let (total, concurrency) = match &block.of {
+        BlockOf::Map { items, concurrency, .. } => (u32::try_from(items.len()).ok(), *concurrency),
+        BlockOf::Loop { .. } | BlockOf::Try { .. } => (None, None),
+    };
+    Because::Bodies { begun: block.opened, over: block.settled, total, concurrency }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::run::What;
+    use crate::run::tests::{Run, plan};
+
+    fn told(run: &Run) -> Vec<Value> {
+        let steps = run.state.why(&run.plan, None).steps;
+        steps.iter().map(|step| serde_json::to_value(step).unwrap()).collect()
+    }
+
+    #[test]
+    fn every_step_that_is_not_over_says_what_it_waits_for() {
+        let mut run = Run::start(
+            "
+name: x
+nodes:
+  - { id: a, type: work, retry: { max_attempts: 2, delay: 5s, jitter: 0 } }
+  - { id: d, type: delay, config: { duration: 1s } }
+  - { id: both, type: work, needs: [a, d], join: all }
+  - { id: each, type: map, config: { items: [1, 2, 3], concurrency: 1, body: { nodes: [{ id: w, type: work }] } } }
+  - { id: child, type: workflow, config: { workflow: other } }
+",
+            json!(null),
+        );
+        run.fail("a", "boom").unwrap();
+        let now = run.now;
+        let child = run.state.step("child").unwrap().child().unwrap().run_id;
+        assert_eq!(
+            told(&run),
+            [
+                json!({ "path": "a", "status": "backing_off", "because": "retry",
+                        "at": now.plus(std::time::Duration::from_secs(5)), "attempt": 1, "error": "boom" }),
+                json!({ "path": "child", "status": "waiting", "because": "child_run", "run_id": child }),
+                json!({ "path": "d", "status": "waiting", "because": "timer",
+                        "until": now.plus(std::time::Duration::from_secs(1)) }),
+                json!({ "path": "each[0].w", "status": "queued", "because": "attempt", "attempt": 1,
+                        "kind": "work" }),
+                json!({ "path": "both", "status": "pending", "because": "upstream",
+                        "waits_for": ["a", "d"], "edges": 2, "decided": 0, "taken": 0, "needs": 2 }),
+                json!({ "path": "each", "status": "running", "because": "bodies", "begun": 1, "over": 0,
+                        "total": 3, "concurrency": 1 }),
+            ]
+        );
+        let one = run.state.why(&run.plan, Some("both")).steps;
+        assert_eq!(one.len(), 1);
+    }
+
+    #[test]
+    fn a_run_says_who_has_paused_it() {
+        let text = "{ name: x, nodes: [{ id: a, type: transform, config: { output: 1 } }] }";
+        let mut run = Run::create(plan(text), json!(null));
+        run.give(What::Pause { by: "ada".into(), reason: Some("lunch".into()) }).unwrap();
+        let why = run.state.why(&run.plan, None);
+        assert_eq!(why.pause.unwrap().by, "ada");
+        run.give(What::Cancel { by: "ada".into(), reason: None }).unwrap();
+        let why = run.state.why(&run.plan, None);
+        assert_eq!((why.pause, why.steps), (None, vec![]));
+    }
+}
