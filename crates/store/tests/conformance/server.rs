@@ -43,8 +43,8 @@ impl Server {
     pub(crate) fn start(settings: &[&str]) -> Server {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() { memory.into() } else { std::env::temp_dir() };
+        let memory = PathBuf::from("/dev/shm");
+        let parent = if has_room(&memory) { memory } else { std::env::temp_dir() };
         let directory = parent.join(format!("windlass-pg-{}-{number}", std::process::id()));
         std::fs::create_dir(&directory).unwrap();
         let password_file = directory.join("password");
@@ -142,6 +142,16 @@ impl Drop for Server {
             watchman.wait().unwrap();
         }
     }
+}
+
+/// Whether a directory in memory is large enough: a container's usually is not.
+fn has_room(directory: &Path) -> bool {
+    let output = Command::new("df").args(["-k", "--output=avail"]).arg(directory).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.lines()
+        .nth(1)
+        .and_then(|free| free.trim().parse().ok())
+        .is_some_and(|free: u64| free > 2_000_000)
 }
 
 fn is_root() -> bool {
