@@ -9,6 +9,7 @@ pub mod docs;
 mod document;
 pub mod event;
 pub mod execute;
+pub mod halt;
 pub mod key;
 pub mod keys;
 pub mod log_line;
@@ -20,6 +21,7 @@ pub mod query;
 pub mod run;
 pub mod runs;
 pub mod step;
+pub mod why;
 pub mod workflow;
 pub mod workflows;
 
@@ -66,6 +68,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(workflows::versions::list_versions))
         .routes(routes!(workflows::execute::execute_workflow))
         .routes(routes!(workflows::execute_batch::execute_batch))
+        .routes(routes!(workflows::pause::pause_workflow))
+        .routes(routes!(workflows::resume::resume_workflow))
+        .routes(routes!(workflows::rerun_failed::rerun_failed))
         .routes(routes!(runs::list::list_runs))
         .routes(routes!(runs::get::get_run))
         .routes(routes!(runs::steps::list_steps))
@@ -73,11 +78,15 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::logs::list_logs))
         .routes(routes!(runs::cancel::cancel_run))
         .routes(routes!(runs::terminate::terminate_run))
+        .routes(routes!(runs::pause::pause_run))
+        .routes(routes!(runs::resume::resume_run))
+        .routes(routes!(runs::why::why))
         .routes(routes!(runs::mark::mark_step))
         .routes(routes!(runs::rerun::rerun_run))
         .routes(routes!(runs::stream::stream_run))
         .routes(routes!(nodes::list::list_kinds))
         .routes(routes!(nodes::get::get_kind))
+        .routes(routes!(halt::get::get_halt, halt::set::set_halt, halt::release::release_halt))
         .routes(routes!(me::me))
         .routes(routes!(keys::list::list_keys, keys::create::create_key))
         .routes(routes!(keys::revoke::revoke_key))

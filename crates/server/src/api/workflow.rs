@@ -33,6 +33,20 @@ pub struct WorkflowBody {
     /// When its newest version was deployed.
     #[schema(format = DateTime)]
     pub updated_at: String,
+    /// Who has paused it, if it is paused.
+    pub paused: Option<PauseBody>,
+}
+
+/// Who has paused something.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct PauseBody {
+    /// When, RFC 3339.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// Who.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: Option<String>,
 }
 
 /// A workflow with its newest definition.
@@ -108,6 +122,11 @@ impl From<&WorkflowRow> for WorkflowBody {
             etag: etag(row.workflow_id, row.version),
             created_at: row.created_at.to_string(),
             updated_at: row.updated_at.to_string(),
+            paused: row.pause.as_ref().map(|pause| PauseBody {
+                at: pause.at.to_string(),
+                by: pause.by.clone(),
+                reason: pause.reason.clone(),
+            }),
         }
     }
 }

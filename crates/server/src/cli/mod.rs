@@ -12,6 +12,7 @@ mod connect;
 mod db;
 mod dev;
 mod exit;
+mod halt;
 mod input;
 mod key;
 mod openapi;
@@ -57,6 +58,7 @@ enum Command {
     Workflow(workflow::Workflow),
     #[command(subcommand)]
     Runs(runs::Runs),
+    Halt(halt::Halt),
     #[command(subcommand)]
     Key(key::Key),
     #[command(subcommand)]
@@ -136,6 +138,7 @@ async fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Test(command) => command.run().await,
         Command::Workflow(command) => command.run().await,
         Command::Runs(command) => command.run().await,
+        Command::Halt(command) => command.run().await,
         Command::Key(command) => command.run().await,
         Command::Audit(command) => command.run().await,
         Command::Config(command) => command.run(),

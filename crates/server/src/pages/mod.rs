@@ -19,6 +19,7 @@ mod run_live;
 pub mod run_view;
 mod runs;
 mod workflow;
+mod workflow_actions;
 mod workflow_run;
 mod workflows;
 
@@ -46,11 +47,15 @@ pub fn router() -> Router<Arc<App>> {
         .route("/runs/{run}/live", get(run_live::live))
         .route("/runs/{run}/cancel", post(run_actions::cancel))
         .route("/runs/{run}/terminate", post(run_actions::terminate))
+        .route("/runs/{run}/pause", post(run_actions::pause))
+        .route("/runs/{run}/resume", post(run_actions::resume))
         .route("/runs/{run}/mark", post(run_actions::mark))
         .route("/runs/{run}/rerun", post(run_actions::rerun))
         .route("/workflows", get(workflows::page))
         .route("/workflows/{workflow}", get(workflow::page))
         .route("/workflows/{workflow}/run", post(workflow_run::run))
+        .route("/workflows/{workflow}/pause", post(workflow_actions::pause))
+        .route("/workflows/{workflow}/resume", post(workflow_actions::resume))
         .route("/login", get(login::page).post(login::sign_in))
         .route("/logout", post(login::sign_out))
         .route("/redoc", get(redoc::page))

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use windlass_store::Store;
+use windlass_store::{RunRow, Store};
 
 use super::error::PageProblem;
 use super::render::{Me, page_for};
@@ -12,9 +12,13 @@ use crate::access::Caller;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
 use crate::api::step::StepPlace;
-use crate::app::Shared;
+use crate::api::why::WhyBody;
+use crate::app::{App, Shared};
 use crate::http::paging::{cursor, place};
 use crate::http::problem::Problem;
+
+/// Steps that say why they do not move.
+const CAUSES_SHOWN: usize = 12;
 
 /// Which steps and lines.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -31,6 +35,7 @@ struct Context {
     title: String,
     run: Head,
     graph: String,
+    why: Option<WhyBody>,
     steps: Vec<StepRowView>,
     steps_next: Option<String>,
     is_first_page: bool,
@@ -60,6 +65,7 @@ pub(super) async fn page(
     let found = app.engine.read(look).await?;
     let (shown, lines, after) = found.ok_or_else(|| Problem::no_run(&word))?;
     let is_over = shown.head.is_over;
+    let why = if is_over { None } else { why(&app, &row).await };
     let live = (!is_over).then(|| {
         let steps = query.steps.map(|steps| format!("&steps={steps}")).unwrap_or_default();
         format!("/runs/{run_id}/live?after={}&logs={}{steps}", shown.seq, shown.log_seq)
@@ -71,6 +77,7 @@ pub(super) async fn page(
         title: format!("{} · {}", shown.head.workflow, shown.head.short_id),
         run: shown.head,
         graph: shown.graph,
+        why,
         steps: shown.steps,
         steps_next: shown.next.map(|next| cursor(&next)),
         is_first_page: from.is_none(),
@@ -80,4 +87,13 @@ pub(super) async fn page(
         live,
     };
     Ok(page_for("run.html", &Me::of(&app, &caller), context).into_response())
+}
+
+/// Why a run does not move; `None` if it cannot be told now.
+pub(super) async fn why(app: &App, row: &RunRow) -> Option<WhyBody> {
+    let why = app.engine.why(row.run_id, None).await.ok()?;
+    let mut why = WhyBody::of(row, why);
+    why.has_more |= why.steps.len() > CAUSES_SHOWN;
+    why.steps.truncate(CAUSES_SHOWN);
+    Some(why)
 }

@@ -40,6 +40,24 @@ pub(super) async fn terminate(
     tell(&app, &caller, &word, command).await
 }
 
+pub(super) async fn pause(
+    State(app): Shared,
+    caller: Caller,
+    Named(word): Named<String>,
+) -> Result<Response, PageProblem> {
+    let command = Command::Pause { by: caller.name().to_owned(), reason: None };
+    tell(&app, &caller, &word, command).await
+}
+
+pub(super) async fn resume(
+    State(app): Shared,
+    caller: Caller,
+    Named(word): Named<String>,
+) -> Result<Response, PageProblem> {
+    let command = Command::Resume { by: caller.name().to_owned(), reason: None };
+    tell(&app, &caller, &word, command).await
+}
+
 async fn tell(
     app: &App,
     caller: &Caller,
@@ -53,13 +71,23 @@ async fn tell(
     }
 }
 
+/// Where a run begins that repeats another one.
+#[derive(Deserialize)]
+pub(super) struct Again {
+    /// The step, or `failed`; from the start if left out.
+    from: Option<String>,
+}
+
 pub(super) async fn rerun(
     State(app): Shared,
     caller: Caller,
     Named(word): Named<String>,
+    again: Result<Form<Again>, FormRejection>,
 ) -> Result<Response, PageProblem> {
+    let Form(again) = again.map_err(|error| Problem::new(BAD_PARAMETER, error.body_text()))?;
     let row = find(&app, caller.project(), &word).await?;
-    let run = repeat(&app, row, RerunRequest::default()).await?;
+    let request = RerunRequest { from: again.from, ..RerunRequest::default() };
+    let run = repeat(&app, row, request).await?;
     let run = execute(&app, &caller, run, None).await?;
     Ok(Redirect::to(&format!("/runs/{}", run.id)).into_response())
 }

@@ -14,11 +14,13 @@ use windlass_store::StoreError;
 use super::error::PageProblem;
 use super::live::{COLLECT, Part, Sender, stream};
 use super::render::{For, Me, render};
+use super::run::why;
 use super::run_view::{LINES_SHOWN, Line, Shown, read};
 use crate::access::Caller;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
 use crate::api::step::StepPlace;
+use crate::api::why::WhyBody;
 use crate::app::{App, Shared};
 use crate::follow::Follower;
 use crate::http::paging::place;
@@ -100,7 +102,8 @@ async fn follow(
         let Some(shown) = app.engine.read(look).await? else { break };
         let skipped = lines.len().saturating_sub(LINES_SHOWN);
         let lines = lines.into_iter().skip(skipped).map(Line::from).collect();
-        if !sender.send(parts(&me, shown, lines)).await {
+        let why = why_now(app, run_id).await?;
+        if !sender.send(parts(&me, shown, why, lines)).await {
             return Ok(());
         }
         // A run with very many steps is looked at less often, so that watching it stays cheap.
@@ -113,10 +116,20 @@ async fn follow(
     Ok(())
 }
 
-fn parts(me: &Me, shown: Shown, lines: Vec<Line>) -> Vec<Part> {
+/// Why the run does not move; `None` if it is over.
+async fn why_now(app: &App, run_id: Uuid) -> Result<Option<WhyBody>, StoreError> {
+    let look = move |store: &dyn windlass_store::Store| store.overview(run_id, 0);
+    match app.engine.read(look).await? {
+        Some(overview) if !overview.row.status.is_terminal() => Ok(why(app, &overview.row).await),
+        _ => Ok(None),
+    }
+}
+
+fn parts(me: &Me, shown: Shown, why: Option<WhyBody>, lines: Vec<Line>) -> Vec<Part> {
     let whole = |id: &str, html: String| Part { id: id.to_owned(), into: None, html };
     let mut parts = vec![
         whole("head", render("parts/run_head.html", about(me, "run", shown.head))),
+        whole("why", render("parts/why.html", BTreeMap::from([("why", why)]))),
         whole("graph", render("parts/graph.html", BTreeMap::from([("graph", shown.graph)]))),
     ];
     for step in shown.steps {

@@ -113,6 +113,8 @@ pub struct StepRowView {
     pub error: Option<Failure>,
     /// Its details.
     pub error_details: Option<String>,
+    /// Whether a new run could begin here.
+    pub can_rerun: bool,
 }
 
 /// A log line.
@@ -197,12 +199,15 @@ pub fn read(
 struct Span {
     start: Time,
     length: Duration,
+    /// Whether the run is over.
+    is_over: bool,
 }
 
 impl Span {
     fn of(row: &RunRow, now: Time) -> Span {
         let start = row.started_at.unwrap_or(row.created_at);
-        Span { start, length: row.finished_at.unwrap_or(now).since(start) }
+        let length = row.finished_at.unwrap_or(now).since(start);
+        Span { start, length, is_over: row.status.is_terminal() }
     }
 
     fn part(&self, from: Time, to: Time) -> (u64, u64) {
@@ -279,6 +284,8 @@ fn step_row(run_id: uuid::Uuid, step: StepBody, plan: Option<&Plan>, span: &Span
     let is_over = finished.is_some();
     let end = finished.unwrap_or_else(|| span.start.plus(span.length));
     let is_moving = !matches!(step.status, "pending" | "skipped");
+    let is_own = path::scope_of(&step.path).is_empty() && !step.path.ends_with(path::UNDO);
+    let can_rerun = span.is_over && is_own && is_moving;
     StepRowView {
         key: format!("step-{}", step.path),
         run_id: run_id.to_string(),
@@ -300,6 +307,7 @@ fn step_row(run_id: uuid::Uuid, step: StepBody, plan: Option<&Plan>, span: &Span
         output: step.output.as_ref().map(json),
         error_details: step.error.as_ref().and_then(|error| error.details.as_ref()).map(json),
         error: step.error,
+        can_rerun,
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use windlass_store::{DefinitionRow, RunFilter, WorkflowRow};
+use windlass_store::{DefinitionRow, Pause, RunFilter, WorkflowRow};
 
 use super::error::PageProblem;
 use super::form::{Field, fields};
@@ -40,9 +40,18 @@ struct Context {
     source: String,
     graph: String,
     problem: Option<Told>,
+    paused: Option<Paused>,
     form: Form,
     versions: Vec<Version>,
     runs: Vec<Run>,
+}
+
+/// Who has paused it.
+#[derive(Serialize)]
+struct Paused {
+    at: Moment,
+    by: String,
+    reason: Option<String>,
 }
 
 /// The form that runs it.
@@ -130,6 +139,7 @@ pub(super) async fn show(
         deployed: moment(definition.created_at),
         is_shown: definition.version == version,
     };
+    let paused = row.pause.clone();
     let context = Context {
         nav: "workflows",
         title: row.name.clone(),
@@ -142,6 +152,7 @@ pub(super) async fn show(
         source: shown.source,
         graph: plan.as_ref().map_or_else(String::new, |plan| graph::draw(plan, None)),
         problem,
+        paused: paused.map(|Pause { at, by, reason }| Paused { at: moment(at), by, reason }),
         form,
         versions: versions.into_iter().map(version_row).collect(),
         runs: runs.into_iter().map(run_of).collect(),

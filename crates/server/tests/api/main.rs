@@ -12,6 +12,7 @@ mod guard;
 mod harness;
 mod keys;
 mod operations;
+mod repair;
 mod routes;
 mod runs;
 mod stream;

@@ -14,11 +14,11 @@ use crate::app::{App, Shared};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses, prefer};
 
-/// Why a run is to be stopped.
+/// Why a run is to be stopped, paused or resumed.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CancelRequest {
-    /// In the words of who stops it. At most 1,000 characters are kept.
+    /// In the words of who asks. At most 1,000 characters are kept.
     pub reason: Option<String>,
 }
 

@@ -13,13 +13,16 @@ use windlass_engine::{NewRun, Workflow};
 use windlass_store::RunRow;
 
 use crate::access::Caller;
-use crate::api::execute::{answer, check_labels, execute, new_run};
+use crate::api::execute::{answer, check_labels, execute, new_run, refusal};
 use crate::api::query::Named;
 use crate::api::run::{RunBody, find};
 use crate::api::workflow;
 use crate::app::{App, Shared};
 use crate::http::problem::{self, Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses, key, prefer};
+
+/// The `from` that means whatever has not succeeded.
+pub const FAILED: &str = "failed";
 
 /// How the new run is to differ.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, ToSchema)]
@@ -30,12 +33,17 @@ pub struct RerunRequest {
     pub input: Option<Value>,
     /// Whether to run the workflow's newest version instead of the one that ran.
     pub newest: bool,
+    /// Begins at this step, and reuses what the run has done besides it and what follows it;
+    /// `failed` begins at whatever has not succeeded. What was undone runs again, and a step inside of
+    /// a block begins with its block. Left out: from the start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Further labels.
     pub labels: BTreeMap<String, String>,
 }
 
 /// Runs a workflow again: a new run with `rerun_of`, of the same version and with the same input
-/// unless the body says otherwise. The run it repeats stays as it is.
+/// unless the body says otherwise. The run it repeats stays as it is. With `from` it has to be over.
 #[utoipa::path(
     post, path = "/api/v1/runs/{run}/rerun", tag = "runs",
     params(
@@ -47,6 +55,8 @@ pub struct RerunRequest {
     responses(
         (status = 202, description = "The new run is durable", body = RunBody),
         (status = 200, description = "The new run is over", body = RunBody),
+        (status = 409, description = "With `from`: it is not over yet: `wrong-state`",
+         body = ProblemBody, content_type = "application/problem+json"),
         (status = 422, description = "`invalid-input`, `invalid-request` or `key-reused`",
          body = ProblemBody, content_type = "application/problem+json"),
         ProblemResponses
@@ -91,6 +101,14 @@ pub async fn repeat(app: &Arc<App>, row: RunRow, request: RerunRequest) -> Resul
         None => input_of(app, &row).await?,
     };
     run.rerun_of = Some(row.run_id);
+    if let Some(from) = request.from {
+        if request.newest {
+            let message = "steps of another version cannot be reused; leave out `from` or `newest`";
+            return Err(Problem::new(problem::INVALID_REQUEST, message));
+        }
+        let from = (from != FAILED).then_some(from);
+        run.reused = app.engine.reusable(row.run_id, from).await.map_err(refusal)?;
+    }
     Ok(run)
 }
 

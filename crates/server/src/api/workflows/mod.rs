@@ -7,5 +7,8 @@ pub mod execute;
 pub mod execute_batch;
 pub mod get;
 pub mod list;
+pub mod pause;
 pub mod replace;
+pub mod rerun_failed;
+pub mod resume;
 pub mod versions;

@@ -3,10 +3,13 @@ mod list;
 mod logs;
 mod mark;
 pub(super) mod pages;
+mod pause;
 mod rerun;
+mod resume;
 mod show;
 mod terminate;
 pub(super) mod watch;
+mod why;
 
 use clap::Subcommand;
 
@@ -23,6 +26,9 @@ pub(crate) enum Runs {
     Cancel(cancel::Cancel),
     Terminate(terminate::Terminate),
     Rerun(rerun::Rerun),
+    Pause(pause::Pause),
+    Resume(resume::Resume),
+    Why(why::Why),
 }
 
 impl Runs {
@@ -36,6 +42,9 @@ impl Runs {
             Runs::Cancel(command) => command.run().await,
             Runs::Terminate(command) => command.run().await,
             Runs::Rerun(command) => command.run().await,
+            Runs::Pause(command) => command.run().await,
+            Runs::Resume(command) => command.run().await,
+            Runs::Why(command) => command.run().await,
         }
     }
 }

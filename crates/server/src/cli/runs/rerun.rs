@@ -13,6 +13,9 @@ pub(crate) struct Rerun {
     /// Another input: `key=value`, `@FILE`, or `-`. Left out: the same.
     #[arg(short, long, value_name = "PART")]
     input: Vec<String>,
+    /// Begins at this step and reuses the rest; `failed` begins at what has not succeeded.
+    #[arg(long, value_name = "STEP", conflicts_with = "newest")]
+    from: Option<String>,
     /// Runs the workflow's newest version instead of the one that ran.
     #[arg(long)]
     newest: bool,
@@ -23,6 +26,9 @@ pub(crate) struct Rerun {
 impl Rerun {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let mut body = json!({ "newest": self.newest });
+        if let Some(from) = self.from {
+            body["from"] = from.into();
+        }
         if !self.input.is_empty() {
             body["input"] = input::read(&self.input)?;
         }

@@ -2,6 +2,9 @@ mod delete;
 mod deploy;
 mod execute;
 mod list;
+mod pause;
+mod rerun_failed;
+mod resume;
 mod show;
 
 use clap::Subcommand;
@@ -16,6 +19,9 @@ pub(crate) enum Workflow {
     Deploy(deploy::Deploy),
     Execute(execute::Execute),
     Delete(delete::Delete),
+    Pause(pause::Pause),
+    Resume(resume::Resume),
+    RerunFailed(rerun_failed::RerunFailed),
 }
 
 impl Workflow {
@@ -26,6 +32,9 @@ impl Workflow {
             Workflow::Deploy(command) => command.run().await,
             Workflow::Execute(command) => command.run().await,
             Workflow::Delete(command) => command.run().await,
+            Workflow::Pause(command) => command.run().await,
+            Workflow::Resume(command) => command.run().await,
+            Workflow::RerunFailed(command) => command.run().await,
         }
     }
 }

@@ -1,0 +1,186 @@
+//! Why a run does not move, as the API, the pages and the command line say it.
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use windlass_core::run::{Because, StepWhy};
+use windlass_engine::Why;
+use windlass_store::RunRow;
+
+/// Why a run does not move.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct WhyBody {
+    /// The run.
+    pub run_id: Uuid,
+    /// Where it stands.
+    pub status: &'static str,
+    /// Why, in a word.
+    pub reason: Option<String>,
+    /// What holds the whole run up; empty if only its steps wait.
+    pub because: Vec<RunCause>,
+    /// Until when it has to be over, RFC 3339.
+    #[schema(format = DateTime)]
+    pub deadline: Option<String>,
+    /// Its steps that are not over, those in mid-life first; at most 200.
+    pub steps: Vec<StepCause>,
+    /// Whether there are more.
+    pub has_more: bool,
+}
+
+/// What holds a whole run up.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct RunCause {
+    /// `halted`, `paused`, `workflow_paused` or `concurrency`.
+    pub because: &'static str,
+    /// The same as a sentence.
+    pub message: String,
+    /// What a program may want to know: `by`, `at` and `reason`, or `key`, `limit`, `position`,
+    /// `holder_count` and the first 20 `holders`.
+    pub details: Value,
+}
+
+/// What a step waits for.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct StepCause {
+    /// Its path.
+    pub path: String,
+    /// Where it stands.
+    pub status: &'static str,
+    /// `upstream`, `ready`, `attempt`, `retry`, `timer`, `child_run`, `outcome_unknown`, `bodies` or
+    /// `kind_limit`.
+    pub because: String,
+    /// The same as a sentence.
+    pub message: String,
+    /// What a program may want to know, by word.
+    pub details: Value,
+}
+
+impl WhyBody {
+    /// From what the engine says of a run.
+    pub fn of(row: &RunRow, why: Why) -> WhyBody {
+        let queue_of = |step: &StepWhy| {
+            why.queues.iter().find(|(path, _)| *path == step.path).map(|(_, queue)| queue)
+        };
+        let steps = why.run.steps.iter().map(|step| match queue_of(step) {
+            None => cause_of(step),
+            Some(queue) => {
+                let running = queue.holders.len();
+                StepCause {
+                    path: step.path.clone(),
+                    status: step.status.as_str(),
+                    because: "kind_limit".to_owned(),
+                    message: format!(
+                        "place {} in the queue: {running} of at most {} `{}` attempts are under way",
+                        queue.position, queue.limit, queue.kind
+                    ),
+                    details: serde_json::json!({
+                        "kind": queue.kind,
+                        "limit": queue.limit,
+                        "position": queue.position,
+                        "holders": queue.holders.iter().map(|(run_id, step)| {
+                            serde_json::json!({ "run_id": run_id, "step": step })
+                        }).collect::<Vec<_>>(),
+                    }),
+                }
+            }
+        });
+        WhyBody {
+            run_id: row.run_id,
+            status: row.status.as_str(),
+            reason: row.reason.clone(),
+            steps: steps.collect(),
+            deadline: why.run.deadline.map(|deadline| deadline.to_string()),
+            has_more: why.run.has_more,
+            because: if row.status.is_terminal() { Vec::new() } else { causes_of(&why) },
+        }
+    }
+}
+
+fn causes_of(why: &Why) -> Vec<RunCause> {
+    let mut causes = Vec::new();
+    let told =
+        |reason: Option<&String>| reason.map_or(String::new(), |reason| format!(": {reason}"));
+    if let Some(halt) = &why.halt {
+        causes.push(RunCause {
+            because: "halted",
+            message: format!("{} has stopped everything{}", halt.by, told(halt.reason.as_ref())),
+            details: serde_json::to_value(halt).unwrap_or_default(),
+        });
+    }
+    if let Some(pause) = &why.run.pause {
+        causes.push(RunCause {
+            because: "paused",
+            message: format!("{} has paused the run{}", pause.by, told(pause.reason.as_ref())),
+            details: serde_json::to_value(pause).unwrap_or_default(),
+        });
+    }
+    let Some(waiting) = &why.admission else { return causes };
+    if waiting.is_paused {
+        causes.push(RunCause {
+            because: "workflow_paused",
+            message: "its workflow is paused".to_owned(),
+            details: Value::Null,
+        });
+    }
+    if let Some(slot) = &waiting.slot {
+        causes.push(RunCause {
+            because: "concurrency",
+            message: format!(
+                "place {} in the queue: {} of at most {} runs of its key are under way",
+                slot.position, slot.holder_count, slot.limit
+            ),
+            details: serde_json::json!({
+                "key": slot.key,
+                "limit": slot.limit,
+                "position": slot.position,
+                "holder_count": slot.holder_count,
+                "holders": slot.holders,
+            }),
+        });
+    }
+    causes
+}
+
+fn cause_of(step: &StepWhy) -> StepCause {
+    let message = match &step.because {
+        Because::Upstream { waits_for, edges, decided, needs, .. } => {
+            let names = waits_for.join(", ");
+            let open = edges.saturating_sub(*decided);
+            match needs {
+                Some(needs) => {
+                    format!("waits for {names} ({open} of {edges} edges are open, {needs} needed)")
+                }
+                None => format!("waits for {names}"),
+            }
+        }
+        Because::Ready => "its turn has come".to_owned(),
+        Because::Attempt { attempt, since: Some(since), .. } => {
+            format!("attempt {attempt} is under way since {since}")
+        }
+        Because::Attempt { attempt, .. } => format!("attempt {attempt} is to be made"),
+        Because::Retry { at, attempt, error } => {
+            format!("attempt {attempt} ended with `{error}`; the next one comes at {at}")
+        }
+        Because::Timer { until } => format!("waits until {until}"),
+        Because::ChildRun { run_id } => format!("waits for the run {run_id}"),
+        Because::OutcomeUnknown { attempt } => {
+            format!("nobody knows what has become of attempt {attempt}; somebody has to say")
+        }
+        Because::Bodies { begun, over, total, .. } => match total {
+            Some(total) => {
+                format!("{} of {total} items are under way, {over} are over", begun - over)
+            }
+            None => format!("body {begun} is under way"),
+        },
+    };
+    let mut details = serde_json::to_value(&step.because).unwrap_or_default();
+    let because = details.as_object_mut().and_then(|details| details.shift_remove("because"));
+    StepCause {
+        path: step.path.clone(),
+        status: step.status.as_str(),
+        because: because.and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default(),
+        message,
+        details,
+    }
+}
