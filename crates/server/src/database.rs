@@ -23,7 +23,8 @@ pub fn sqlite(section: &StoreSection) -> anyhow::Result<SqliteOptions> {
     })
 }
 
-/// The database on a server, if one is named.
+/// The database on a server, if one is named. Its large values are in the data directory, apart from
+/// those of an SQLite database there: what one no longer names, the other may.
 ///
 /// # Errors
 ///
@@ -33,7 +34,7 @@ pub fn postgres(section: &StoreSection) -> anyhow::Result<Option<PostgresOptions
     Ok(Some(PostgresOptions {
         reader_count: usize::try_from(section.reader_count)?,
         read_time_max: section.read_time_max.0,
-        ..PostgresOptions::at(database.reveal())
+        ..PostgresOptions::at(database.reveal(), section.data.join("postgres-blobs"))
     }))
 }
 

@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let now = Time::from_micros(0);
     let store = match std::env::args().nth(1) {
-        Some(url) => PostgresOptions::at(url).open(now)?,
+        Some(url) => PostgresOptions::at(url, directory.path()).open(now)?,
         None => SqliteOptions::at(directory.path()).open(now)?,
     };
     let epoch = store.take_over("bench", now)?;

@@ -1,12 +1,9 @@
 //! The audit log as a chain: every record carries the hash of the one before it, so that a record
 //! that was changed, added or taken out afterwards breaks the chain at its place.
 
-use std::fmt::Write as _;
-
-use sha2::{Digest, Sha256};
 use windlass_core::Time;
 
-use crate::text::nul_safe;
+use crate::text::{nul_safe, sha256_hex};
 
 /// What somebody did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,11 +50,7 @@ pub(crate) fn hash(previous_hash: &str, seq: i64, entry: &AuditEntry) -> String 
     let AuditEntry { at, project, principal, action, target, detail } = entry;
     let fields = (previous_hash, seq, at.micros(), project, principal, action, target, detail);
     let text = serde_json::to_string(&fields).expect("texts and numbers are JSON");
-    let mut hex = String::with_capacity(64);
-    for byte in Sha256::digest(text) {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    sha256_hex(text.as_bytes())
 }
 
 /// The record that follows the one of this number and hash.
@@ -108,6 +101,8 @@ impl Chain {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
 
     /// The hash is a promise to whoever checks an exported log: it must never change.

@@ -14,6 +14,7 @@
 
 mod access;
 mod audit;
+mod blobs;
 mod error;
 mod lock;
 mod memory;

@@ -9,9 +9,10 @@ use windlass_core::Time;
 
 use crate::access::Access;
 use crate::audit::AuditVerdict;
+use crate::blobs::Blobs;
 use crate::error::StoreError;
 use crate::postgres::PostgresOptions;
-use crate::sql::{Connection, Driver, SqlStore, Statement, migrate, transfer};
+use crate::sql::{Connection, Driver, SqlStore, Statement, blobs, migrate, transfer};
 use crate::sqlite::{self, SqliteOptions};
 use crate::store::Store;
 
@@ -40,7 +41,8 @@ pub struct Inspection {
     pub schema: i64,
     /// How many rows each table has.
     pub tables: Vec<TableCount>,
-    /// What the database itself finds broken. Postgres is not asked.
+    /// What the database itself finds broken, for which Postgres is not asked, and files of large
+    /// values that are missing or altered.
     pub broken: Vec<String>,
     /// Whether the audit log is as it was written.
     pub audit: AuditVerdict,
@@ -102,22 +104,22 @@ impl Place {
         self.must_exist()?;
         match (self.patient(), target.patient()) {
             (Place::Sqlite(source), Place::Sqlite(target)) => {
-                transfer::copy(&source.driver(now)?, &target.driver(now)?)
+                relocate(&source.driver(now)?, &target.driver(now)?)
             }
             (Place::Sqlite(source), Place::Postgres(target)) => {
-                transfer::copy(&source.driver(now)?, &target.driver(now)?)
+                relocate(&source.driver(now)?, &target.driver(now)?)
             }
             (Place::Postgres(source), Place::Sqlite(target)) => {
-                transfer::copy(&source.driver(now)?, &target.driver(now)?)
+                relocate(&source.driver(now)?, &target.driver(now)?)
             }
             (Place::Postgres(source), Place::Postgres(target)) => {
-                transfer::copy(&source.driver(now)?, &target.driver(now)?)
+                relocate(&source.driver(now)?, &target.driver(now)?)
             }
         }
     }
 
-    /// Writes everything, as it is at one moment, to an SQLite database in one file. A server may
-    /// use the database meanwhile.
+    /// Writes everything, as it is at one moment, to an SQLite database in one file. Values that are
+    /// files here are rows there. A server may use the database meanwhile.
     ///
     /// # Errors
     ///
@@ -138,12 +140,14 @@ impl Place {
         std::fs::create_dir(&draft).map_err(cannot)?;
         let written = draft.join("windlass.db");
         let result = match self.patient() {
-            Place::Sqlite(source) => sqlite::back_up(&source.directory, &written),
+            Place::Sqlite(source) => sqlite::back_up(&source.directory, &written)
+                .and_then(|()| sqlite::bring_in(&written, &Blobs::at(&source.blobs))),
             Place::Postgres(source) => {
                 let target = SqliteOptions::at(&draft);
                 source
                     .looker()
                     .and_then(|source| transfer::copy(&source, &target.driver(now)?).map(drop))
+                    .and_then(|()| sqlite::bring_in(&written, &Blobs::at(&source.blobs)))
             }
         };
         let result = result.and_then(|()| {
@@ -178,10 +182,18 @@ impl Place {
     }
 }
 
+/// The files come first: a database that names one never stands without it.
+fn relocate<A: Driver, B: Driver>(source: &A, target: &B) -> Result<Vec<TableCount>, StoreError> {
+    target.read(|connection| transfer::must_be_empty(connection))?;
+    blobs::copy(source, target)?;
+    transfer::copy(source, target)
+}
+
 fn inspected<D: Driver>(
     store: &SqlStore<D>,
-    broken: Vec<String>,
+    mut broken: Vec<String>,
 ) -> Result<Inspection, StoreError> {
+    broken.extend(blobs::broken(&store.0)?);
     let tables = store.0.read(|connection| transfer::counts(connection))?;
     Ok(Inspection { schema: SCHEMA, tables, broken, audit: store.verify_audit()? })
 }

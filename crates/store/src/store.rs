@@ -152,6 +152,12 @@ pub trait Store: Access + Send + Sync + 'static {
     /// Forgets at most `limit` keys used before `before`. Answers how many.
     fn prune_keys(&self, before: Time, limit: usize) -> Result<usize, StoreError>;
 
+    /// Removes files of large values that no run names any more and that were written before
+    /// `before`. That must lie well back, by an hour or so: a file is written before the commit that
+    /// names it, and the outcome of a commit may be unknown. Looks at about `limit` files and goes on
+    /// behind them next time. Answers how many it removed.
+    fn prune_blobs(&self, before: Time, limit: usize) -> Result<usize, StoreError>;
+
     /// Gives back what the store holds beyond what it needs: log files, caches. For quiet moments.
     fn tidy(&self) -> Result<(), StoreError>;
 

@@ -136,6 +136,9 @@ pub struct Chunk {
 /// A chunk is closed once its text has this many bytes. A single event may have more.
 pub const CHUNK_BYTES_MAX: usize = 32 * 1024;
 
+/// A chunk whose text has more bytes than this is kept in a file of its own, and its row names it.
+pub const INLINE_BYTES_MAX: usize = 64 * 1024;
+
 /// Why one run of a group was not written. The others were.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Conflict {

@@ -24,6 +24,8 @@ use crate::timers::{Timers, Wanted};
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const PRUNE_AGAIN: Duration = Duration::from_millis(100);
 const PRUNE_AT_ONCE: usize = 2_000;
+/// A file that nobody names may belong to a commit whose outcome is unknown.
+const BLOB_AGE: Duration = Duration::from_secs(3_600);
 /// How often messages are looked for that nobody has taken up, how old one must be, and how many are
 /// read at once.
 const MAIL_EVERY: Duration = Duration::from_secs(5);
@@ -190,10 +192,20 @@ impl Keeper {
         }
     }
 
-    /// Has old keys forgotten, a portion at a time so that commits do not wait for it.
+    /// Has old keys forgotten, a portion at a time so that commits do not wait for it, and files
+    /// removed that nobody names.
     fn prune(&mut self, now: Time) {
         if self.next_prune > now && !self.has_old_keys.swap(false, Ordering::Relaxed) {
             return;
+        }
+        if self.next_prune <= now {
+            let age = i64::try_from(BLOB_AGE.as_micros()).unwrap_or(i64::MAX);
+            let before = Time::from_micros(now.micros() - age);
+            match self.shared.store.prune_blobs(before, PRUNE_AT_ONCE) {
+                Ok(0) => {}
+                Ok(count) => tracing::debug!(count, "removed files of large values"),
+                Err(error) => tracing::warn!(%error, "old files could not be removed"),
+            }
         }
         self.next_prune = now.plus(PRUNE_EVERY);
         let kept = i64::try_from(KEYS_KEPT.as_micros()).unwrap_or(i64::MAX);

@@ -274,6 +274,10 @@ impl Store for MemoryStore {
         Ok(self.data.lock().prune_keys(before, limit))
     }
 
+    fn prune_blobs(&self, _before: Time, _limit: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+
     fn tidy(&self) -> Result<(), StoreError> {
         Ok(())
     }

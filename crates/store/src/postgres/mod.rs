@@ -18,12 +18,14 @@ mod readers;
 mod tls;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use windlass_core::Time;
 
+use crate::blobs::Blobs;
 use crate::error::StoreError;
 use crate::rows::Spent;
 use crate::sql::{Driver, SqlError, SqlStore, migrate};
@@ -39,6 +41,9 @@ pub struct PostgresOptions {
     /// Where it is: `postgres://user:password@host:port/name`, with `sslmode` and `sslrootcert` as
     /// Postgres' own programs know them.
     pub url: String,
+    /// A directory for values that are too large for a row. It is created when it is needed, and
+    /// belongs to this database alone.
+    pub blobs: PathBuf,
     /// How many reads may go on at the same time.
     pub reader_count: usize,
     /// How long a read may take before it is given up.
@@ -57,13 +62,14 @@ pub(crate) struct Postgres {
     writer: Mutex<Option<PgConnection>>,
     readers: Readers,
     spent: Mutex<Spent>,
+    blobs: Blobs,
 }
 
 impl PostgresOptions {
-    /// The usual settings for an address.
-    pub fn at(url: impl Into<String>) -> PostgresOptions {
+    /// The usual settings for an address and a directory for large values.
+    pub fn at(url: impl Into<String>, blobs: impl Into<PathBuf>) -> PostgresOptions {
         let (reader_count, read_time_max) = (4, Duration::from_secs(5));
-        PostgresOptions { url: url.into(), reader_count, read_time_max }
+        PostgresOptions { url: url.into(), blobs: blobs.into(), reader_count, read_time_max }
     }
 
     /// Opens the database, creating what is missing.
@@ -87,7 +93,8 @@ impl PostgresOptions {
         migrated.map_err(|error| cannot_open(error.into()))?;
         let readers = Readers::new(door.clone(), self);
         let (writer, spent) = (Mutex::new(Some(writer)), Mutex::default());
-        Ok(Postgres { door, writer, readers, spent })
+        let blobs = Blobs::at(&self.blobs);
+        Ok(Postgres { door, writer, readers, spent, blobs })
     }
 
     /// For reading alone, also while another process has the database.
@@ -95,7 +102,8 @@ impl PostgresOptions {
         let door = Arc::new(Door::new(self)?);
         let readers = Readers::new(door.clone(), self);
         let (writer, spent) = (Mutex::default(), Mutex::default());
-        let looker = Postgres { door, writer, readers, spent };
+        let blobs = Blobs::at(&self.blobs);
+        let looker = Postgres { door, writer, readers, spent, blobs };
         let known = |session: &mut Session<'_>| Ok(migrate::must_be_known(session)?);
         looker.read(known).map_err(cannot_open)?;
         Ok(looker)
@@ -164,6 +172,10 @@ impl Driver for Postgres {
         *self.spent.lock() = spent;
         *writer = Some(connection);
         result
+    }
+
+    fn blobs(&self) -> &Blobs {
+        &self.blobs
     }
 
     fn spent(&self) -> Spent {

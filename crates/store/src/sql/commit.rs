@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::read::Columns;
 use super::waves::{Writing, waves};
 use super::{
-    Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, journal, messages, steps,
-    timers, to_json,
+    Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, blobs, journal, messages,
+    steps, timers, to_json,
 };
 use crate::error::StoreError;
 use crate::text::nul_safe;
@@ -62,30 +62,36 @@ impl<D: Driver> SqlStore<D> {
         epoch: i64,
         group: &[RunWrite],
     ) -> Result<Conflicts, StoreError> {
+        let filed = blobs::Filed::of(self.0.blobs(), group)?;
         let all_at_once = self.0.write(|connection| {
             prove_epoch(connection, epoch)?;
             let mut conflicts = Vec::new();
             for (first, wave) in waves(group) {
-                let refused = write_wave(connection, epoch, wave)?;
+                let refused = write_wave(connection, epoch, wave, &filed)?;
                 conflicts.extend(refused.into_iter().map(|(place, it)| (first + place, it)));
             }
             Ok(conflicts)
         });
         match all_at_once {
             // Some run broke a rule nobody expected it to break. It must not fail its neighbours.
-            Err(SqlError::Constraint(_)) => self.write_one_by_one(epoch, group),
+            Err(SqlError::Constraint(_)) => self.write_one_by_one(epoch, group, &filed),
             Err(SqlError::Store(error)) => Err(error),
             Ok(conflicts) => Ok(conflicts),
         }
     }
 
-    fn write_one_by_one(&self, epoch: i64, group: &[RunWrite]) -> Result<Conflicts, StoreError> {
+    fn write_one_by_one(
+        &self,
+        epoch: i64,
+        group: &[RunWrite],
+        filed: &blobs::Filed<'_>,
+    ) -> Result<Conflicts, StoreError> {
         let result = self.0.write(|connection| {
             prove_epoch(connection, epoch)?;
             let mut conflicts = Vec::new();
             for (place, run) in group.iter().enumerate() {
                 connection.execute(&SAVE, &[])?;
-                let written = write_wave(connection, epoch, std::slice::from_ref(run));
+                let written = write_wave(connection, epoch, std::slice::from_ref(run), filed);
                 match written.and_then(|refused| connection.flush().map(|()| refused)) {
                     Ok(refused) => conflicts.extend(refused.into_iter().map(|(_, it)| (place, it))),
                     Err(SqlError::Constraint(message)) => {
@@ -116,6 +122,7 @@ fn write_wave(
     connection: &mut impl Connection,
     epoch: i64,
     wave: &[RunWrite],
+    filed: &blobs::Filed<'_>,
 ) -> Result<Conflicts, SqlError> {
     let (about_runs, mut about_messages): (Vec<_>, Vec<_>) = wave
         .iter()
@@ -124,7 +131,8 @@ fn write_wave(
         .partition(|writing| !writing.run.is_only_messages());
     let (runs, conflicts) = without_conflicts(connection, about_runs)?;
     create_runs(connection, epoch, &runs)?;
-    journal::insert_chunks(connection, &runs)?;
+    journal::insert_chunks(connection, &runs, filed)?;
+    blobs::insert_refs(connection, &runs, filed)?;
     update_runs(connection, epoch, &runs)?;
     steps::insert(connection, &runs)?;
     steps::update(connection, &runs)?;

@@ -3,9 +3,11 @@
 use uuid::Uuid;
 use windlass_core::run::Event;
 
+use super::blobs::{Filed, resolved};
 use super::read::{Columns, page};
 use super::waves::{Writing, rows_of};
 use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement};
+use crate::blobs::Blobs;
 use crate::error::StoreError;
 use crate::rows::{LogRow, LogStream, NumberedEvent, Page, Snapshot};
 use crate::text::nul_safe;
@@ -57,9 +59,11 @@ static LOGS_OF_STEP: Statement = Statement::new(
 pub(super) fn insert_chunks(
     connection: &mut impl Connection,
     runs: &[Writing<'_>],
+    filed: &Filed<'_>,
 ) -> Result<(), SqlError> {
     let rows = rows_of(runs, |run| &run.chunks).map(|(id, chunk)| {
-        [id.value(), chunk.last_seq.into(), chunk.first_seq.into(), (&chunk.body).into()]
+        let body = filed.body(chunk);
+        [id.value(), chunk.last_seq.into(), chunk.first_seq.into(), body.into()]
     });
     connection.execute_many(&INSERT_CHUNK, rows)
 }
@@ -159,6 +163,7 @@ const CHUNKS_A_READ: [usize; 3] = [4, 32, 256];
 /// Events behind `after`, until there are `limit` or their texts have `bytes_max`.
 pub(super) fn events_behind(
     connection: &mut impl Connection,
+    blobs: &Blobs,
     id: &IdText,
     after: u64,
     limit: usize,
@@ -178,6 +183,7 @@ pub(super) fn events_behind(
             }
             let mut columns = Columns::of(row);
             let (first_seq, body): (u64, String) = (columns.int()?, columns.text()?);
+            let body = resolved(blobs, body)?;
             bytes += body.len();
             for numbered in parse(first_seq, &body)? {
                 behind = behind.max(numbered.seq);
@@ -215,7 +221,9 @@ impl<D: Driver> SqlStore<D> {
         bytes_max: usize,
     ) -> Result<Page<NumberedEvent>, StoreError> {
         let id = IdText::of(run_id);
-        self.0.read(|connection| Ok(events_behind(connection, &id, after, limit, bytes_max)?))
+        let blobs = self.0.blobs();
+        self.0
+            .read(|connection| Ok(events_behind(connection, blobs, &id, after, limit, bytes_max)?))
     }
 
     /// Neighbours often stand in one chunk, so the last one read is kept at hand.
@@ -237,7 +245,8 @@ impl<D: Driver> SqlStore<D> {
                     at_hand.clear();
                     connection.query(&CHUNK_AROUND, &[id.value(), seq.into()], &mut |row| {
                         let mut columns = Columns::of(row);
-                        at_hand = parse(columns.int()?, &columns.text()?)?;
+                        let (first_seq, body) = (columns.int()?, columns.text()?);
+                        at_hand = parse(first_seq, &resolved(self.0.blobs(), body)?)?;
                         Ok(())
                     })?;
                 }

@@ -12,6 +12,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
         "families_messages_access",
         include_str!("../../migrations/0002_families_messages_access.sql"),
     ),
+    (3, "blob_refs", include_str!("../../migrations/0003_blob_refs.sql")),
 ];
 
 static CREATE_TABLE: Statement = Statement::new(

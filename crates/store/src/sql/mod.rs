@@ -9,6 +9,7 @@ mod access;
 mod admissions;
 mod api_keys;
 mod audit;
+pub(crate) mod blobs;
 mod commit;
 mod definitions;
 mod journal;
@@ -29,6 +30,7 @@ use std::sync::OnceLock;
 use uuid::Uuid;
 use windlass_core::Time;
 
+use crate::blobs::Blobs;
 use crate::error::StoreError;
 use crate::rows::Spent;
 
@@ -51,6 +53,9 @@ pub(crate) trait Driver: Send + Sync + 'static {
         &self,
         work: impl FnOnce(&mut Self::Connection<'_>) -> Result<T, SqlError>,
     ) -> Result<T, SqlError>;
+
+    /// Where texts are that are too large for a row.
+    fn blobs(&self) -> &Blobs;
 
     /// See [`crate::Store::tidy`].
     fn tidy(&self) -> Result<(), StoreError>;

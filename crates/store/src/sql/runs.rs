@@ -104,8 +104,15 @@ impl<D: Driver> SqlStore<D> {
             let row = up_to_date(connection, row)?;
             let snapshot = journal::find_snapshot(connection, &id, state_version)?;
             let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
-            let events =
-                journal::events_behind(connection, &id, after, usize::MAX, usize::MAX)?.items;
+            let events = journal::events_behind(
+                connection,
+                self.0.blobs(),
+                &id,
+                after,
+                usize::MAX,
+                usize::MAX,
+            )?
+            .items;
             let last_log_seq = journal::last_log_seq(connection, &id)?;
             Ok(Some(StoredRun { row, snapshot, events, last_log_seq }))
         })

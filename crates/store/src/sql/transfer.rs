@@ -49,17 +49,25 @@ pub(crate) fn copy<A: Driver, B: Driver>(
 ) -> Result<Vec<TableCount>, StoreError> {
     let tables = tables();
     let result = target.write(|target| {
-        for table in &tables {
-            if count(target, table)? > 0 {
-                let message = format!("the target is not empty: `{}` has rows", table.name);
-                return Err(StoreError::CannotOpen(message).into());
-            }
-        }
+        must_be_empty(target)?;
         let copied = source
             .read(|source| tables.iter().map(|table| copy_table(source, target, table)).collect());
         Ok(copied?)
     });
     result.map_err(StoreError::from)
+}
+
+/// # Errors
+///
+/// [`StoreError::CannotOpen`] if a table has rows.
+pub(crate) fn must_be_empty(connection: &mut impl Connection) -> Result<(), StoreError> {
+    match counts(connection)?.into_iter().find(|table| table.rows > 0) {
+        None => Ok(()),
+        Some(TableCount { table, .. }) => {
+            let message = format!("the target is not empty: `{table}` has rows");
+            Err(StoreError::CannotOpen(message))
+        }
+    }
 }
 
 /// How many rows each table has.

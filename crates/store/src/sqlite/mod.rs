@@ -18,12 +18,13 @@ use parking_lot::Mutex;
 use rusqlite::{OpenFlags, TransactionBehavior};
 use windlass_core::Time;
 
+use crate::blobs::Blobs;
 use crate::error::StoreError;
 use crate::lock::DirectoryLock;
 use crate::rows::Spent;
 use crate::sql::{Driver, SqlError, SqlStore, migrate};
 use crate::store::Store;
-pub(crate) use backup::back_up;
+pub(crate) use backup::{back_up, bring_in};
 use connection::{Session, SqliteConnection};
 use errors::{on_commit, on_open, on_statement};
 use readers::Readers;
@@ -41,6 +42,9 @@ const WAL_PAGES_MAX: i64 = 8_192;
 pub struct SqliteOptions {
     /// The directory. It is created if it is missing, and belongs to this process alone.
     pub directory: PathBuf,
+    /// Where values are kept that are too large for a row. It is created when it is needed, and
+    /// belongs to this database alone.
+    pub blobs: PathBuf,
     /// How many reads may go on at the same time.
     pub reader_count: usize,
     /// How long a read may take before it is given up. A long read keeps the WAL from being folded
@@ -54,8 +58,10 @@ pub struct SqliteOptions {
 impl SqliteOptions {
     /// The usual settings for a directory.
     pub fn at(directory: impl Into<PathBuf>) -> SqliteOptions {
+        let directory = directory.into();
         SqliteOptions {
-            directory: directory.into(),
+            blobs: directory.join("blobs"),
+            directory,
             reader_count: 4,
             read_time_max: Duration::from_secs(5),
             size_max: None,
@@ -68,6 +74,7 @@ pub(crate) struct Sqlite {
     writer: Mutex<SqliteConnection>,
     spent: Mutex<Spent>,
     readers: Readers,
+    blobs: Blobs,
     _lock: DirectoryLock,
 }
 
@@ -104,7 +111,8 @@ impl SqliteOptions {
         }
         let readers = Readers::open(&file, self)?;
         let (writer, spent) = (Mutex::new(writer), Mutex::default());
-        Ok(Sqlite { writer, spent, readers, _lock: lock })
+        let blobs = Blobs::at(&self.blobs);
+        Ok(Sqlite { writer, spent, readers, blobs, _lock: lock })
     }
 }
 
@@ -186,6 +194,10 @@ impl Driver for Sqlite {
         let result = in_transaction(&writer, &mut spent, work);
         *self.spent.lock() = spent;
         result
+    }
+
+    fn blobs(&self) -> &Blobs {
+        &self.blobs
     }
 
     fn spent(&self) -> Spent {

@@ -9,7 +9,7 @@ use windlass_store::*;
 use crate::access::entry;
 use crate::fixture::*;
 use crate::server::fresh_database;
-use crate::{open, open_at};
+use crate::{open, open_beside};
 
 /// A small generator of numbers, so that a seed says everything.
 pub(crate) struct Dice(pub(crate) u64);
@@ -77,8 +77,13 @@ fn random_write(dice: &mut Dice, pair: &Pair) -> RunWrite {
             if dice.below(3) == 0 {
                 write.standing = None;
             }
-            if dice.below(6) == 0 {
-                write.chunks.clear();
+            match dice.below(60) {
+                0..10 => write.chunks.clear(),
+                10 => {
+                    let text = "long".repeat(20_000 + dice.below(2) as usize);
+                    write.chunks = vec![chunk(after + 1, &[finished(text.into())])];
+                }
+                _ => {}
             }
         })
     };
@@ -282,5 +287,9 @@ fn the_model_and_sqlite_answer_the_same() {
 
 #[test]
 fn the_model_and_postgres_answer_the_same() {
-    compare(seeds(2), || open_at(&fresh_database()));
+    let parent = tempfile::tempdir().unwrap();
+    compare(seeds(2), || {
+        let url = fresh_database();
+        open_beside(&url, &parent.path().join(url.rsplit('/').next().unwrap()))
+    });
 }

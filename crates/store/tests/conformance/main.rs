@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a promise that cannot be tried is a broken one")]
 
 mod access;
+mod blobs;
 mod commits;
 mod definitions;
 mod differential;
@@ -33,7 +34,9 @@ macro_rules! promises {
         }
         mod in_postgres {
             $($(#[test] fn $promise() {
-                super::$module::$promise(&*super::open_at(&super::server::fresh_database()));
+                let blobs = tempfile::tempdir().unwrap();
+                let url = super::server::fresh_database();
+                super::$module::$promise(&*super::open_beside(&url, blobs.path()));
             })+)+
         }
     };
@@ -51,6 +54,9 @@ promises! {
         what_a_later_write_does_not_name_stays,
         a_run_that_goes_on_is_counted_by_its_steps,
         strange_texts_survive;
+    blobs:
+        a_large_value_is_read_as_it_was_written,
+        two_large_words_about_one_run_do_not_mix;
     definitions:
         a_new_name_is_version_one_and_a_change_the_next,
         the_same_content_is_no_new_version,
@@ -89,6 +95,11 @@ fn open(directory: &std::path::Path) -> Arc<dyn Store> {
     SqliteOptions::at(directory).open(Time::from_micros(0)).unwrap()
 }
 
+/// For what has nothing large in it.
 fn open_at(url: &str) -> Arc<dyn Store> {
-    PostgresOptions::at(url).open(Time::from_micros(0)).unwrap()
+    open_beside(url, std::path::Path::new("/dev/null/blobs"))
+}
+
+fn open_beside(url: &str, blobs: &std::path::Path) -> Arc<dyn Store> {
+    PostgresOptions::at(url, blobs).open(Time::from_micros(0)).unwrap()
 }

@@ -6,6 +6,7 @@ use windlass_core::run::{RunStatus, StepStatus};
 use windlass_store::*;
 
 use crate::access::{api_key, entry};
+use crate::blobs::end_large;
 use crate::fixture::*;
 use crate::server::fresh_database;
 
@@ -15,8 +16,8 @@ fn directory(parent: &tempfile::TempDir, name: &str) -> Place {
     Place::Sqlite(SqliteOptions::at(parent.path().join(name)))
 }
 
-fn server() -> Place {
-    Place::Postgres(PostgresOptions::at(fresh_database()))
+fn server(parent: &tempfile::TempDir) -> Place {
+    Place::Postgres(PostgresOptions::at(fresh_database(), parent.path().join("of-server")))
 }
 
 /// Something in every table.
@@ -37,6 +38,7 @@ fn fill(store: &dyn Store) {
     };
     let group: Vec<RunWrite> = (1..=RUNS).map(write).collect();
     assert_eq!(store.commit(epoch, &group).unwrap(), []);
+    assert_eq!(store.commit(epoch, &[end_large(7)]).unwrap(), []);
     store.deploy(&deploy("a", "one", 1)).unwrap();
     let pause = Pause { at: at(3), by: "ann".into(), reason: None };
     store.pause_workflow(id(1_001), Some(&pause)).unwrap();
@@ -83,7 +85,8 @@ fn same(now: &[String], before: &[String]) {
 #[test]
 fn everything_moves_to_a_server_and_back() {
     let parent = tempfile::tempdir().unwrap();
-    let (first, second, third) = (directory(&parent, "a"), server(), directory(&parent, "b"));
+    let (first, second, third) =
+        (directory(&parent, "a"), server(&parent), directory(&parent, "b"));
     let store = first.open(at(0)).unwrap();
     fill(&*store);
     let before = content(&*store);
@@ -100,6 +103,8 @@ fn everything_moves_to_a_server_and_back() {
     let refused = second.move_to(&third, at(0)).unwrap_err().to_string();
     assert!(refused.contains("another windlass process"), "{refused}");
     drop(store);
+    // Each has files of its own.
+    std::fs::remove_dir_all(parent.path().join("a")).unwrap();
 
     assert_eq!(second.move_to(&third, at(0)).unwrap(), there);
     let inspection = third.inspect(at(0)).unwrap();
@@ -132,6 +137,8 @@ fn backs_up_under_load(source: &Place) {
     let store = source.open(at(0)).unwrap();
     let epoch = store.take_over("boot", at(0)).unwrap();
     store.append_audit(&entry(1, PROJECT)).unwrap();
+    store.commit(epoch, &[new_run(999), end_large(999)]).unwrap();
+    let large = store.load_run(id(999), 1).unwrap();
     let (file, is_over) = (parent.path().join("copy"), AtomicBool::new(false));
     let acknowledged = std::thread::scope(|scope| {
         let (said, heard) = std::sync::mpsc::channel();
@@ -164,7 +171,10 @@ fn backs_up_under_load(source: &Place) {
     let rows = |name: &str| inspection.tables.iter().find(|it| it.table == name).unwrap().rows;
     assert_eq!((inspection.broken.len(), inspection.audit.checked), (0, 1));
     assert!(u128::from(rows("run")) >= acknowledged, "{}", rows("run"));
-    assert_eq!((rows("run"), rows("run")), (rows("step"), rows("journal")), "of one moment");
+    let written = rows("run") - 1;
+    assert_eq!((written, written + 2), (rows("step"), rows("journal")), "of one moment");
+    assert_eq!(rows("blob_ref"), 0, "what is a file there is a row here");
+    assert!(copy.open(at(0)).unwrap().load_run(id(999), 1).unwrap() == large);
 }
 
 #[test]
@@ -174,5 +184,5 @@ fn a_directory_is_backed_up_under_load() {
 
 #[test]
 fn a_server_is_backed_up_under_load() {
-    backs_up_under_load(&server());
+    backs_up_under_load(&server(&tempfile::tempdir().unwrap()));
 }
