@@ -83,7 +83,9 @@ fn a_database_that_cannot_be_used_is_named_without_its_password() {
 fn a_waiting_run_goes_on_where_it_was_moved() {
     let (directory, url) = (tempfile::tempdir().unwrap(), fresh_database());
     let at = directory.path();
-    let definition = "name: nap\nnodes:\n  - {id: nap, type: delay, config: {duration: 3s}}\n  \
+    let definition = "name: nap\nnodes:\n  \
+                      - {id: big, type: transform, config: {output: \"{{ 'x' * 100000 }}\"}}\n  \
+                      - {id: nap, needs: [big], type: delay, config: {duration: 3s}}\n  \
                       - {id: b, type: shell, needs: [nap], config: {env: {F: '{{ input.f }}'}, \
                       script: 'echo done >> \"$F\"'}}\n";
     std::fs::write(at.join("nap.yaml"), definition).unwrap();
@@ -110,9 +112,15 @@ fn a_waiting_run_goes_on_where_it_was_moved() {
     let moved = command(at, &["db", "move", "--data", "here", "--to", &url]).output().unwrap();
     assert!(moved.status.success(), "{}", text(&moved.stderr));
     assert!(!text(&moved.stderr).contains("s3cr"), "{}", text(&moved.stderr));
-    ok(at, &["db", "check", "--database", &url]);
-    ok(at, &["db", "move", "--database", &url, "--to", "there"]);
-    let again = windlass(at, &["db", "move", "--database", &url, "--to", "there"]);
+    // Its large values are in the data directory, and went along.
+    std::fs::remove_dir_all(at.join("here/blobs")).unwrap();
+    ok(at, &["db", "check", "--database", &url, "--data", "here"]);
+    let elsewhere = windlass(at, &["db", "check", "--database", &url, "--data", "wrong"]);
+    assert_eq!(elsewhere.status.code(), Some(3));
+    assert!(text(&elsewhere.stderr).contains("is missing in"), "{}", text(&elsewhere.stderr));
+    ok(at, &["db", "move", "--database", &url, "--data", "here", "--to", "there"]);
+    let again =
+        windlass(at, &["db", "move", "--database", &url, "--data", "here", "--to", "there"]);
     assert!(text(&again.stderr).contains("is not empty"), "{}", text(&again.stderr));
     assert!(ok(at, &["db", "check", "--data", "there"]).contains("run"));
     ok(at, &["run", "--resume", &run.unwrap(), "--data", "there"]);

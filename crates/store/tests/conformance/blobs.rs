@@ -163,7 +163,7 @@ fn a_missing_or_altered_file_is_named() {
     each_database(|store, blobs, _| {
         commit(store, &[new_run(7), end_large(7), new_run(8)]);
         let file = files(blobs).pop().unwrap();
-        let damaged = || match store.load_run(id(7), 1).unwrap_err() {
+        let damaged = || match store.load_run(id(7), 1).map(drop).unwrap_err() {
             StoreError::Damaged(message) => message,
             other => panic!("{other:?}"),
         };

@@ -4,7 +4,8 @@ use windlass_engine::clock::Clock;
 use super::{Which, print};
 use crate::cli::{Exit, exit};
 
-/// Looks through a database: its schema, its rows, its own checks, the audit log.
+/// Looks through a database: its schema, its rows, its own checks, the files of its large values, the
+/// audit log.
 ///
 /// No server may use it meanwhile. Exits with 3 if something is not as it was written.
 #[derive(Debug, Args)]
