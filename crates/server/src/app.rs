@@ -32,6 +32,8 @@ pub struct App {
     pub boot_id: Uuid,
     /// When this process began.
     pub started_at: Time,
+    /// Whether the runs come from a file, to be looked at and nothing else.
+    pub is_file: bool,
     /// Ends every stream when the server goes down.
     pub going_down: watch::Receiver<bool>,
 }

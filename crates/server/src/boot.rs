@@ -34,6 +34,8 @@ pub struct Purpose {
     pub is_active: bool,
     /// Whether nothing is kept.
     pub is_in_memory: bool,
+    /// What was read from a file, to be looked at and nothing else: nothing is kept, nothing runs.
+    pub file: Option<Arc<MemoryStore>>,
     /// The program that stands by to end children; this one if left out.
     pub program: Option<PathBuf>,
     /// Where the process is to end, for a test of what comes after.
@@ -62,12 +64,14 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let data = &config.store.data;
     let clock = Clock::new();
     let (mut own_dir, mut lock) = (None, None);
-    let session_dir = (!purpose.is_in_memory).then(|| data.clone());
-    let (store, work_dir): (Arc<dyn Store>, _) = if purpose.is_in_memory {
+    let is_file = purpose.file.is_some();
+    let is_in_memory = purpose.is_in_memory || is_file;
+    let session_dir = (!is_in_memory).then(|| data.clone());
+    let (store, work_dir): (Arc<dyn Store>, _) = if is_in_memory {
         let directory = tempfile::Builder::new().prefix("windlass-").tempdir()?;
         let work_dir = directory.path().join("work");
         own_dir = Some(directory);
-        (Arc::new(MemoryStore::new()), work_dir)
+        (purpose.file.clone().unwrap_or_default(), work_dir)
     } else {
         let opened = database::open(&config.store, clock.now())?;
         lock = opened.lock;
@@ -81,7 +85,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let boot_id = windlass_engine::ids::new_id(started_at);
     // The directory is locked: whoever carries its mark was left behind.
     let owner = Mark::new(work_dir.parent().unwrap_or(&work_dir).to_string_lossy(), boot_id);
-    if !purpose.is_in_memory {
+    if !is_in_memory {
         let count = kill_leftovers(owner.directory());
         if count > 0 {
             tracing::info!(process.count = count, "ended what an earlier server left behind");
@@ -105,7 +109,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
             ]),
         },
         shard_count: shard_count(&config)?,
-        is_active: purpose.is_active,
+        is_active: purpose.is_active && !is_file,
         observer: {
             let metrics = metrics.clone();
             Arc::new(move |published| metrics.observe(published))
@@ -113,8 +117,10 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     };
     let engine = Engine::start(engine_config, Handle::current())?;
     let gate = Gate::new(&config, engine.clone(), session_dir.as_deref(), purpose.is_dev)?;
+    let gate = if is_file { gate.only_to_look() } else { gate };
     let (go_down, going_down) = watch::channel(false);
-    let app = App { engine, gate, config, registry, metrics, boot_id, started_at, going_down };
+    let app =
+        App { engine, gate, config, registry, metrics, boot_id, started_at, is_file, going_down };
     Ok(House { app: Arc::new(app), go_down, _own_dir: own_dir, _lock: lock })
 }
 

@@ -25,3 +25,4 @@ pub mod follow;
 pub mod http;
 pub mod metrics;
 pub mod pages;
+pub mod run_file;

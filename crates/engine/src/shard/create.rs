@@ -1,14 +1,14 @@
 //! New runs.
 
-use windlass_core::run::{self, Concurrency, Fact, RunState};
+use windlass_core::run::{self, Fact, RunState};
 use windlass_core::{Failure, Time};
-use windlass_store::{ConcurrencySlot, NewRun, ParentRun};
 
 use super::Shard;
 use super::live::LiveRun;
 use super::load::Held;
 use super::mail::refusal;
 use super::messages::{Answer, Create, Output};
+use crate::replay::new_run;
 
 impl<T> Shard<T> {
     pub(super) fn create(&mut self, now: Time, create: Create<T>, out: &mut Vec<Output<T>>) {
@@ -49,28 +49,7 @@ impl<T> Shard<T> {
             return;
         };
         let mut run = LiveRun::new(state, plan, project.clone(), (0, 0));
-        run.pending.create = Some(NewRun {
-            project: project.to_string(),
-            workflow_id: created.workflow_id,
-            workflow: created.workflow,
-            version: created.version,
-            definition_id: created.definition_id,
-            labels: created.labels,
-            external_id: created.external_id,
-            rerun_of: created.rerun_of,
-            parent: created.parent.map(|parent| ParentRun {
-                run_id: parent.run_id,
-                step: parent.step,
-                depth: parent.depth,
-            }),
-            concurrency: created
-                .concurrency
-                .map(|Concurrency { key, limit, .. }| ConcurrencySlot { key, limit }),
-            priority: created.priority,
-            created_by: created.by,
-            created_at: now,
-            key: key.clone(),
-        });
+        run.pending.create = Some(new_run(project.to_string(), *created, now, key.clone()));
         run.pending.received.extend(message);
         run.pending.record(&mut run.state, event);
         if until_over {

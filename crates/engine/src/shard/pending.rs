@@ -12,11 +12,12 @@ use windlass_core::Time;
 use windlass_core::run::{Effect, Event, Fact, Parent, RunState, STATE_VERSION, Step};
 use windlass_store::{
     CHUNK_BYTES_MAX, Chunk, LogRow, Message, MessageKey, NewRun, NumberedEvent, RunWrite, Snapshot,
-    Standing, StepRow,
+    StepRow,
 };
 
 use super::mail::{Order, to_parent, word};
 use super::messages::Published;
+use crate::replay::{has_end, has_input, standing, step_row};
 
 /// Changes of one run that are not sealed yet.
 #[derive(Debug)]
@@ -201,18 +202,10 @@ impl<T> Pending<T> {
             end_at: None,
         });
         noted.row = row;
-        match fact {
-            Fact::StepQueued { .. }
-            | Fact::StepWaiting { .. }
-            | Fact::ChildRequested { .. }
-            | Fact::MapOpened { .. }
-            | Fact::LoopOpened { .. } => {
-                noted.input_at = Some(place);
-            }
-            Fact::StepSucceeded { .. } | Fact::StepFailed { .. } | Fact::AttemptFailed { .. } => {
-                noted.end_at = Some(place);
-            }
-            _ => {}
+        if has_input(fact) {
+            noted.input_at = Some(place);
+        } else if has_end(fact) {
+            noted.end_at = Some(place);
         }
     }
 
@@ -225,15 +218,7 @@ impl<T> Pending<T> {
             seqs.push(seq);
         }
         let state = run.state;
-        let standing = run.writes_row.then(|| Standing {
-            status: state.status,
-            reason: state.reason.clone(),
-            error: state.error.clone(),
-            started_at: state.started_at,
-            finished_at: state.finished_at,
-            last_seq: seq,
-            counts: state.counts.clone(),
-        });
+        let standing = run.writes_row.then(|| standing(state, seq));
         let (mut new_steps, mut changed_steps) = (Vec::new(), Vec::new());
         for step in self.steps.into_values() {
             let row = StepRow {
@@ -322,23 +307,6 @@ fn message(
         word: (*word).to_owned(),
         body: serde_json::to_string(&body).expect("an order has only text keys"),
         created_at: run.now,
-    }
-}
-
-fn step_row(path: &str, step: &Step) -> StepRow {
-    StepRow {
-        ordinal: step.ordinal,
-        path: path.to_owned(),
-        kind: step.kind.to_string(),
-        status: step.status,
-        reason: step.reason.as_ref().map(ToString::to_string),
-        attempt: step.attempt,
-        queued_at: step.queued_at,
-        started_at: step.started_at,
-        finished_at: step.finished_at,
-        due_at: step.until,
-        input_seq: None,
-        end_seq: None,
     }
 }
 

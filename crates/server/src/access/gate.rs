@@ -93,6 +93,13 @@ impl Gate {
         })
     }
 
+    /// The same, where whoever works on this machine may look and change nothing.
+    pub fn only_to_look(mut self) -> Gate {
+        let principal = Principal { role: Role::Viewer, ..Principal::local() };
+        self.local.principal = Arc::new(principal);
+        self
+    }
+
     /// Whether there is any credential that would let somebody in.
     pub fn has_credentials(&self) -> bool {
         self.has_key.load(Ordering::Acquire) || self.server_key.is_some() || self.tokens.is_some()

@@ -91,6 +91,7 @@ pub const ROUTES: &[Route] = &[
     read("/api/v1/runs/{run}/events"),
     read("/api/v1/runs/{run}/logs"),
     read("/api/v1/runs/{run}/stream"),
+    read("/api/v1/runs/{run}/export"),
     acts("POST", "/api/v1/runs/{run}/cancel", Operate, "run.cancel"),
     acts("POST", "/api/v1/runs/{run}/terminate", Operate, "run.terminate"),
     acts("POST", "/api/v1/runs/{run}/pause", Operate, "run.pause"),

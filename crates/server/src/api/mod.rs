@@ -76,6 +76,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::steps::list_steps))
         .routes(routes!(runs::events::list_events))
         .routes(routes!(runs::logs::list_logs))
+        .routes(routes!(runs::export::export_run))
         .routes(routes!(runs::cancel::cancel_run))
         .routes(routes!(runs::terminate::terminate_run))
         .routes(routes!(runs::pause::pause_run))

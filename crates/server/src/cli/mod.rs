@@ -15,6 +15,7 @@ mod exit;
 mod halt;
 mod input;
 mod key;
+mod open;
 mod openapi;
 mod output;
 mod progress;
@@ -58,6 +59,7 @@ enum Command {
     Workflow(workflow::Workflow),
     #[command(subcommand)]
     Runs(runs::Runs),
+    Open(open::Open),
     Halt(halt::Halt),
     #[command(subcommand)]
     Key(key::Key),
@@ -138,6 +140,7 @@ async fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Test(command) => command.run().await,
         Command::Workflow(command) => command.run().await,
         Command::Runs(command) => command.run().await,
+        Command::Open(command) => command.run().await,
         Command::Halt(command) => command.run().await,
         Command::Key(command) => command.run().await,
         Command::Audit(command) => command.run().await,

@@ -67,7 +67,8 @@ pub(super) fn start_log(config: &Config) {
 pub(super) struct Server {
     pub(super) house: House,
     pub(super) url: String,
-    data: PathBuf,
+    /// The directory that says where the server listens, unless nothing is kept.
+    data: Option<PathBuf>,
     serving: tokio::task::JoinHandle<()>,
 }
 
@@ -75,6 +76,7 @@ impl Server {
     /// Opens everything and listens.
     pub(super) async fn start(config: Config, purpose: Purpose) -> anyhow::Result<Server> {
         let (data, listen) = (config.store.data.clone(), config.server.listen);
+        let is_file = purpose.file.is_some();
         let connections = usize::try_from(config.server.connection_count_max)?;
         // The port first: whoever starts a second server should hear of the first at once.
         let listener =
@@ -90,8 +92,11 @@ impl Server {
             return Err(Usage(message).into());
         }
         let url = format!("http://{address}");
-        connect::write_record(&data, &url)
-            .with_context(|| format!("cannot write to `{}`", data.display()))?;
+        let data = (!is_file).then_some(data);
+        if let Some(data) = &data {
+            connect::write_record(data, &url)
+                .with_context(|| format!("cannot write to `{}`", data.display()))?;
+        }
         let going_down = house.go_down.subscribe();
         let router = router::router(&house.app);
         let serving = tokio::spawn(listen::serve(listener, router, connections, going_down));
@@ -123,7 +128,9 @@ impl Server {
             () = engine.shut_down(grace) => {}
             () = ends.next() => {}
         }
-        connect::remove_record(&self.data);
+        if let Some(data) = &self.data {
+            connect::remove_record(data);
+        }
         tracing::info!("ended");
     }
 }

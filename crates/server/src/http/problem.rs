@@ -59,6 +59,7 @@ codes! {
     INVALID_INPUT = "invalid-input", 422, "The input does not fit the workflow";
     INVALID_REQUEST = "invalid-request", 422, "The body does not have the right shape";
     KEY_REUSED = "key-reused", 422, "The idempotency key belongs to another request";
+    RUN_TOO_LARGE = "run-too-large", 422, "The run is too large to be taken whole";
     NAME_MISMATCH = "name-mismatch", 422, "The definition has another name";
     RATE_LIMITED = "rate-limited", 429, "Too many requests";
     INTERNAL = "internal", 500, "Windlass has made a mistake";

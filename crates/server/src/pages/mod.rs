@@ -15,6 +15,7 @@ mod redoc;
 pub mod render;
 mod run;
 mod run_actions;
+mod run_at;
 mod run_live;
 pub mod run_view;
 mod runs;

@@ -7,6 +7,7 @@ use windlass_store::{RunRow, Store};
 
 use super::error::PageProblem;
 use super::render::{Me, page_for};
+use super::run_at::{self, Place};
 use super::run_view::{Head, LINES_SHOWN, Line, StepRowView, read};
 use crate::access::Caller;
 use crate::api::query::{Asked, Named};
@@ -26,23 +27,29 @@ pub(super) struct Query {
     /// Where the page of steps begins.
     pub(super) steps: Option<String>,
     /// Log lines behind this one; the last ones if left out.
-    logs: Option<u64>,
+    pub(super) logs: Option<u64>,
+    /// As it was at this event of its journal; as it is now if left out.
+    at: Option<u64>,
 }
 
 #[derive(Serialize)]
-struct Context {
-    nav: &'static str,
-    title: String,
-    run: Head,
-    graph: String,
-    why: Option<WhyBody>,
-    steps: Vec<StepRowView>,
-    steps_next: Option<String>,
-    is_first_page: bool,
-    lines: Vec<Line>,
-    lines_before: Option<u64>,
-    lines_after: Option<u64>,
-    live: Option<String>,
+pub(super) struct Context {
+    pub(super) nav: &'static str,
+    pub(super) title: String,
+    pub(super) run: Head,
+    pub(super) graph: String,
+    pub(super) why: Option<WhyBody>,
+    pub(super) steps: Vec<StepRowView>,
+    pub(super) steps_next: Option<String>,
+    pub(super) is_first_page: bool,
+    pub(super) lines: Vec<Line>,
+    pub(super) lines_before: Option<u64>,
+    pub(super) lines_after: Option<u64>,
+    pub(super) live: Option<String>,
+    /// The event at which the run is looked at, if that is not now.
+    pub(super) place: Option<Place>,
+    /// What links to other parts of this page keep of its query.
+    pub(super) keep: String,
 }
 
 pub(super) async fn page(
@@ -51,8 +58,12 @@ pub(super) async fn page(
     Named(word): Named<String>,
     Asked(query): Asked<Query>,
 ) -> Result<Response, PageProblem> {
-    let from: Option<StepPlace> = place(query.steps.as_deref())?;
     let row = find(&app, caller.project(), &word).await?;
+    // What a file has does not go on: it is looked at, at its end unless somebody says where.
+    if let Some(at) = query.at.or_else(|| app.is_file.then_some(row.last_seq)) {
+        return run_at::page(&app, &caller, row, query, at).await;
+    }
+    let from: Option<StepPlace> = place(query.steps.as_deref())?;
     let (run_id, now) = (row.run_id, app.engine.clock().now());
     let (definitions, logs) = (app.engine.definitions().clone(), query.logs);
     let look = move |store: &dyn Store| {
@@ -85,6 +96,8 @@ pub(super) async fn page(
         lines_after: last_line.filter(|_| lines.has_more),
         lines: lines.items.into_iter().map(Line::from).collect(),
         live,
+        place: None,
+        keep: String::new(),
     };
     Ok(page_for("run.html", &Me::of(&app, &caller), context).into_response())
 }

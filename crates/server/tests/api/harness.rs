@@ -59,6 +59,17 @@ impl Server {
         Server { router: router(&house.app), house, _directory: directory }
     }
 
+    /// What `windlass open` shows.
+    pub(crate) fn of_file(store: windlass_store::MemoryStore) -> Server {
+        let purpose = Purpose {
+            file: Some(std::sync::Arc::new(store)),
+            program: Some(env!("CARGO_BIN_EXE_windlass").into()),
+            ..Purpose::default()
+        };
+        let house = build(Config::default(), purpose).unwrap();
+        Server { router: router(&house.app), house, _directory: tempfile::tempdir().unwrap() }
+    }
+
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
         let is_endless = request.uri().path() == "/runs/live";
         let response = self.router.clone().oneshot(request).await.unwrap();

@@ -8,6 +8,7 @@ mod batch;
 mod cors;
 mod definitions;
 mod execute;
+mod export;
 mod guard;
 mod harness;
 mod keys;

@@ -71,6 +71,8 @@ fn help_says_what_there_is() {
         "runs cancel",
         "runs terminate",
         "runs rerun",
+        "runs export",
+        "open",
         "key",
         "key create",
         "key list",
@@ -440,4 +442,51 @@ fn a_run_is_watched_over_a_restart_of_its_server() {
     let failed = windlass(at, &["workflow", "execute", "nap", "--watch", "--data", "d"]);
     assert_eq!(failed.status.code(), Some(1), "{}", text(&failed.stdout));
     stop(server);
+}
+
+/// A child that does not outlive its test.
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_run_is_exported_and_opened_without_its_server() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = format!("{EXAMPLES}/triage-order.json");
+    let arguments =
+        ["run", &file, "--data", "data", "--input", "customer=Ada", "--input", "amount=50"];
+    ok(directory.path(), &arguments);
+    let runs = ok(directory.path(), &["runs", "list", "--data", "data", "-o", "json"]);
+    let runs: Value = serde_json::from_str(&runs).unwrap();
+    let run = runs[0]["id"].as_str().unwrap();
+    ok(directory.path(), &["runs", "export", run, "--data", "data", "-o", "case.wfrun"]);
+    std::fs::remove_dir_all(directory.path().join("data")).unwrap();
+    let mut child = Stopped(
+        command(directory.path(), &["open", "case.wfrun"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap(),
+    );
+    let mut address = String::new();
+    let out = std::io::BufReader::new(child.0.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut { out }, &mut address).unwrap();
+    assert!(address.trim().ends_with(&format!("/runs/{run}")), "{address}");
+    let url = address.trim().to_owned();
+    let shown = ok(
+        directory.path(),
+        &["runs", "show", run, "--server", url.split("/runs").next().unwrap()],
+    );
+    assert!(shown.contains("succeeded"), "{shown}");
+    let names: Vec<_> = std::fs::read_dir(directory.path()).unwrap().flatten().collect();
+    assert_eq!(names.len(), 1, "nothing but the file is there: {names:?}");
+    std::fs::write(directory.path().join("other.json"), "{}").unwrap();
+    let output = windlass(directory.path(), &["open", "other.json"]);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("other.json"), "{}", text(&output.stderr));
 }

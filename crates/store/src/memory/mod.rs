@@ -79,6 +79,14 @@ impl MemoryStore {
     pub fn new() -> MemoryStore {
         MemoryStore::default()
     }
+
+    /// Puts a definition in as it is, with the workflow it is a version of: what was taken out of
+    /// another store keeps its ids and its number.
+    pub fn put_definition(&self, workflow: WorkflowRow, definition: DefinitionRow) {
+        let mut data = self.data.lock();
+        data.definitions.insert(definition.definition_id, definition);
+        data.workflows.insert(workflow.workflow_id, (workflow, None));
+    }
 }
 
 impl Store for MemoryStore {

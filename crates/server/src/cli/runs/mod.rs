@@ -1,4 +1,5 @@
 mod cancel;
+mod export;
 mod list;
 mod logs;
 mod mark;
@@ -29,6 +30,7 @@ pub(crate) enum Runs {
     Pause(pause::Pause),
     Resume(resume::Resume),
     Why(why::Why),
+    Export(export::Export),
 }
 
 impl Runs {
@@ -45,6 +47,7 @@ impl Runs {
             Runs::Pause(command) => command.run().await,
             Runs::Resume(command) => command.run().await,
             Runs::Why(command) => command.run().await,
+            Runs::Export(command) => command.run().await,
         }
     }
 }
