@@ -41,12 +41,13 @@ async fn a_full_store_refuses_keeps_what_it_has_and_goes_on_without_a_restart() 
     server.stop().await;
     let size = std::fs::metadata(ground.file("data/windlass.db")).unwrap().len();
     let mut options = ground.options();
-    options.size_max = Some(size + 200_000);
+    options.size_max = Some(size + 48_000);
     let store = options.open(windlass_core::Time::from_micros(0)).unwrap();
     // With one shard, the write that succeeds is by the shard whose write failed.
     let server = ground.serve_over(store, |config| config.shard_count = 1);
 
-    let large = NewRun { input: json!("x".repeat(500_000)), ..new.clone() };
+    // As large as a row may be: past that it would be a file.
+    let large = NewRun { input: json!("x".repeat(60_000)), ..new.clone() };
     let mut answer = server.create(large.clone(), false).await;
     // Whether it can write shows until it tries again, so it is asked while it does not.
     while server.engine.health().can_write {

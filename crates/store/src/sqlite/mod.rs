@@ -50,8 +50,8 @@ pub struct SqliteOptions {
     /// How long a read may take before it is given up. A long read keeps the WAL from being folded
     /// back.
     pub read_time_max: Duration,
-    /// The largest size of the database, in bytes; `None` for as much as the disk has. Past it,
-    /// writes are refused as on a full disk.
+    /// The largest size of the database, in bytes, without the files of large values; `None` for as
+    /// much as the disk has. Past it, writes are refused as on a full disk.
     pub size_max: Option<u64>,
 }
 
