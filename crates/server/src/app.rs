@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_engine::Engine;
-use windlass_nodes::Registry;
+use windlass_nodes::{HttpClient, Registry, ShellSettings};
 
 use crate::access::Gate;
 use crate::config::Config;
@@ -26,6 +26,8 @@ pub struct App {
     pub config: Config,
     /// The kinds of node.
     pub registry: Arc<Registry>,
+    /// What nodes are tried out with, outside of any run.
+    pub trial: Trial,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// This process, among all that have owned the data.
@@ -37,6 +39,20 @@ pub struct App {
     /// Ends every stream when the server goes down.
     pub going_down: watch::Receiver<bool>,
 }
+
+/// What nodes are tried out with.
+#[derive(Debug)]
+pub struct Trial {
+    /// For requests to elsewhere.
+    pub http: Arc<HttpClient>,
+    /// For child processes.
+    pub shell: Arc<ShellSettings>,
+    /// How many may be tried out at once.
+    pub turns: Semaphore,
+}
+
+/// How many nodes may be tried out at once.
+pub const TRIAL_COUNT_MAX: usize = 4;
 
 /// How handlers take it.
 pub type Shared = axum::extract::State<Arc<App>>;

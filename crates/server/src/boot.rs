@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use windlass_engine::clock::Clock;
 use windlass_engine::{DispatchConfig, Engine, EngineConfig, SecretSource};
 use windlass_nodes::kinds::shell::{Mark, Reaper, kill_leftovers};
@@ -14,7 +14,7 @@ use windlass_nodes::{AllowList, ChildGuard, HttpClient, Registry, ShellSettings}
 use windlass_store::{DirectoryLock, MemoryStore, Store};
 
 use crate::access::Gate;
-use crate::app::App;
+use crate::app::{App, TRIAL_COUNT_MAX, Trial};
 use crate::config::Config;
 use crate::crash::Crash;
 use crate::database;
@@ -96,12 +96,17 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         .with_context(|| format!("cannot make `{}`", work_dir.display()))?;
     let registry = Arc::new(Registry::builtin());
     let metrics = Arc::new(Metrics::new());
+    let trial = Trial {
+        http: Arc::new(http_client(&config, &purpose)?),
+        shell: Arc::new(ShellSettings { work_dir, guard: reaper(&purpose, &owner)?, owner }),
+        turns: Semaphore::new(TRIAL_COUNT_MAX),
+    };
     let engine_config = EngineConfig {
         store,
         dispatch: DispatchConfig {
             registry: registry.clone(),
-            http: Arc::new(http_client(&config, &purpose)?),
-            shell: Arc::new(ShellSettings { work_dir, guard: reaper(&purpose, &owner)?, owner }),
+            http: trial.http.clone(),
+            shell: trial.shell.clone(),
             secrets: Arc::new(FromEnvironment),
             limits: HashMap::from([
                 ("shell".to_owned(), usize::try_from(config.shell.concurrency)?),
@@ -119,8 +124,18 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let gate = Gate::new(&config, engine.clone(), session_dir.as_deref(), purpose.is_dev)?;
     let gate = if is_file { gate.only_to_look() } else { gate };
     let (go_down, going_down) = watch::channel(false);
-    let app =
-        App { engine, gate, config, registry, metrics, boot_id, started_at, is_file, going_down };
+    let app = App {
+        engine,
+        gate,
+        config,
+        registry,
+        trial,
+        metrics,
+        boot_id,
+        started_at,
+        is_file,
+        going_down,
+    };
     Ok(House { app: Arc::new(app), go_down, _own_dir: own_dir, _lock: lock })
 }
 

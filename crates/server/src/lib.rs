@@ -21,6 +21,7 @@ pub mod client;
 pub mod config;
 pub mod crash;
 pub mod database;
+pub mod facade;
 pub mod follow;
 pub mod http;
 pub mod metrics;

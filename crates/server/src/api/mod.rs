@@ -33,6 +33,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
+use crate::facade::{auto_workflow, workflow_service, workflow_socket};
 
 /// What the document says besides its paths.
 #[derive(OpenApi)]
@@ -49,6 +50,7 @@ use crate::app::App;
         (name = "workflows", description = "Names with versions"),
         (name = "runs", description = "Executions of workflows"),
         (name = "nodes", description = "Kinds of node"),
+        (name = "facades", description = "The paths and words of systems that Windlass unites"),
         (name = "access", description = "Who may call, and what they changed"),
         (name = "operations", description = "Health and metrics")
     ),
@@ -87,12 +89,20 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::stream::stream_run))
         .routes(routes!(nodes::list::list_kinds))
         .routes(routes!(nodes::get::get_kind))
+        .routes(routes!(nodes::test::test_kind))
         .routes(routes!(halt::get::get_halt, halt::set::set_halt, halt::release::release_halt))
         .routes(routes!(me::me))
         .routes(routes!(keys::list::list_keys, keys::create::create_key))
         .routes(routes!(keys::revoke::revoke_key))
         .routes(routes!(audit::list::list_audit))
         .routes(routes!(audit::verify::verify_audit))
+        .routes(routes!(workflow_service::list_jobs))
+        .routes(routes!(workflow_service::get_job))
+        .routes(routes!(workflow_service::job_logs))
+        .routes(routes!(workflow_service::cancel_job))
+        .routes(routes!(workflow_socket::ws_workflow))
+        .routes(routes!(auto_workflow::sse_run))
+        .routes(routes!(auto_workflow::ws_run))
         .routes(routes!(operations::livez::livez))
         .routes(routes!(operations::readyz::readyz))
         .routes(routes!(operations::health::health))

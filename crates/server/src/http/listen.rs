@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
+use super::socket::Held;
 use crate::app::is_down;
 
 /// How long a client may take to send the head of a request, or leave a connection idle.
@@ -58,8 +59,8 @@ pub async fn serve(
             Ok((stream, _)) => {
                 let (router, going_down) = (router.clone(), going_down.clone());
                 tokio::spawn(async move {
-                    connection(stream, router, going_down).await;
-                    drop(permit);
+                    let held = permit.ok().map(|permit| Held(Arc::new(permit)));
+                    connection(stream, router, held, going_down).await;
                 });
             }
             Err(error) => {
@@ -73,21 +74,27 @@ pub async fn serve(
     let _ = tokio::time::timeout(DRAIN_TIME_MAX, permits.acquire_many(all)).await;
 }
 
-async fn connection(stream: TcpStream, router: Router, mut going_down: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    router: Router,
+    held: Option<Held>,
+    mut going_down: watch::Receiver<bool>,
+) {
     // Answers are written whole, so waiting for more to send only costs time.
     let _ = stream.set_nodelay(true);
     // A client that does not read would keep its connection for ever.
     let silence_ms = u32::try_from(SILENCE_MAX.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, silence_ms);
     let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-        let router = router.clone();
-        async move { Ok::<_, Infallible>(answer(router, request).await) }
+        let (router, held) = (router.clone(), held.clone());
+        async move { Ok::<_, Infallible>(answer(router, held, request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     tokio::pin!(served);
     let result = tokio::select! {
         result = &mut served => result,
@@ -104,7 +111,14 @@ async fn connection(stream: TcpStream, router: Router, mut going_down: watch::Re
     }
 }
 
-async fn answer(router: Router, request: Request<Incoming>) -> axum::response::Response {
+async fn answer(
+    router: Router,
+    held: Option<Held>,
+    mut request: Request<Incoming>,
+) -> axum::response::Response {
+    if let Some(held) = held {
+        request.extensions_mut().insert(held);
+    }
     match router.oneshot(request.map(Body::new)).await {
         Ok(response) => response,
         Err(never) => match never {},

@@ -11,6 +11,7 @@ pub mod paging;
 pub mod prefer;
 pub mod problem;
 pub mod router;
+pub mod socket;
 
 pub use body::Body;
 pub use problem::{Problem, ProblemResponses};

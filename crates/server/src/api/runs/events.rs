@@ -54,7 +54,7 @@ pub async fn list_events(
 /// # Errors
 ///
 /// If it is none.
-pub(super) fn number(name: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
+pub(crate) fn number(name: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
     let wanted = |_| Problem::parameter(name, "a whole number is expected");
     text.map(|text| text.parse().map_err(wanted)).transpose()
 }

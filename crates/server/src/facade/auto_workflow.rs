@@ -1,0 +1,212 @@
+//! The live window of the flow observer: `/sse/runs/{run}` and `/ws/runs/{run}`, messages
+//! `{kind: flow | task | log, data}`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use windlass_core::Time;
+use windlass_store::{LogRow, NumberedEvent, RunRow, StoreError};
+
+use crate::access::Caller;
+use crate::api::event::EventBody;
+use crate::api::log_line::LogLineBody;
+use crate::api::query::{Asked, Named};
+use crate::api::run::find;
+use crate::api::runs::events::number;
+use crate::api::runs::stream::StreamQuery;
+use crate::app::{App, Shared};
+use crate::follow::{Follower, Portion};
+use crate::http::socket::{Upgrade, speak};
+use crate::http::{Problem, ProblemResponses};
+
+/// Messages that may wait for a slow reader.
+const WAITING_MAX: usize = 64;
+/// How often a silent connection says that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// A message, and the number of the event it tells of; log lines have none.
+struct Told {
+    seq: Option<u64>,
+    body: Value,
+}
+
+/// Follows a run from its beginning, or from behind an event, as messages of the flow observer.
+#[utoipa::path(
+    get, path = "/sse/runs/{run}", tag = "facades",
+    params(
+        ("run" = String, Path, description = "Id or external id"),
+        StreamQuery,
+        ("Last-Event-ID" = Option<String>, Header, description = "The last `id` received"),
+    ),
+    responses(
+        (status = 200, description = "Frames", body = String, content_type = "text/event-stream"),
+        (status = 204, description = "The run is over and everything was said"),
+        ProblemResponses
+    )
+)]
+pub async fn sse_run(
+    State(app): Shared,
+    caller: Caller,
+    Named(word): Named<String>,
+    Asked(query): Asked<StreamQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let after = number("after", last.or(query.after.as_deref()))?.unwrap_or(0);
+    let row = find(&app, caller.project(), &word).await?;
+    // Browsers come back for ever, unless they are told that there is nothing more.
+    if row.status.is_terminal() && after >= row.last_seq {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let (frames, out) = mpsc::channel::<Result<Event, Infallible>>(WAITING_MAX);
+    tokio::spawn(async move {
+        let _count = app.metrics.stream();
+        let is_left = frames.clone();
+        tokio::select! {
+            result = tell(app.clone(), row, after, frames, frame) => given_up(result),
+            () = is_left.closed() => {}
+            () = app.gate.until_out(&caller) => {}
+        }
+    });
+    let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
+    Ok(Sse::new(ReceiverStream::new(out)).keep_alive(keep_alive).into_response())
+}
+
+/// The same over a WebSocket: one text message each, `{"kind": "flow" | "task" | "log", "data": …}`.
+/// It is closed after the run's last event.
+#[utoipa::path(
+    get, path = "/ws/runs/{run}", tag = "facades",
+    params(("run" = String, Path, description = "Id or external id"), StreamQuery),
+    responses((status = 101, description = "Messages from now on"), ProblemResponses)
+)]
+pub async fn ws_run(
+    State(app): Shared,
+    caller: Caller,
+    Named(word): Named<String>,
+    Asked(query): Asked<StreamQuery>,
+    upgrade: Upgrade,
+) -> Result<Response, Problem> {
+    let after = number("after", query.after.as_deref())?.unwrap_or(0);
+    let row = find(&app, caller.project(), &word).await?;
+    upgrade.answer(move |socket| async move {
+        let (sender, messages) = mpsc::channel(WAITING_MAX);
+        let text = |told: Told| told.body.to_string();
+        let telling = async { given_up(tell(app.clone(), row, after, sender, text).await) };
+        let _count = app.metrics.stream();
+        tokio::join!(telling, speak(&app, &caller, socket, messages));
+    })
+}
+
+pub(super) fn given_up(result: Result<(), StoreError>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "a stream had to be given up");
+    }
+}
+
+/// A message as a frame of server-sent events.
+fn frame(told: Told) -> Result<Event, Infallible> {
+    let frame = Event::default().event(told.body["kind"].as_str().unwrap_or_default());
+    let frame = match told.seq {
+        Some(seq) => frame.id(seq.to_string()),
+        None => frame,
+    };
+    Ok(frame.data(told.body.to_string()))
+}
+
+/// Tells a run's story from behind an event on, with its log lines, until it is over or nobody
+/// listens.
+async fn tell<M: Send>(
+    app: Arc<App>,
+    row: RunRow,
+    after: u64,
+    messages: mpsc::Sender<M>,
+    shape: impl Fn(Told) -> M,
+) -> Result<(), StoreError> {
+    let run_id = row.run_id;
+    let follower = Follower::new(app.clone(), run_id);
+    // Who comes back has most lines already; `/logs` has those in between.
+    let overview = match after {
+        0 => None,
+        _ => app.engine.read(move |store| store.overview(run_id, 0)).await?,
+    };
+    let log_seq = overview.map_or(0, |overview| overview.last_log_seq);
+    let mut follower = follower.after(after).with_logs_after(log_seq);
+    while let Some(Portion { events, logs }) = follower.next().await? {
+        let lines = logs.into_iter().map(|line| Told { seq: None, body: log(&row, line) });
+        let mut told: Vec<Told> = lines.collect();
+        told.extend(
+            events.iter().filter_map(|event| {
+                Some(Told { seq: Some(event.seq), body: message(&row, event)? })
+            }),
+        );
+        for told in told {
+            if messages.send(shape(told)).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An event in the observer's words, if it has any for it.
+fn message(row: &RunRow, event: &NumberedEvent) -> Option<Value> {
+    let body = EventBody::of(event);
+    let (kind, name) = match body.type_ {
+        "run_created" => ("flow", "flow_started"),
+        "run_succeeded" | "run_failed" | "run_cancelled" => ("flow", "flow_completed"),
+        "step_queued" => ("task", "task_started"),
+        "step_succeeded" => ("task", "task_ok"),
+        "step_failed" | "step_cancelled" => ("task", "task_err"),
+        "attempt_failed" => ("task", "task_retry"),
+        _ => return None,
+    };
+    let mut data = json!({
+        "event": name, "flow": row.workflow, "run_id": row.run_id, "ts": body.at, "seq": body.seq,
+    });
+    let fields = &body.fields;
+    if kind == "flow" {
+        data["status"] = match body.type_ {
+            "run_created" => "RUNNING",
+            "run_succeeded" => "SUCCEEDED",
+            "run_failed" => "FAILED",
+            _ => "CANCELLED",
+        }
+        .into();
+    } else {
+        let path = fields.get("path").and_then(Value::as_str).unwrap_or_default();
+        data["task"] = node_of(path).into();
+        data["node"] = path.into();
+        data["attempt"] = fields.get("attempt").cloned().unwrap_or_else(|| 1.into());
+        let started = fields.get("started_at").and_then(Value::as_str).and_then(Time::parse);
+        if let Some(started) = started {
+            data["duration_ms"] = (event.event.at.since(started).as_secs_f64() * 1e3).into();
+        }
+    }
+    if let Some(error) = fields.get("error") {
+        data["error"] = error["message"].clone();
+    }
+    Some(json!({ "kind": kind, "data": data }))
+}
+
+fn log(row: &RunRow, line: LogRow) -> Value {
+    let line = LogLineBody::from(line);
+    let level = if line.stream == "stderr" { "warning" } else { "info" };
+    json!({ "kind": "log", "data": {
+        "event": "task_log", "flow": row.workflow, "run_id": row.run_id, "ts": line.at,
+        "node": line.path, "level": level, "message": line.text, "log_seq": line.log_seq,
+    } })
+}
+
+/// The node of a step: its path without the blocks around it and without its visit.
+pub(super) fn node_of(path: &str) -> &str {
+    let last = path.rsplit('.').next().unwrap_or(path);
+    last.split('#').next().unwrap_or(last)
+}

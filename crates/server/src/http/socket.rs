@@ -1,0 +1,101 @@
+//! WebSockets: the way up to one, and one that only tells.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::http::request::Parts;
+use axum::response::Response;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::problem::Problem;
+use crate::access::Caller;
+use crate::app::App;
+
+/// How often a silent socket says that it is alive.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The largest message that is read, in bytes. None is expected.
+const HEARD_BYTES_MAX: usize = 64 * 1024;
+
+/// A connection's place among all that may be open. A socket keeps it after its connection has been
+/// handed over.
+#[derive(Clone, Debug)]
+pub struct Held(pub Arc<OwnedSemaphorePermit>);
+
+/// A request that wants a socket, or why it cannot have one. Only [`Upgrade::answer`] tells it, so
+/// that whoever asks for what is not there hears of that first.
+#[derive(Debug)]
+pub struct Upgrade {
+    upgrade: Result<WebSocketUpgrade, String>,
+    held: Option<Held>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Upgrade {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Upgrade, Problem> {
+        let held = parts.extensions.get::<Held>().cloned();
+        let upgrade = WebSocketUpgrade::from_request_parts(parts, state).await;
+        Ok(Upgrade { upgrade: upgrade.map_err(|rejection| rejection.body_text()), held })
+    }
+}
+
+impl Upgrade {
+    /// Goes over to a socket.
+    ///
+    /// # Errors
+    ///
+    /// `bad-parameter` if the request wants none.
+    pub fn answer<F, T>(self, talk: F) -> Result<Response, Problem>
+    where
+        F: FnOnce(WebSocket) -> T + Send + 'static,
+        T: Future<Output = ()> + Send + 'static,
+    {
+        let Upgrade { upgrade, held } = self;
+        let upgrade = upgrade.map_err(|why| {
+            Problem::parameter("Upgrade", format!("a WebSocket is to be opened here: {why}"))
+        })?;
+        let upgrade = upgrade.max_message_size(HEARD_BYTES_MAX);
+        Ok(upgrade.on_upgrade(move |socket| async move {
+            talk(socket).await;
+            drop(held);
+        }))
+    }
+}
+
+/// Passes messages on to a socket until they end, its reader goes, or has to.
+pub async fn speak(
+    app: &App,
+    caller: &Caller,
+    mut socket: WebSocket,
+    mut messages: mpsc::Receiver<String>,
+) {
+    let mut heartbeat = tokio::time::interval(HEARTBEAT);
+    let is_out = app.gate.until_out(caller);
+    tokio::pin!(is_out);
+    let (code, reason) = loop {
+        let sent = tokio::select! {
+            message = messages.recv() => match message {
+                Some(text) => socket.send(Message::Text(text.into())).await,
+                None if *app.going_down.borrow() => {
+                    break (close_code::AWAY, "the server goes down");
+                }
+                None => break (close_code::NORMAL, "everything was said"),
+            },
+            // Nothing is expected from the other side but its going.
+            heard = socket.recv() => match heard {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(_)) => Ok(()),
+            },
+            _ = heartbeat.tick() => socket.send(Message::Ping(Vec::new().into())).await,
+            () = &mut is_out => break (close_code::POLICY, "the key is no longer good"),
+        };
+        if sent.is_err() {
+            return;
+        }
+    };
+    // Who is gone already need not hear of it.
+    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+}
