@@ -11,6 +11,8 @@ pub(crate) enum Exit {
     Ok,
     /// The run failed or was cancelled.
     RunFailed,
+    /// The doctor found something.
+    Unwell,
     /// It was called in a way that makes no sense.
     Usage,
     /// The check found errors.
@@ -64,7 +66,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(match exit {
             Exit::Ok => 0,
-            Exit::RunFailed => 1,
+            Exit::RunFailed | Exit::Unwell => 1,
             Exit::Usage => 2,
             Exit::CheckFailed => 3,
             Exit::NotFound => 4,

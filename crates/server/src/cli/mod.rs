@@ -11,6 +11,7 @@ mod config;
 mod connect;
 mod db;
 mod dev;
+mod doctor;
 mod exit;
 mod halt;
 mod input;
@@ -39,7 +40,8 @@ pub(crate) use output::Format;
     name = "windlass",
     version,
     max_term_width = 100,
-    after_help = "Exit status: 0 it went well, 1 the run failed or was cancelled, 2 usage, 3 the \
+    after_help = "Exit status: 0 it went well, 1 the run failed or was cancelled, or the \
+                  doctor found something, 2 usage, 3 the \
                   check found errors, 4 not found, 5 the key is missing or may not do this, 6 conflict, 7 no server or store to be used, 130 \
                   interrupted."
 )]
@@ -69,6 +71,7 @@ enum Command {
     Config(config::ConfigCommand),
     #[command(subcommand)]
     Db(db::Db),
+    Doctor(doctor::Doctor),
     Bench(bench::Bench),
     Openapi(openapi::Openapi),
     Completions(completions::Completions),
@@ -146,6 +149,7 @@ async fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Audit(command) => command.run().await,
         Command::Config(command) => command.run(),
         Command::Db(command) => command.run().await,
+        Command::Doctor(command) => command.run().await,
         Command::Bench(command) => command.run().await,
         Command::Openapi(command) => command.run(),
         Command::Completions(command) => command.run(),

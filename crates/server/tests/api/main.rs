@@ -20,4 +20,5 @@ mod routes;
 mod runs;
 mod socket;
 mod stream;
+#[expect(dead_code, reason = "the commands' tests use more of it")]
 mod tamper;

@@ -88,6 +88,7 @@ fn help_says_what_there_is() {
         "db check",
         "db backup",
         "db move",
+        "doctor",
         "bench",
         "openapi",
         "completions",
@@ -489,4 +490,31 @@ fn a_run_is_exported_and_opened_without_its_server() {
     let output = windlass(directory.path(), &["open", "other.json"]);
     assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
     assert!(text(&output.stderr).contains("other.json"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn the_doctor_finds_what_is_not_as_its_journal_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let nothing = windlass(at, &["doctor", "--data", "d", "-o", "json"]);
+    assert_eq!(nothing.status.code(), Some(1), "{}", text(&nothing.stderr));
+    let found: Value = serde_json::from_slice(&nothing.stdout).unwrap();
+    assert_eq!((&found["ok"], &found["checks"][0]["name"]), (&json!(false), &json!("store")));
+    let file = format!("{EXAMPLES}/triage-order.json");
+    ok(at, &["run", &file, "-i", "customer=Ada", "-i", "amount=5", "--data", "d"]);
+    let found = ok(at, &["doctor", "--data", "d", "-o", "json"]);
+    let found: Value = serde_json::from_str(&found).unwrap();
+    let names: Vec<&str> = found["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| check["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["store", "clock", "runs", "disk", "shell"]);
+    assert!(found["checks"][2]["message"].as_str().unwrap().starts_with("1 of"), "{found}");
+    let run = tamper::alter_step(&at.join("d"), "pay");
+    let table = windlass(at, &["doctor", "--data", "d"]);
+    assert_eq!(table.status.code(), Some(1), "{}", text(&table.stderr));
+    let told = text(&table.stdout);
+    assert!(told.contains("what their journals say") && told.contains(&run), "{told}");
 }
