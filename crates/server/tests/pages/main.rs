@@ -363,3 +363,35 @@ async fn forms_have_a_token_even_while_nobody_needs_a_key() {
     let form = format!("json=%7B%7D&csrf={}", hidden_field(&html, "csrf"));
     assert_eq!(send_raw_form(&server, "/workflows/wait/run", &form).await.status, 303);
 }
+
+/// The numbers after `name` in a picture, wherever it is.
+fn numbers(svg: &str, name: &str) -> Vec<f64> {
+    let values = svg.split(name).skip(1);
+    values
+        .map(|rest| rest.split(['"', ' ', 'V', 'Q', 'H']).next().unwrap().parse().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edges_that_jump_back_are_drawn_beside_the_boxes() {
+    let server = Server::new();
+    let text = "name: jumps\nnodes:\n  - {id: draft, type: noop}\n  - {id: review, type: noop, \
+                needs: [draft]}\n  - {id: good, type: noop, needs: [review]}\nedges:\n  - {source: \
+                good, target: draft, when: 'run.id == \"\"', max_visits: 3}\n";
+    server.deploy(text).await;
+    let html = page(&server, "/workflows/jumps").await;
+    let from = html.find("<svg class=\"graph\"").unwrap();
+    let svg = &html[from..from + html[from..].find("</svg>").unwrap()];
+    assert!(svg.contains("good jumps back to draft, which runs 3 times at most"), "{svg}");
+    assert!(svg.contains(">if, 3×</text>"), "{svg}");
+    let jump = svg.split("edge-jump\" d=\"").nth(1).unwrap().split('"').next().unwrap();
+    let lane = numbers(jump, "Q")[0];
+    let (width, rects) = (numbers(svg, "width=\"")[0], svg.split("<rect").skip(1));
+    for rect in rects {
+        assert!(numbers(rect, " x=\"")[0] + numbers(rect, "width=\"")[0] < lane, "{svg}");
+    }
+    assert!(lane < width, "{svg}");
+    let from = numbers(jump, "M")[0];
+    let to: f64 = jump.rsplit('H').next().unwrap().parse().unwrap();
+    assert!((from - to).abs() < 0.1, "both boxes end at the same place: {jump}");
+}

@@ -35,7 +35,9 @@ pub(super) fn groups(graph: &Graph) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for nodes in alike.into_values() {
         let is_block = !graph.nodes[nodes[0] as usize].bodies.is_empty();
-        if nodes.len() > ALIKE_MAX && !is_block {
+        // Where each jumps back to would be lost.
+        let jumps = nodes.iter().any(|node| !graph.nodes[*node as usize].jumps.is_empty());
+        if nodes.len() > ALIKE_MAX && !is_block && !jumps {
             groups.push(Group { nodes });
         } else {
             groups.extend(nodes.into_iter().map(|node| Group { nodes: vec![node] }));

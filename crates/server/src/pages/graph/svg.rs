@@ -18,6 +18,9 @@ const TITLE: f64 = 54.0;
 const LABEL: f64 = 22.0;
 /// Around everything, so that no border is cut.
 const MARGIN: f64 = 6.0;
+/// The room of a line that goes back, besides that of its label, and how round its corners are.
+const LANE: f64 = 26.0;
+const BEND: f64 = 9.0;
 /// About how wide a letter of usual width is, and how much of a box no name may use.
 const LETTER: f64 = 7.4;
 const NAME_MARGIN: f64 = 42.0;
@@ -30,7 +33,19 @@ struct Drawn<'a> {
     inside: Vec<Vec<Inside<'a>>>,
     sizes: Vec<Point>,
     lines: Vec<Line<'a>>,
+    /// Lines back, each in a lane of its own to the right of everything else.
+    jumps: Vec<Back>,
     placed: Placed,
+}
+
+/// A line from a box back to one before it.
+struct Back {
+    source: usize,
+    target: usize,
+    /// How far from the left it goes up.
+    lane: f64,
+    label: String,
+    told: String,
 }
 
 /// A graph inside a box.
@@ -115,8 +130,36 @@ fn drawn<'a>(graph: &'a Graph) -> Drawn<'a> {
         }
     }
     let ends: Vec<(usize, usize)> = lines.iter().map(|line| (line.source, line.target)).collect();
-    let placed = place(&sizes, &ends);
-    Drawn { graph, groups, inside, sizes, lines, placed }
+    let mut placed = place(&sizes, &ends);
+    let jumps = jumps(graph, &groups, &group_of, &mut placed.width);
+    Drawn { graph, groups, inside, sizes, lines, jumps, placed }
+}
+
+/// The lines back. They take no part in the placing, which knows no circles; each makes the picture
+/// wider by its lane.
+fn jumps(graph: &Graph, groups: &[Group], group_of: &[usize], width: &mut f64) -> Vec<Back> {
+    let mut jumps = Vec::new();
+    for (source, group) in groups.iter().enumerate() {
+        let from = first(graph, group);
+        for jump in &from.jumps {
+            let target = graph.target(&jump.edge);
+            let times = format!("{}×", jump.max_visits);
+            let label = match label(from, &jump.edge, &target.id) {
+                Some(label) => format!("{label}, {times}"),
+                None => times,
+            };
+            let room = label.chars().map(self::width).sum::<f64>() * LETTER + LANE;
+            let lane = *width + room / 2.0;
+            *width += room;
+            let told = format!(
+                "{} jumps back to {}, which runs {} times at most",
+                from.id, target.id, jump.max_visits
+            );
+            let target = group_of[jump.edge.target as usize];
+            jumps.push(Back { source, target, lane, label, told });
+        }
+    }
+    jumps
 }
 
 fn first<'a>(graph: &'a Graph, group: &Group) -> &'a Node {
@@ -132,6 +175,9 @@ fn write_graph(
 ) {
     for (line, points) in drawn.lines.iter().zip(&drawn.placed.lines) {
         write_line(text, line, points, at);
+    }
+    for jump in &drawn.jumps {
+        write_jump(text, drawn, jump, at);
     }
     for (number, group) in drawn.groups.iter().enumerate() {
         let (middle, top) = drawn.placed.boxes[number];
@@ -198,6 +244,29 @@ fn write_line(text: &mut String, line: &Line<'_>, points: &[Point], at: Point) {
             escape(label)
         );
     }
+}
+
+/// Out of the right side of a box, up its lane, and into the right side of an earlier box. What lies
+/// between is drawn over it.
+fn write_jump(text: &mut String, drawn: &Drawn<'_>, jump: &Back, at: Point) {
+    let right = |number: usize, down: f64| {
+        let (middle, top) = drawn.placed.boxes[number];
+        (at.0 + middle + drawn.sizes[number].0 / 2.0, at.1 + top + down)
+    };
+    let (x1, y1) = right(jump.source, HEIGHT - BEND - 4.0);
+    let (x2, y2) = right(jump.target, BEND + 4.0);
+    let lane = at.0 + jump.lane;
+    let (before, below, above) = (lane - BEND, y1 - BEND, y2 + BEND);
+    let _ = write!(
+        text,
+        "<g><title>{}</title><path class=\"edge edge-jump\" d=\"M{x1:.1} {y1:.1}H{before:.1}Q\
+         {lane:.1} {y1:.1} {lane:.1} {below:.1}V{above:.1}Q{lane:.1} {y2:.1} {before:.1} {y2:.1}H\
+         {x2:.1}\" marker-end=\"url(#arrow)\"/><text class=\"edge-label\" text-anchor=\"middle\" \
+         x=\"{lane:.1}\" y=\"{:.1}\">{}</text></g>",
+        escape(&jump.told),
+        (y1 + y2) / 2.0 + 4.0,
+        escape(&jump.label)
+    );
 }
 
 /// What is written at a line.
