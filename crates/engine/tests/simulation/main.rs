@@ -17,10 +17,12 @@ mod process;
 mod world;
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use world::World;
 
-const SEEDS: u64 = 500;
+const SEEDS: u64 = 2_000;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::vars().find(|(key, _)| key == name).and_then(|(_, value)| value.parse().ok())
@@ -44,16 +46,33 @@ fn whatever_happens_nothing_is_lost_or_done_twice() {
         }
     };
     let is_whole = seeds.end - seeds.start >= SEEDS;
-    let mut sometimes: BTreeMap<&'static str, u64> = BTreeMap::new();
-    for seed in seeds {
-        let world = std::panic::catch_unwind(|| play(seed)).unwrap_or_else(|cause| {
-            eprintln!("seed {seed} failed: WINDLASS_SIM_SEED={seed} repeats it");
-            std::panic::resume_unwind(cause);
-        });
-        for (marker, count) in world.seen() {
-            *sometimes.entry(marker).or_default() += count;
+    let next = AtomicU64::new(seeds.start);
+    let sometimes: Mutex<BTreeMap<&'static str, u64>> = Mutex::default();
+    let play_some = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return;
+            }
+            let world = std::panic::catch_unwind(|| play(seed)).unwrap_or_else(|cause| {
+                eprintln!("seed {seed} failed: WINDLASS_SIM_SEED={seed} repeats it");
+                // The others need not be played to their end.
+                next.store(seeds.end, Ordering::Relaxed);
+                std::panic::resume_unwind(cause);
+            });
+            let mut sometimes = sometimes.lock().unwrap();
+            for (marker, count) in world.seen() {
+                *sometimes.entry(marker).or_default() += count;
+            }
         }
-    }
+    };
+    // A world shares nothing with another one.
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(play_some);
+        }
+    });
+    let sometimes = sometimes.into_inner().unwrap();
     eprintln!("seen: {sometimes:?}");
     if is_whole {
         for marker in world::MARKERS {

@@ -13,6 +13,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
         include_str!("../../migrations/0002_families_messages_access.sql"),
     ),
     (3, "blob_refs", include_str!("../../migrations/0003_blob_refs.sql")),
+    (4, "lists", include_str!("../../migrations/0004_lists.sql")),
 ];
 
 static CREATE_TABLE: Statement = Statement::new(
