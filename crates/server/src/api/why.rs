@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
+use windlass_core::Time;
 use windlass_core::run::{Because, StepWhy};
 use windlass_engine::Why;
 use windlass_store::RunRow;
@@ -156,13 +157,13 @@ fn cause_of(step: &StepWhy) -> StepCause {
         }
         Because::Ready => "its turn has come".to_owned(),
         Because::Attempt { attempt, since: Some(since), .. } => {
-            format!("attempt {attempt} is under way since {since}")
+            format!("attempt {attempt} is under way since {}", clock(*since))
         }
         Because::Attempt { attempt, .. } => format!("attempt {attempt} is to be made"),
         Because::Retry { at, attempt, error } => {
-            format!("attempt {attempt} ended with `{error}`; the next one comes at {at}")
+            format!("attempt {attempt} ended with `{error}`; the next one comes at {}", clock(*at))
         }
-        Because::Timer { until } => format!("waits until {until}"),
+        Because::Timer { until } => format!("waits until {}", clock(*until)),
         Because::ChildRun { run_id } => format!("waits for the run {run_id}"),
         Because::OutcomeUnknown { attempt } => {
             format!("nobody knows what has become of attempt {attempt}; somebody has to say")
@@ -183,4 +184,10 @@ fn cause_of(step: &StepWhy) -> StepCause {
         message,
         details,
     }
+}
+
+/// A time as people read it, in UTC and to the second. The exact one is in the details.
+fn clock(at: Time) -> String {
+    let exact = at.to_string();
+    format!("{} UTC", exact.get(..19).unwrap_or(&exact).replace('T', " "))
 }
