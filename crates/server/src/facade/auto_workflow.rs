@@ -47,7 +47,7 @@ struct Told {
         ("Last-Event-ID" = Option<String>, Header, description = "The last `id` received"),
     ),
     responses(
-        (status = 200, description = "Frames", body = String, content_type = "text/event-stream"),
+        (status = 200, description = "Frames", body = crate::api::runs::stream::Frame, content_type = "text/event-stream"),
         (status = 204, description = "The run is over and everything was said"),
         ProblemResponses
     )
@@ -59,8 +59,12 @@ pub async fn sse_run(
     Asked(query): Asked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let after = number("after", last.or(query.after.as_deref()))?.unwrap_or(0);
+    let asked = number("after", query.after.as_deref())?;
+    let after = match headers.get("last-event-id").and_then(|id| id.to_str().ok()) {
+        Some(id) => number("Last-Event-ID", Some(id))?,
+        None => asked,
+    };
+    let after = after.unwrap_or(0);
     let row = find(&app, caller.project(), &word).await?;
     // Browsers come back for ever, unless they are told that there is nothing more.
     if row.status.is_terminal() && after >= row.last_seq {

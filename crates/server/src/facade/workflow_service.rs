@@ -151,8 +151,11 @@ pub async fn list_jobs(
     let before: Option<Uuid> = place(query.cursor.as_deref())?;
     let mut filter = RunFilter::default();
     if let Some(wanted) = query.status.filter(|status| !status.is_empty()) {
-        let ours = STATUSES.iter().filter(|(_, theirs)| *theirs == wanted).map(|(ours, _)| *ours);
-        filter.statuses = ours.collect();
+        let words: Vec<&str> = wanted.split(',').collect();
+        let is_meant = |(ours, theirs): &&(RunStatus, &str)| {
+            words.contains(theirs) || words.contains(&ours.as_str())
+        };
+        filter.statuses = STATUSES.iter().filter(is_meant).map(|(ours, _)| *ours).collect();
         if filter.statuses.is_empty() {
             let known = "pending, running, completed, failed or cancelled";
             return Err(Problem::parameter("status", format!("{known} is expected")));

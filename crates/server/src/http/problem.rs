@@ -135,6 +135,11 @@ impl Problem {
         Problem::new(WORKFLOW_NOT_FOUND, format!("no workflow is called `{}`", short(word)))
     }
 
+    /// The same about a field of the body: what is wrong with a body is one kind of problem.
+    pub fn in_body(self) -> Problem {
+        Problem { code: INVALID_REQUEST, ..self }
+    }
+
     /// A parameter that cannot be read.
     pub fn parameter(name: &str, message: impl Into<String>) -> Problem {
         let message = message.into();

@@ -56,9 +56,9 @@ async fn a_key_is_shown_once_and_good_for_its_time() {
     assert!(late.body["detail"].as_str().unwrap().contains("was good until"), "{}", late.body);
     for (wrong, code) in [
         (json!({ "name": "x", "role": "boss" }), "invalid-request"),
-        (json!({ "name": "", "role": "viewer" }), "bad-parameter"),
-        (json!({ "name": "a\nb", "role": "viewer" }), "bad-parameter"),
-        (json!({ "name": "x", "role": "viewer", "project": "p".repeat(101) }), "bad-parameter"),
+        (json!({ "name": "", "role": "viewer" }), "invalid-request"),
+        (json!({ "name": "a\nb", "role": "viewer" }), "invalid-request"),
+        (json!({ "name": "x", "role": "viewer", "project": "p".repeat(101) }), "invalid-request"),
         (json!({ "name": "x", "role": "viewer", "expires_in": "soon" }), "invalid-request"),
     ] {
         let answer = server.ask_as(ADMIN, Method::POST, "/api/v1/keys", wrong.to_string()).await;

@@ -32,7 +32,7 @@ async fn runs_are_jobs_in_the_words_of_the_workflow_service() {
     let cancelled = server.post(&path, json!({})).await;
     assert_eq!((cancelled.status.as_u16(), &cancelled.body["status"]), (202, &json!("cancelled")));
     assert_eq!(server.post(&path, json!({})).await.problem(), "wrong-state");
-    assert_eq!(server.get("/api/v1/jobs?status=succeeded").await.problem(), "bad-parameter");
+    assert_eq!(server.get("/api/v1/jobs?status=finished").await.problem(), "bad-parameter");
     for path in ["/api/v1/jobs/nobody", "/api/v1/jobs/nobody/logs"] {
         assert_eq!(server.get(path).await.problem(), "run-not-found");
     }

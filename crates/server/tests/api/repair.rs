@@ -166,5 +166,5 @@ async fn failed_runs_of_a_workflow_are_resumed_once() {
     let ids: Vec<&Value> =
         resumed["items"].as_array().unwrap().iter().map(|item| &item["run_id"]).collect();
     assert_eq!(ids, [&heir["id"], &one["id"]], "one that was resumed is not resumed again");
-    assert_eq!(server.post(path, json!({ "limit": 0 })).await.problem(), "bad-parameter");
+    assert_eq!(server.post(path, json!({ "limit": 0 })).await.problem(), "invalid-request");
 }

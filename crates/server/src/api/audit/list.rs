@@ -80,8 +80,9 @@ pub async fn list_audit(
 ) -> Result<Response, Problem> {
     let limit = limit(query.limit.as_deref())?;
     let wanted = |_| Problem::parameter("after", "a whole number is expected");
-    let after = query.after.map(|text| text.parse::<u32>().map_err(wanted)).transpose()?;
-    let after = place(query.cursor.as_deref())?.or_else(|| after.map(i64::from)).unwrap_or(0);
+    let after = query.after.map(|text| text.parse::<u64>().map_err(wanted)).transpose()?;
+    let after = after.map(|after| i64::try_from(after).unwrap_or(i64::MAX));
+    let after = place(query.cursor.as_deref())?.or(after).unwrap_or(0);
     let project = visible(&caller);
     let read =
         move |store: &dyn windlass_store::Store| store.audit(project.as_deref(), after, limit);

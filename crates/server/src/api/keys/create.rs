@@ -103,7 +103,7 @@ fn word(field: &str, text: String) -> Result<String, Problem> {
         true => Ok(text),
         false => {
             let message = format!("1 to {NAME_BYTES_MAX} bytes on one line are possible");
-            Err(Problem::parameter(field, message))
+            Err(Problem::parameter(field, message).in_body())
         }
     }
 }

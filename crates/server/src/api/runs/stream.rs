@@ -52,7 +52,7 @@ pub struct StreamQuery {
 /// A frame of a stream.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes what the library writes")]
-struct Frame {
+pub struct Frame {
     /// `snapshot`, `log`, or an event's type.
     event: Option<String>,
     /// The event's number in the journal.

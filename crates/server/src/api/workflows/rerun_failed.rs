@@ -78,7 +78,7 @@ pub async fn rerun_failed(
     let limit = request.limit.unwrap_or(COUNT_DEFAULT);
     if !(1..=COUNT_MAX).contains(&limit) {
         let message = format!("`limit` is 1 to {COUNT_MAX}");
-        return Err(Problem::parameter("limit", message));
+        return Err(Problem::parameter("limit", message).in_body());
     }
     let workflow = find_row(&app, caller.project(), &word).await?;
     let query = RunsQuery {
@@ -91,7 +91,7 @@ pub async fn rerun_failed(
     let filter = RunFilter {
         statuses: vec![RunStatus::Failed],
         workflow_id: Some(workflow.workflow_id),
-        ..filter_of(&query)?
+        ..filter_of(&query).map_err(Problem::in_body)?
     };
     let project = caller.project().to_owned();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
