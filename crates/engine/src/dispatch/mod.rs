@@ -73,6 +73,7 @@ struct Running {
     attempt: u32,
     ask: watch::Sender<Option<StopReason>>,
     kind: Arc<str>,
+    project: Arc<str>,
     /// Its place in the order in which attempts were released.
     number: u64,
     /// Whether it waits for its turn within the limit of its kind.
@@ -88,7 +89,10 @@ pub struct Queue {
     pub limit: usize,
     /// Its place in the queue, from 1.
     pub position: usize,
-    /// Attempts that are under way, by run and step; at most [`HOLDERS_SHOWN_MAX`].
+    /// How many of it are.
+    pub holder_count: usize,
+    /// Those of the same project, by run and step; at most [`HOLDERS_SHOWN_MAX`]. A project is not
+    /// told of the runs of others.
     pub holders: Vec<(Uuid, String)>,
 }
 
@@ -125,6 +129,7 @@ impl Dispatcher {
             attempt: order.attempt,
             ask: ask.clone(),
             kind: order.kind.clone(),
+            project: order.project.clone(),
             number: attempts.released,
             is_waiting: self.limits.contains_key(&*order.kind),
         };
@@ -158,8 +163,9 @@ impl Dispatcher {
         }
         let of_kind = || attempts.by_step.iter().filter(|(_, other)| other.kind == own.kind);
         let ahead = of_kind().filter(|(_, other)| other.is_waiting && other.number < own.number);
-        let mut holders: Vec<(Uuid, String)> = of_kind()
-            .filter(|(_, other)| !other.is_waiting)
+        let under_way = || of_kind().filter(|(_, other)| !other.is_waiting);
+        let mut holders: Vec<(Uuid, String)> = under_way()
+            .filter(|(_, other)| other.project == own.project)
             .map(|(place, _)| place.clone())
             .collect();
         holders.sort();
@@ -168,6 +174,7 @@ impl Dispatcher {
             kind: own.kind.to_string(),
             limit: *self.config.limits.get(&*own.kind)?,
             position: ahead.count() + 1,
+            holder_count: under_way().count(),
             holders,
         })
     }

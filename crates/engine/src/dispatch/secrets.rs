@@ -65,6 +65,7 @@ mod tests {
             vec![SecretPart::Text("{{secrets.token}} ".into()), SecretPart::Secret(name.into())];
         AttemptOrder {
             run_id: Uuid::nil(),
+            project: Arc::from("default"),
             path: "a".into(),
             attempt: 1,
             kind: Arc::from("http"),

@@ -55,6 +55,7 @@ impl<T> Shard<T> {
         }
         let order = AttemptOrder {
             run_id,
+            project: run.project.clone(),
             attempt,
             kind: step.kind.clone(),
             input: step.input.clone().unwrap_or_default(),

@@ -271,6 +271,8 @@ impl Ask {
 pub struct AttemptOrder {
     /// The run.
     pub run_id: Uuid,
+    /// Its project.
+    pub project: Arc<str>,
     /// The step.
     pub path: String,
     /// Which attempt, from 1.

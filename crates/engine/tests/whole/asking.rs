@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use serde_json::json;
+use uuid::Uuid;
 use windlass_core::run::{Because, RunStatus};
-use windlass_engine::NewRun;
 use windlass_engine::shard::Answer;
+use windlass_engine::{NewRun, Queue};
 
 use crate::ground::Ground;
-use crate::server::view;
+use crate::server::{Server, patiently, view};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_waits_for_its_turn_says_who_is_before_it() {
@@ -34,9 +35,25 @@ nodes: [{ id: wait, type: delay, config: { duration: 1h } }]
     server.until_it_is(second, RunStatus::Waiting).await;
     let slot = server.engine.why(third, None).await.unwrap().admission.unwrap().slot.unwrap();
     assert_eq!((slot.position, slot.holders), (1, vec![second]));
-    let nobody = server.engine.why(uuid::Uuid::nil(), None).await;
+    let nobody = server.engine.why(Uuid::nil(), None).await;
     assert_eq!(nobody.unwrap_err(), Answer::NoSuchRun);
     server.stop().await;
+}
+
+/// Where the step `sleep` of a run stands. Its attempt is handed over a moment after the run is
+/// durable.
+async fn queue_of(server: &Server, run_id: Uuid) -> Queue {
+    let asked = async {
+        loop {
+            let why = server.engine.why(run_id, Some("sleep".into())).await.unwrap();
+            if let Some((step, queue)) = why.queues.into_iter().next() {
+                assert_eq!(step, "sleep");
+                return queue;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    patiently("the step waits for its turn", asked).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -53,18 +70,16 @@ nodes: [{ id: sleep, type: shell, config: { script: \"echo begun; sleep 600\" } 
     let first = server.begin(text, json!(null)).await;
     server.until_it_says(first, "begun").await;
     let second = server.begin(text, json!(null)).await;
-    let queues = loop {
-        // The attempt is handed over a moment after its run is durable.
-        let why = server.engine.why(second, Some("sleep".into())).await.unwrap();
-        if !why.queues.is_empty() {
-            break why.queues;
-        }
-        tokio::task::yield_now().await;
-    };
-    let (step, queue) = &queues[0];
-    assert_eq!((step.as_str(), queue.kind.as_str()), ("sleep", "shell"));
-    assert_eq!((queue.limit, queue.position), (1, 1));
-    assert_eq!(queue.holders, [(first, "sleep".to_owned())]);
+    let queue = queue_of(&server, second).await;
+    assert_eq!((queue.kind.as_str(), queue.limit, queue.position), ("shell", 1, 1));
+    assert_eq!((queue.holder_count, queue.holders), (1, vec![(first, "sleep".to_owned())]));
+
+    let foreign = server.deploy_in("other", text).await;
+    let foreign = server.engine.submit("other", vec![foreign], false).remove(0).answer().await;
+    let queue = queue_of(&server, view(foreign.clone()).run_id).await;
+    assert_eq!((queue.position, queue.holder_count), (2, 1));
+    assert_eq!(queue.holders, [], "another project does not learn of our runs");
+    view(server.cancel(view(foreign).run_id).await);
     view(server.cancel(first).await);
     server.until_it_says(second, "begun").await;
     view(server.cancel(second).await);

@@ -24,25 +24,24 @@ async fn begin(server: &Server, text: &str, who: &str) -> Uuid {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_a_key_at_a_time_also_after_a_restart() {
-    for ground in [Ground::on_disk()] {
-        let server = ground.serve();
-        let first = begin(&server, SHARED, "ada").await;
-        let second = begin(&server, SHARED, "ada").await;
-        let other = begin(&server, SHARED, "bob").await;
-        server.until_it_is(first, RunStatus::Waiting).await;
-        server.until_it_is(other, RunStatus::Waiting).await;
-        assert_eq!(server.row(second).status, RunStatus::Queued);
-        assert_eq!(server.row(second).reason.as_deref(), Some("concurrency"));
-        server.stop().await;
+    let ground = Ground::on_disk();
+    let server = ground.serve();
+    let first = begin(&server, SHARED, "ada").await;
+    let second = begin(&server, SHARED, "ada").await;
+    let other = begin(&server, SHARED, "bob").await;
+    server.until_it_is(first, RunStatus::Waiting).await;
+    server.until_it_is(other, RunStatus::Waiting).await;
+    assert_eq!(server.row(second).status, RunStatus::Queued);
+    assert_eq!(server.row(second).reason.as_deref(), Some("concurrency"));
+    server.stop().await;
 
-        let server = ground.serve();
-        let third = begin(&server, SHARED, "ada").await;
-        assert_eq!(server.row(second).status, RunStatus::Queued, "the slot is still taken");
-        view(server.cancel(first).await);
-        server.until_it_is(second, RunStatus::Waiting).await;
-        assert_eq!(server.row(third).status, RunStatus::Queued);
-        server.stop().await;
-    }
+    let server = ground.serve();
+    let third = begin(&server, SHARED, "ada").await;
+    assert_eq!(server.row(second).status, RunStatus::Queued, "the slot is still taken");
+    view(server.cancel(first).await);
+    server.until_it_is(second, RunStatus::Waiting).await;
+    assert_eq!(server.row(third).status, RunStatus::Queued);
+    server.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,6 +75,7 @@ pub(crate) fn config(store: Arc<dyn Store>, directory: &Path) -> (EngineConfig, 
         },
         shard_count: 2,
         is_active: true,
+        retention: None,
         observer: Arc::new(move |news| published.lock().push(news.clone())),
     };
     (config, heard)
@@ -89,10 +90,14 @@ pub(crate) async fn patiently<T>(what: &str, future: impl Future<Output = T>) ->
 impl Server {
     /// Deploys a definition. What comes back makes runs of it.
     pub(crate) async fn deploy(&self, text: &str) -> NewRun {
-        let (checked, deployed) = self.engine.deploy(PROJECT, text.into(), None).await.unwrap();
+        self.deploy_in(PROJECT, text).await
+    }
+
+    pub(crate) async fn deploy_in(&self, project: &str, text: &str) -> NewRun {
+        let (checked, deployed) = self.engine.deploy(project, text.into(), None).await.unwrap();
         assert!(deployed.is_some(), "{text}\n{:#?}", checked.findings);
         let name = checked.plan.unwrap().name;
-        let workflow = self.engine.definitions().newest(PROJECT, &name).unwrap().unwrap();
+        let workflow = self.engine.definitions().newest(project, &name).unwrap().unwrap();
         NewRun {
             plan: workflow.plan.clone(),
             workflow_id: workflow.row.workflow_id,

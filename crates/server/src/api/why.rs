@@ -66,7 +66,7 @@ impl WhyBody {
         let steps = why.run.steps.iter().map(|step| match queue_of(step) {
             None => cause_of(step),
             Some(queue) => {
-                let running = queue.holders.len();
+                let running = queue.holder_count;
                 StepCause {
                     path: step.path.clone(),
                     status: step.status.as_str(),
@@ -79,6 +79,7 @@ impl WhyBody {
                         "kind": queue.kind,
                         "limit": queue.limit,
                         "position": queue.position,
+                        "holder_count": queue.holder_count,
                         "holders": queue.holders.iter().map(|(run_id, step)| {
                             serde_json::json!({ "run_id": run_id, "step": step })
                         }).collect::<Vec<_>>(),
