@@ -3,16 +3,15 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
 use windlass_core::Time;
+use windlass_core::run::path::node_of;
 use windlass_store::{LogRow, NumberedEvent, RunRow, StoreError};
 
 use crate::access::Caller;
@@ -21,7 +20,7 @@ use crate::api::log_line::LogLineBody;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
 use crate::api::runs::events::number;
-use crate::api::runs::stream::StreamQuery;
+use crate::api::runs::stream::{Frame, StreamQuery, given_up, place_of, stream};
 use crate::app::{App, Shared};
 use crate::follow::{Follower, Portion};
 use crate::http::socket::{Upgrade, speak};
@@ -29,8 +28,6 @@ use crate::http::{Problem, ProblemResponses};
 
 /// Messages that may wait for a slow reader.
 const WAITING_MAX: usize = 64;
-/// How often a silent connection says that it is alive.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// A message, and the number of the event it tells of; log lines have none.
 struct Told {
@@ -47,7 +44,7 @@ struct Told {
         ("Last-Event-ID" = Option<String>, Header, description = "The last `id` received"),
     ),
     responses(
-        (status = 200, description = "Frames", body = crate::api::runs::stream::Frame, content_type = "text/event-stream"),
+        (status = 200, description = "Frames", body = Frame, content_type = "text/event-stream"),
         (status = 204, description = "The run is over and everything was said"),
         ProblemResponses
     )
@@ -59,29 +56,13 @@ pub async fn sse_run(
     Asked(query): Asked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let asked = number("after", query.after.as_deref())?;
-    let after = match headers.get("last-event-id").and_then(|id| id.to_str().ok()) {
-        Some(id) => number("Last-Event-ID", Some(id))?,
-        None => asked,
-    };
-    let after = after.unwrap_or(0);
+    let after = place_of(&query, &headers)?.unwrap_or(0);
     let row = find(&app, caller.project(), &word).await?;
     // Browsers come back for ever, unless they are told that there is nothing more.
     if row.status.is_terminal() && after >= row.last_seq {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let (frames, out) = mpsc::channel::<Result<Event, Infallible>>(WAITING_MAX);
-    tokio::spawn(async move {
-        let _count = app.metrics.stream();
-        let is_left = frames.clone();
-        tokio::select! {
-            result = tell(app.clone(), row, after, frames, frame) => given_up(result),
-            () = is_left.closed() => {}
-            () = app.gate.until_out(&caller) => {}
-        }
-    });
-    let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
-    Ok(Sse::new(ReceiverStream::new(out)).keep_alive(keep_alive).into_response())
+    Ok(stream(app.clone(), caller, |frames| tell(app, row, after, frames, frame)))
 }
 
 /// The same over a WebSocket: one text message each, `{"kind": "flow" | "task" | "log", "data": …}`.
@@ -107,12 +88,6 @@ pub async fn ws_run(
         let _count = app.metrics.stream();
         tokio::join!(telling, speak(&app, &caller, socket, messages));
     })
-}
-
-pub(super) fn given_up(result: Result<(), StoreError>) {
-    if let Err(error) = result {
-        tracing::warn!(%error, "a stream had to be given up");
-    }
 }
 
 /// A message as a frame of server-sent events.
@@ -207,10 +182,4 @@ fn log(row: &RunRow, line: LogRow) -> Value {
         "event": "task_log", "flow": row.workflow, "run_id": row.run_id, "ts": line.at,
         "node": line.path, "level": level, "message": line.text, "log_seq": line.log_seq,
     } })
-}
-
-/// The node of a step: its path without the blocks around it and without its visit.
-pub(super) fn node_of(path: &str) -> &str {
-    let last = path.rsplit('.').next().unwrap_or(path);
-    last.split('#').next().unwrap_or(last)
 }

@@ -12,19 +12,20 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::RunStatus;
+use windlass_core::run::path::node_of;
 use windlass_engine::shard::{Answer, Command};
 use windlass_store::{RunFilter, Store};
 
-use super::auto_workflow::node_of;
 use crate::access::Caller;
 use crate::api::execute::refusal;
 use crate::api::log_line::LogLineBody;
 use crate::api::query::{Asked, Named};
 use crate::api::run::{RunBody, find, read};
+use crate::api::runs::list::page_of;
 use crate::api::step::{StepBody, bodies};
 use crate::app::Shared;
 use crate::http::ProblemResponses;
-use crate::http::paging::{List, PAGE_BYTES_MAX, cursor, limit, place};
+use crate::http::paging::{List, cursor, limit, place};
 use crate::http::problem::{Problem, ProblemBody};
 
 /// Nodes that a job shows; a run's own path has them all.
@@ -150,7 +151,7 @@ pub async fn list_jobs(
     let limit = limit(query.limit.as_deref())?;
     let before: Option<Uuid> = place(query.cursor.as_deref())?;
     let mut filter = RunFilter::default();
-    if let Some(wanted) = query.status.filter(|status| !status.is_empty()) {
+    if let Some(wanted) = query.status.as_ref().filter(|status| !status.is_empty()) {
         let words: Vec<&str> = wanted.split(',').collect();
         let is_meant = |(ours, theirs): &&(RunStatus, &str)| {
             words.contains(theirs) || words.contains(&ours.as_str())
@@ -161,25 +162,12 @@ pub async fn list_jobs(
             return Err(Problem::parameter("status", format!("{known} is expected")));
         }
     }
-    let (workflow, project) = (query.workflow_id, caller.project().to_owned());
+    let project = caller.project().to_owned();
     let list = move |store: &dyn Store| {
-        if let Some(word) = workflow.filter(|word| !word.is_empty()) {
-            let row = store.workflow(&project, &word)?;
-            filter.workflow_id = Some(row.map_or(Uuid::nil(), |row| row.workflow_id));
-        }
-        let found = store.runs(&project, &filter, before, limit)?;
-        let (mut items, mut weight, mut has_more) = (Vec::new(), 0, found.has_more);
-        for row in found.items {
-            if weight > PAGE_BYTES_MAX {
-                has_more = true;
-                break;
-            }
-            let run = RunBody::read(store, row)?;
-            weight += run.weight();
-            items.push(JobBody::of(run));
-        }
-        let next_cursor = items.last().filter(|_| has_more).map(|last| cursor(&last.id));
-        Ok(List { items, next_cursor })
+        let workflow = query.workflow_id.as_deref();
+        let found = page_of(store, &project, filter, workflow, before, limit)?;
+        let items = found.items.into_iter().map(JobBody::of).collect();
+        Ok(List { items, next_cursor: found.next_cursor })
     };
     Ok(app.engine.read(list).await?.answer(&uri))
 }

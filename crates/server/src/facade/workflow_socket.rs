@@ -10,12 +10,13 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use uuid::Uuid;
+use windlass_core::run::path::node_of;
 use windlass_store::{NumberedEvent, RunFilter, RunRow, Store, StoreError};
 
-use super::auto_workflow::{given_up, node_of};
 use crate::access::Caller;
 use crate::api::event::EventBody;
 use crate::api::query::Named;
+use crate::api::runs::stream::given_up;
 use crate::api::workflow::find_row;
 use crate::app::{App, Shared, is_down};
 use crate::http::paging::PAGE_BYTES_MAX;

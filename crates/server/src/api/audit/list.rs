@@ -9,6 +9,7 @@ use windlass_store::AuditRow;
 use crate::access::Caller;
 use crate::api::key::visible;
 use crate::api::query::Asked;
+use crate::api::runs::events::number;
 use crate::app::Shared;
 use crate::http::paging::{List, cursor, limit, place};
 use crate::http::{Problem, ProblemResponses};
@@ -79,8 +80,7 @@ pub async fn list_audit(
     Asked(query): Asked<AuditQuery>,
 ) -> Result<Response, Problem> {
     let limit = limit(query.limit.as_deref())?;
-    let wanted = |_| Problem::parameter("after", "a whole number is expected");
-    let after = query.after.map(|text| text.parse::<u64>().map_err(wanted)).transpose()?;
+    let after = number("after", query.after.as_deref())?;
     let after = after.map(|after| i64::try_from(after).unwrap_or(i64::MAX));
     let after = place(query.cursor.as_deref())?.or(after).unwrap_or(0);
     let project = visible(&caller);

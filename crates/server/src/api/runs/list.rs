@@ -5,7 +5,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::RunStatus;
-use windlass_store::{RunFilter, Store};
+use windlass_store::{RunFilter, Store, StoreError};
 
 use crate::access::Caller;
 use crate::api::query::Asked;
@@ -51,32 +51,46 @@ pub async fn list_runs(
     let limit = limit(query.limit.as_deref())?;
     let before: Option<Uuid> = place(query.cursor.as_deref())?;
     let filter = filter_of(&query)?;
-    let workflow = query.workflow.filter(|word| !word.is_empty());
     let project = caller.project().to_owned();
     let list = move |store: &dyn Store| {
-        let mut filter = filter;
-        if let Some(word) = workflow {
-            match store.workflow(&project, &word)? {
-                Some(row) => filter.workflow_id = Some(row.workflow_id),
-                // The id of a deleted workflow still finds its runs; any other word finds none.
-                None => filter.workflow_id = Some(word.parse().unwrap_or(Uuid::nil())),
-            }
-        }
-        let found = store.runs(&project, &filter, before, limit)?;
-        let (mut items, mut weight, mut has_more) = (Vec::new(), 0, found.has_more);
-        for row in found.items {
-            if weight > PAGE_BYTES_MAX {
-                has_more = true;
-                break;
-            }
-            let body = RunBody::read(store, row)?;
-            weight += body.weight();
-            items.push(body);
-        }
-        let next_cursor = items.last().filter(|_| has_more).map(|last| cursor(&last.id));
-        Ok(List { items, next_cursor })
+        page_of(store, &project, filter, query.workflow.as_deref(), before, limit)
     };
     Ok(app.engine.read(list).await?.answer(&uri))
+}
+
+/// A page of runs, cut short where it would become too large. `workflow` is an id or a name.
+///
+/// # Errors
+///
+/// Those of the store.
+pub fn page_of(
+    store: &dyn Store,
+    project: &str,
+    mut filter: RunFilter,
+    workflow: Option<&str>,
+    before: Option<Uuid>,
+    limit: usize,
+) -> Result<List<RunBody>, StoreError> {
+    if let Some(word) = workflow.filter(|word| !word.is_empty()) {
+        filter.workflow_id = Some(match store.workflow(project, word)? {
+            Some(row) => row.workflow_id,
+            // The id of a deleted workflow still finds its runs; any other word finds none.
+            None => word.parse().unwrap_or(Uuid::nil()),
+        });
+    }
+    let found = store.runs(project, &filter, before, limit)?;
+    let (mut items, mut weight, mut has_more) = (Vec::new(), 0, found.has_more);
+    for row in found.items {
+        if weight > PAGE_BYTES_MAX {
+            has_more = true;
+            break;
+        }
+        let body = RunBody::read(store, row)?;
+        weight += body.weight();
+        items.push(body);
+    }
+    let next_cursor = items.last().filter(|_| has_more).map(|last| cursor(&last.id));
+    Ok(List { items, next_cursor })
 }
 
 /// The filter that a query asks for, without its workflow.

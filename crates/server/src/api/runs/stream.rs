@@ -106,25 +106,41 @@ pub async fn stream_run(
     Asked(query): Asked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let asked = number("after", query.after.as_deref())?;
-    let after = match last_event_id {
-        Some(id) => number("Last-Event-ID", Some(id))?,
-        None => asked,
-    };
+    let after = place_of(&query, &headers)?;
     let row = find(&app, caller.project(), &word).await?;
     if row.status.is_terminal() && after.is_some_and(|after| after >= row.last_seq) {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let (frames, out) = mpsc::channel::<Result<Event, Infallible>>(FRAME_COUNT_MAX);
+    Ok(stream(app.clone(), caller, |frames| send(app, row, after, frames)))
+}
+
+/// Where a client stands that comes back.
+///
+/// # Errors
+///
+/// If it does not say a number.
+pub fn place_of(query: &StreamQuery, headers: &HeaderMap) -> Result<Option<u64>, Problem> {
+    let asked = number("after", query.after.as_deref())?;
+    match headers.get("last-event-id").and_then(|id| id.to_str().ok()) {
+        Some(id) => number("Last-Event-ID", Some(id)),
+        None => Ok(asked),
+    }
+}
+
+/// The answer whose frames `tell` writes, until it has nothing more to say, nobody listens, or the
+/// caller may not listen any more.
+pub fn stream<F>(app: Arc<App>, caller: Caller, tell: impl FnOnce(Frames) -> F) -> Response
+where
+    F: Future<Output = Result<(), StoreError>> + Send + 'static,
+{
+    let (frames, out) = mpsc::channel(FRAME_COUNT_MAX);
+    let is_left = frames.clone();
+    let telling = tell(frames);
     tokio::spawn(async move {
         let _count = app.metrics.stream();
-        let is_left = frames.clone();
         // A run may say nothing for days. Who has gone meanwhile must not be kept.
         tokio::select! {
-            result = send(app.clone(), row, after, frames) => if let Err(error) = result {
-                tracing::warn!(%error, "a stream had to be given up");
-            },
+            result = telling => given_up(result),
             () = is_left.closed() => {}
             // Whose key is taken back is not told any more.
             () = app.gate.until_out(&caller) => {}
@@ -133,10 +149,18 @@ pub async fn stream_run(
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).text("alive");
     let mut response = Sse::new(ReceiverStream::new(out)).keep_alive(keep_alive).into_response();
     response.headers_mut().insert(NO_BUFFERING.0, NO_BUFFERING.1);
-    Ok(response)
+    response
 }
 
-type Frames = mpsc::Sender<Result<Event, Infallible>>;
+/// Says why a stream has ended before its time.
+pub fn given_up(result: Result<(), StoreError>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "a stream had to be given up");
+    }
+}
+
+/// Where frames go.
+pub type Frames = mpsc::Sender<Result<Event, Infallible>>;
 
 async fn send(
     app: Arc<App>,
