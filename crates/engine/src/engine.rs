@@ -41,6 +41,8 @@ pub struct EngineConfig {
     pub shard_count: usize,
     /// Whether runs that a former server left behind are taken up. Off for tools that only look.
     pub is_active: bool,
+    /// How long a run is kept once it is over; for ever if nothing is said.
+    pub retention: Option<Duration>,
     /// Told of everything that becomes durable. It must be quick.
     pub observer: Arc<dyn Fn(&Published) + Send + Sync>,
 }
@@ -174,7 +176,9 @@ impl Engine {
             ..ShardConfig::new(registry, fastrand::u64(..))
         };
         let dispatcher = Dispatcher::new(config.dispatch, runtime, clock, reporter);
-        let threads = threads::start(&shared, &dispatcher, ears, &shard_config, config.is_active);
+        let (is_active, retention) = (config.is_active, config.retention);
+        let threads =
+            threads::start(&shared, &dispatcher, ears, &shard_config, is_active, retention);
         if shared.halted.lock().is_some() {
             for shard in &shared.shards {
                 let _ = shard.send(ToShard::Input(Input::Halt(true)));

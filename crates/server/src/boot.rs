@@ -115,6 +115,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         },
         shard_count: shard_count(&config)?,
         is_active: purpose.is_active && !is_file,
+        retention: config.store.retention.map(|retention| retention.0),
         observer: {
             let metrics = metrics.clone();
             Arc::new(move |published| metrics.observe(published))

@@ -146,6 +146,7 @@ impl Store for CrashStore {
             -> Result<Page<LogRow>, StoreError>;
         key(project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError>;
         prune_keys(before: Time, limit: usize) -> Result<usize, StoreError>;
+        prune_runs(before: Time, limit: usize) -> Result<usize, StoreError>;
         prune_blobs(before: Time, limit: usize) -> Result<usize, StoreError>;
         tidy() -> Result<(), StoreError>;
         spent() -> Spent;

@@ -294,6 +294,8 @@ pub struct RunFilter {
     pub workflow_id: Option<Uuid>,
     /// Only runs that a step of this run started.
     pub parent: Option<Uuid>,
+    /// Only runs that no other run repeats.
+    pub is_unrepeated: bool,
     /// Only runs that have all of these labels.
     pub labels: Vec<(String, String)>,
     /// Only runs created at this time or later.

@@ -1,11 +1,10 @@
-//! The thread that keeps the time: it fires timers, sweeps for orphans, forgets old keys.
+//! The thread that keeps the time: it fires timers, sweeps for orphans, forgets old keys and runs.
 //!
 //! In a process that does not take up what others left behind, it keeps the timers of that
 //! process's own runs, and nothing else.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -24,6 +23,8 @@ use crate::timers::{Timers, Wanted};
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const PRUNE_AGAIN: Duration = Duration::from_millis(100);
 const PRUNE_AT_ONCE: usize = 2_000;
+/// Runs deleted in one transaction, for which commits wait.
+const RUNS_AT_ONCE: usize = 100;
 /// A file that nobody names may belong to a commit whose outcome is unknown.
 const BLOB_AGE: Duration = Duration::from_secs(3_600);
 /// How often messages are looked for that nobody has taken up, how old one must be, and how many are
@@ -41,23 +42,25 @@ pub(super) struct Keeper {
     timers: Timers,
     sweeper: Sweeper,
     next_prune: Time,
+    next_blobs: Time,
     next_mail: Time,
     is_halted: bool,
-    /// Whether the last look for old keys left some.
-    has_old_keys: Arc<AtomicBool>,
+    /// How long runs are kept once they are over.
+    retention: Option<Duration>,
 }
 
 impl Keeper {
-    pub(super) fn new(shared: Arc<Shared>, is_active: bool) -> Keeper {
+    pub(super) fn new(shared: Arc<Shared>, is_active: bool, retention: Option<Duration>) -> Keeper {
         let is_halted = shared.halted.lock().is_some();
         Keeper {
             own: (!is_active).then(BTreeSet::new),
             timers: Timers::default(),
             sweeper: Sweeper::default(),
             next_prune: shared.clock.now(),
+            next_blobs: shared.clock.now(),
             next_mail: Time::from_micros(0),
             is_halted,
-            has_old_keys: Arc::new(AtomicBool::new(false)),
+            retention: retention.filter(|_| is_active),
             shared,
         }
     }
@@ -79,6 +82,7 @@ impl Keeper {
                             ToKeeper::Timer(timer) => self.set(timer),
                             ToKeeper::Halt(is_halted) => self.is_halted = is_halted,
                             ToKeeper::Own(run_id) => self.take_as_own(run_id),
+                            ToKeeper::PruneAgain => self.next_prune = now.plus(PRUNE_AGAIN),
                             ToKeeper::Stop => return,
                         }
                     }
@@ -90,11 +94,6 @@ impl Keeper {
     }
 
     fn next_due(&self) -> Time {
-        let prune = if self.has_old_keys.load(Ordering::Relaxed) {
-            self.shared.clock.now().plus(PRUNE_AGAIN).min(self.next_prune)
-        } else {
-            self.next_prune
-        };
         let timer = match &self.own {
             _ if self.is_halted => None,
             Some(own) => own.first().map(|timer| timer.due_at),
@@ -102,7 +101,8 @@ impl Keeper {
         };
         let sweep = self.sweeper.next_due().filter(|_| self.own.is_none());
         let mail = self.own.is_none().then_some(self.next_mail);
-        [timer, sweep, mail].into_iter().flatten().chain([prune]).min().unwrap_or(prune)
+        let prune = self.next_prune.min(self.next_blobs);
+        [timer, sweep, mail].into_iter().flatten().fold(prune, Time::min)
     }
 
     fn set(&mut self, timer: TimerRow) {
@@ -192,31 +192,47 @@ impl Keeper {
         }
     }
 
-    /// Has old keys forgotten, a portion at a time so that commits do not wait for it, and files
+    /// Has forgotten what is old, a portion at a time so that commits do not wait for it, and files
     /// removed that nobody names.
     fn prune(&mut self, now: Time) {
-        if self.next_prune > now && !self.has_old_keys.swap(false, Ordering::Relaxed) {
-            return;
-        }
-        if self.next_prune <= now {
-            let age = i64::try_from(BLOB_AGE.as_micros()).unwrap_or(i64::MAX);
-            let before = Time::from_micros(now.micros() - age);
-            match self.shared.store.prune_blobs(before, PRUNE_AT_ONCE) {
+        if self.next_blobs <= now {
+            self.next_blobs = now.plus(PRUNE_EVERY);
+            match self.shared.store.prune_blobs(ago(now, BLOB_AGE), PRUNE_AT_ONCE) {
                 Ok(0) => {}
                 Ok(count) => tracing::debug!(count, "removed files of large values"),
                 Err(error) => tracing::warn!(%error, "old files could not be removed"),
             }
         }
+        if self.next_prune > now {
+            return;
+        }
         self.next_prune = now.plus(PRUNE_EVERY);
-        let kept = i64::try_from(KEYS_KEPT.as_micros()).unwrap_or(i64::MAX);
-        let before = Time::from_micros(now.micros() - kept);
-        let has_old_keys = self.has_old_keys.clone();
-        let prune: Call = Box::new(move |store| match store.prune_keys(before, PRUNE_AT_ONCE) {
-            Ok(count) => has_old_keys.store(count == PRUNE_AT_ONCE, Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, "old idempotency keys could not be forgotten"),
+        let keys_before = ago(now, KEYS_KEPT);
+        let runs_before = self.retention.map(|retention| ago(now, retention));
+        let keeper = self.shared.keeper.clone();
+        let prune: Call = Box::new(move |store| {
+            let keys = store.prune_keys(keys_before, PRUNE_AT_ONCE).unwrap_or_else(|error| {
+                tracing::warn!(%error, "old idempotency keys could not be forgotten");
+                0
+            });
+            let runs = runs_before.map_or(Ok(0), |before| store.prune_runs(before, RUNS_AT_ONCE));
+            let runs = runs.unwrap_or_else(|error| {
+                tracing::warn!(%error, "old runs could not be deleted");
+                0
+            });
+            // Sub-runs can go once their parent has gone, so any run may be followed by others.
+            if runs > 0 || keys == PRUNE_AT_ONCE {
+                let _ = keeper.send(ToKeeper::PruneAgain);
+            }
         });
         let _ = self.shared.committer.send(ToCommitter::Call(prune));
     }
+}
+
+fn ago(now: Time, age: Duration) -> Time {
+    Time::from_micros(
+        now.micros().saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)),
+    )
 }
 
 /// Until when the steps of a run wait.

@@ -61,6 +61,8 @@ pub(crate) enum ToKeeper {
     Own(Uuid),
     /// Everything was stopped, or goes on.
     Halt(bool),
+    /// Some of what is old was forgotten, and there may be more.
+    PruneAgain,
     Stop,
 }
 
@@ -190,6 +192,7 @@ pub(crate) fn start(
     ears: Ears,
     shard_config: &ShardConfig,
     is_active: bool,
+    retention: Option<Duration>,
 ) -> Threads {
     let mut threads = Threads { shards: Vec::new(), others: Vec::new() };
     for (index, ear) in ears.shards.into_iter().enumerate() {
@@ -208,7 +211,7 @@ pub(crate) fn start(
     threads
         .others
         .push(spawn("committer", move || committer::run(&for_committer, &ears.committer)));
-    let keeper = Keeper::new(shared.clone(), is_active);
+    let keeper = Keeper::new(shared.clone(), is_active, retention);
     threads.others.push(spawn("keeper", move || keeper.run(&ears.keeper)));
     threads
 }

@@ -89,6 +89,7 @@ impl Store for Moody {
         fn logs(run_id: Uuid, after: u64, path: Option<&str>, limit: usize) -> Result<Page<LogRow>>;
         fn key(project: &str, route: &str, key: &str) -> Result<Option<KeyRow>>;
         fn prune_keys(before: Time, limit: usize) -> Result<usize>;
+        fn prune_runs(before: Time, limit: usize) -> Result<usize>;
         fn prune_blobs(before: Time, limit: usize) -> Result<usize>;
         fn tidy() -> Result<()>;
         fn spent() -> Spent;

@@ -1,6 +1,9 @@
 //! What waits, waits on through a restart, and goes on when its time comes.
 
+use std::time::Duration;
+
 use serde_json::json;
+use uuid::Uuid;
 use windlass_core::run::RunStatus;
 use windlass_engine::NewRun;
 use windlass_engine::shard::Command;
@@ -97,6 +100,35 @@ async fn a_run_of_a_workflow_that_was_deleted_goes_on() {
     let server = ground.serve();
     assert_eq!(server.end_of(run_id).await.output.as_deref(), Some(&json!(2)));
     server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_go_when_their_time_is_up_and_open_ones_stay() {
+    for ground in Ground::both() {
+        let server = ground.serve();
+        let open = server.begin(&later("1h", 1), json!(null)).await;
+        let mut over = Vec::new();
+        for _ in 0..3 {
+            over.push(server.run(&later("1ms", 1), json!(null)).await.run_id);
+        }
+        server.stop().await;
+
+        let server =
+            ground.serve_with(|config| config.retention = Some(Duration::from_secs(3_600)));
+        assert_eq!(server.row(over[0]).status, RunStatus::Succeeded, "its time is not up");
+        server.stop().await;
+        let server = ground.serve_with(|config| config.retention = Some(Duration::from_millis(1)));
+        let gone = async {
+            let is_there = |run_id: &Uuid| server.store.overview(*run_id, 0).unwrap().is_some();
+            while over.iter().any(is_there) {
+                tokio::task::yield_now().await;
+            }
+        };
+        patiently("old runs have gone", gone).await;
+        assert_eq!(server.row(open).status, RunStatus::Waiting);
+        view(server.cancel(open).await);
+        server.stop().await;
+    }
 }
 
 /// More than a run may decide in one turn, so it is stopped somewhere on its way.

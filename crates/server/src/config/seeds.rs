@@ -18,6 +18,7 @@ pub const NAMES: &[(&str, &str)] = &[
     ("WORKFLOW_ENGINE_PORT", "server.listen"),
     ("DATABASE_URL", "store.database"),
     ("INSTANCE_DB_URL", "store.database"),
+    ("RETENTION_DAYS", "store.retention"),
     ("CORS_ALLOWED_ORIGINS", "server.cors_allowed_origins"),
     ("SERVER_API_KEY", "access.server_api_key"),
     ("JWT_SECRET", "access.jwt_secret"),
@@ -81,6 +82,12 @@ fn value_of(key: &str, text: &str, listen: &mut Option<SocketAddr>) -> Result<Va
             Ok(Value::from(at.to_string()))
         }
         "server.cors_allowed_origins" => Ok(Value::from(list(text))),
+        // None is none that are kept only for so long.
+        "store.retention" => match text.parse::<u32>() {
+            Ok(0) => Ok(Value::from(Empty::None)),
+            Ok(days) => Ok(Value::from(format!("{days}d"))),
+            Err(_) => Err(format!("`{text}` is no number of days")),
+        },
         "access.server_api_key" | "access.jwt_secret" => Ok(Value::from(text)),
         "access.jwt_algorithm" => Ok(Value::from(text.to_uppercase())),
         "log.level" => Ok(Value::from(level(text))),

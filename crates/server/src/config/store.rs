@@ -14,6 +14,9 @@ pub struct StoreSection {
     /// The Postgres database that keeps runs and definitions, as `postgres://user@host/name`. Left
     /// out: SQLite, in the data directory.
     pub database: Option<DatabaseUrl>,
+    /// How long a run is kept once it is over, with its events, steps, logs and large values. Left
+    /// out: for ever.
+    pub retention: Option<HumanDuration>,
     /// How many reads may go on at the same time.
     pub reader_count: u64,
     /// How long one read may take before it is given up.
@@ -27,6 +30,7 @@ impl Default for StoreSection {
         StoreSection {
             data: PathBuf::from("./windlass-data"),
             database: None,
+            retention: None,
             reader_count: 4,
             read_time_max: HumanDuration::from_secs(5),
             size_bytes_max: None,
@@ -39,6 +43,9 @@ impl StoreSection {
         let mut found = Vec::new();
         if let Some(complaint) = self.database.as_ref().and_then(DatabaseUrl::check) {
             found.push(("store.database", complaint));
+        }
+        if self.retention.is_some_and(|retention| retention.0.is_zero()) {
+            found.push(("store.retention", "more than nothing is expected".to_owned()));
         }
         found.extend(within("store.reader_count", self.reader_count, 1..=64));
         if let Some(size) = self.size_bytes_max {

@@ -49,3 +49,10 @@ pub fn for_execute(workflow_id: Uuid, key: String, request: &Value) -> Idempoten
 pub fn for_rerun(run_id: Uuid, key: String, request: &Value) -> IdempotencyKey {
     IdempotencyKey { route: format!("rerun/{run_id}"), key, request_hash: content_hash(request) }
 }
+
+/// The key under which a failed run is resumed with the others of its workflow: whoever asks for
+/// that at the same time gets the same run.
+pub fn for_rerun_failed(run_id: Uuid) -> IdempotencyKey {
+    let route = format!("rerun-failed/{run_id}");
+    IdempotencyKey { route, key: String::new(), request_hash: content_hash(&Value::Null) }
+}

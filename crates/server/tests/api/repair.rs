@@ -20,13 +20,17 @@ async fn begin(server: &Server, workflow: &str) -> String {
 
 /// Asks again until something holds: a run goes on in its own time.
 async fn until(server: &Server, path: &str, holds: impl Fn(&Value) -> bool) -> Value {
-    loop {
-        let answer = server.get(path).await.body;
-        if holds(&answer) {
-            return answer;
+    let asked = async {
+        loop {
+            let answer = server.get(path).await.body;
+            if holds(&answer) {
+                return answer;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
-    }
+    };
+    let waited = tokio::time::timeout(std::time::Duration::from_secs(60), asked).await;
+    waited.unwrap_or_else(|_| panic!("in vain waited for {path}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -166,5 +170,6 @@ async fn failed_runs_of_a_workflow_are_resumed_once() {
     let ids: Vec<&Value> =
         resumed["items"].as_array().unwrap().iter().map(|item| &item["run_id"]).collect();
     assert_eq!(ids, [&heir["id"], &one["id"]], "one that was resumed is not resumed again");
+    assert_eq!(resumed["has_more"], false);
     assert_eq!(server.post(path, json!({ "limit": 0 })).await.problem(), "invalid-request");
 }

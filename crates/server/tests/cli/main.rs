@@ -268,7 +268,7 @@ fn names_of_other_systems_set_what_the_docs_say() {
     let directory = tempfile::tempdir().unwrap();
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md");
     let docs = std::fs::read_to_string(docs).unwrap();
-    let table: [(&str, &str, &str, Value); 17] = [
+    let table: [(&str, &str, &str, Value); 19] = [
         // What is secret is not shown.
         ("SERVER_API_KEY", "long enough", "access.server_api_key", json!("***")),
         ("JWT_SECRET", "long enough", "access.jwt_secret", json!("***")),
@@ -298,6 +298,8 @@ fn names_of_other_systems_set_what_the_docs_say() {
         ),
         ("DATABASE_URL", "sqlite:////var/lib/app/app.db", "store.data", json!("/var/lib/app")),
         ("INSTANCE_DB_URL", "sqlite:///./state", "store.data", json!("./state")),
+        ("RETENTION_DAYS", "30", "store.retention", json!("30days")),
+        ("RETENTION_DAYS", "0", "store.retention", Value::Null),
         ("LOG_LEVEL", "WARNING", "log.level", json!("warn")),
         ("LOG_LEVEL", "debug", "log.level", json!("debug")),
         ("LOG_FORMAT", "JSON", "log.format", json!("json")),

@@ -91,9 +91,14 @@ impl Data {
             .map(|run| &run.row)
             .filter(|row| row.project == project && before.is_none_or(|before| row.run_id < before))
             .filter(|row| shows(filter, row))
+            .filter(|row| !filter.is_unrepeated || !self.is_repeated(row.run_id))
             .take(limit.saturating_add(1))
             .cloned();
         page(found.collect(), limit)
+    }
+
+    fn is_repeated(&self, run_id: Uuid) -> bool {
+        self.runs.values().any(|run| run.row.rerun_of == Some(run_id))
     }
 
     pub(super) fn orphans(&self, epoch: i64, after: Option<Uuid>, limit: usize) -> Vec<Uuid> {

@@ -282,6 +282,10 @@ impl Store for MemoryStore {
         Ok(self.data.lock().prune_keys(before, limit))
     }
 
+    fn prune_runs(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
+        Ok(self.data.lock().prune_runs(before, limit))
+    }
+
     fn prune_blobs(&self, _before: Time, _limit: usize) -> Result<usize, StoreError> {
         Ok(0)
     }

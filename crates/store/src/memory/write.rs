@@ -201,6 +201,32 @@ impl Data {
         Some(workflow.clone())
     }
 
+    pub(super) fn prune_runs(&mut self, before: Time, limit: usize) -> usize {
+        let has_open_child = |run_id| {
+            let mut rows = self.runs.values().map(|run| &run.row);
+            rows.any(|row| {
+                row.parent.as_ref().is_some_and(|parent| parent.run_id == run_id)
+                    && row.finished_at.is_none()
+            })
+        };
+        let old: Vec<Uuid> = self
+            .runs
+            .values()
+            .map(|run| &run.row)
+            .filter(|row| row.finished_at.is_some_and(|at| at < before))
+            .filter(|row| row.status.is_terminal() && !has_open_child(row.run_id))
+            .filter(|row| {
+                row.parent.as_ref().is_none_or(|parent| !self.runs.contains_key(&parent.run_id))
+            })
+            .map(|row| row.run_id)
+            .take(limit)
+            .collect();
+        for run_id in &old {
+            self.runs.remove(run_id);
+        }
+        old.len()
+    }
+
     pub(super) fn prune_keys(&mut self, before: Time, limit: usize) -> usize {
         let mut old: Vec<_> = self
             .keys

@@ -16,6 +16,7 @@ mod journal;
 mod messages;
 pub(crate) mod migrate;
 mod read;
+mod retention;
 mod runs;
 mod settings;
 mod steps;

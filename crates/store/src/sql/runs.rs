@@ -242,6 +242,11 @@ fn first_id_of(time: windlass_core::Time, slack: i64) -> String {
     Uuid::from_u128(u128::try_from(millis).unwrap_or(0) << 80).to_string()
 }
 
+/// No run that was created before a time has an id behind this one.
+pub(super) fn latest_id_of(time: windlass_core::Time) -> String {
+    first_id_of(time, ID_YOUNGER_MILLIS)
+}
+
 /// A list of runs under way to its SQL. Only fixed words and placeholders enter the text.
 struct ListQuery<'a> {
     text: String,
@@ -307,13 +312,18 @@ impl<'a> ListQuery<'a> {
             let parent = query.bind(parent.to_string());
             let _ = write!(query.text, " AND run.parent_run_id = {parent}");
         }
+        if filter.is_unrepeated {
+            query.text.push_str(
+                " AND NOT EXISTS (SELECT 1 FROM run AS heir WHERE heir.rerun_of = run.run_id)",
+            );
+        }
         if let Some(after) = filter.created_after {
             let earliest = query.bind(first_id_of(after, -ID_OLDER_MILLIS));
             let after = query.bind_int(after.micros());
             let _ = write!(query.text, " AND run.created_at >= {after} AND {order} >= {earliest}");
         }
         if let Some(until) = filter.created_before {
-            let latest = query.bind(first_id_of(until, ID_YOUNGER_MILLIS));
+            let latest = query.bind(latest_id_of(until));
             let until = query.bind_int(until.micros());
             let _ = write!(query.text, " AND run.created_at < {until} AND {order} < {latest}");
         }

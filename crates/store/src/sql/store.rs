@@ -182,6 +182,10 @@ impl<D: Driver> Store for SqlStore<D> {
         self.delete_keys(before, limit)
     }
 
+    fn prune_runs(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
+        self.delete_runs(before, limit)
+    }
+
     fn prune_blobs(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
         self.remove_blobs(before, limit)
     }

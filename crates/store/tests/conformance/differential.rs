@@ -55,6 +55,7 @@ fn random_write(dice: &mut Dice, pair: &Pair) -> RunWrite {
             if dice.below(4) == 0 {
                 new.external_id = Some(format!("x{}", dice.below(3)));
             }
+            new.rerun_of = (dice.below(4) == 0).then(|| id(dice.run()));
             if dice.below(2) == 0 {
                 new.labels.insert(format!("l{}", dice.below(2)), format!("v{}", dice.below(2)));
             }
@@ -165,6 +166,7 @@ fn turn(dice: &mut Dice, pair: &Pair, epoch: &mut i64) -> &'static str {
         3 => {
             let (before, limit) = (i64::try_from(dice.below(14)).unwrap(), dice.below(3) as usize);
             pair.both(|store| store.prune_keys(at(before), limit).unwrap());
+            pair.both(|store| store.prune_runs(at(before), limit).unwrap());
             "prune"
         }
         5 => {
@@ -227,6 +229,7 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
         created_before: (dice.below(3) == 0).then(|| at(9)),
         workflow_id: (dice.below(3) == 0).then(|| id(1)),
         parent: (dice.below(4) == 0).then(|| id(dice.run())),
+        is_unrepeated: dice.below(3) == 0,
     };
     let before = (dice.below(2) == 0).then(|| id(dice.run()));
     let limit = 1 + dice.below(8) as usize;

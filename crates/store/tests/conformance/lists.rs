@@ -14,6 +14,7 @@ fn fill(store: &dyn Store) {
             new_of(write).labels.insert("parity".into(), parity.into());
             new_of(write).labels.insert("all".into(), "yes".into());
             new_of(write).workflow_id = id(100 + number % 2);
+            new_of(write).rerun_of = (number == 4).then(|| id(3));
         });
         assert_eq!(store.commit(epoch, &[write]).unwrap(), []);
         let status = match number % 3 {
@@ -48,6 +49,8 @@ pub(crate) fn runs_are_filtered(store: &dyn Store) {
     assert_eq!(shown(labels(&[("parity", "even"), ("all", "no")])), [0; 0]);
     let odd = RunFilter { workflow_id: Some(id(101)), ..all() };
     assert_eq!(shown(odd), [9, 7, 5, 3, 1]);
+    let unrepeated = RunFilter { is_unrepeated: true, ..statuses(&[RunStatus::Failed]) };
+    assert_eq!(shown(unrepeated), [9, 6]);
     let span = RunFilter { created_after: Some(at(3)), created_before: Some(at(5)), ..all() };
     assert_eq!(shown(span), [4, 3]);
     let text = |text: &str| RunFilter { text: Some(text.into()), ..all() };
@@ -222,6 +225,41 @@ pub(crate) fn old_keys_are_pruned(store: &dyn Store) {
     assert_eq!(store.prune_keys(at(4), 2).unwrap(), 0);
     assert_eq!(store.key(PROJECT, "POST /execute", "k1").unwrap(), None);
     assert!(store.key(PROJECT, "POST /execute", "k4").unwrap().is_some());
+}
+
+pub(crate) fn old_runs_go_with_all_they_have(store: &dyn Store) {
+    let child_of = |parent: u128, number: u128| {
+        with(new_run(number), |write| {
+            let step = "call".to_owned();
+            new_of(write).parent = Some(ParentRun { run_id: id(parent), step, depth: 1 });
+        })
+    };
+    let first = with(new_run(1), |write| {
+        new_of(write).labels.insert("team".into(), "a".into());
+        write.new_steps = vec![step(0, StepStatus::Queued)];
+        write.logs = vec![log(1, "a", "x")];
+    });
+    commit(store, &[first, new_run(2), child_of(2, 3), new_run(4), new_run(5), child_of(5, 6)]);
+    let end = |number| end_run(number, RunStatus::Succeeded);
+    commit(store, &[end(1), end(2), end(3), end(5)]);
+    let left = || numbers(&store.runs(PROJECT, &RunFilter::default(), None, 99).unwrap());
+    assert_eq!(store.prune_runs(at(2), 99).unwrap(), 0, "nothing is old enough");
+    assert_eq!(store.prune_runs(at(3), 1).unwrap(), 1);
+    assert_eq!(left(), [6, 5, 4, 3, 2]);
+    assert_eq!(store.prune_runs(at(3), 99).unwrap(), 1, "a child goes after its parent");
+    assert_eq!(left(), [6, 5, 4, 3]);
+    assert_eq!(store.prune_runs(at(3), 99).unwrap(), 1);
+    assert_eq!(store.prune_runs(at(3), 99).unwrap(), 0);
+    assert_eq!(left(), [6, 5, 4], "an open run stays, and so does its parent");
+    assert_eq!(store.run(PROJECT, &id(1).to_string()).unwrap(), None);
+    assert!(store.load_run(id(1), 1).unwrap().is_none());
+    assert_eq!(store.events(id(1), 0, 9, 999).unwrap().items, []);
+    assert_eq!(store.steps(id(1), None, 9).unwrap().items, []);
+    assert_eq!(store.logs(id(1), 0, None, 9).unwrap().items, []);
+    let team = RunFilter { labels: vec![("team".into(), "a".into())], ..RunFilter::default() };
+    assert_eq!(store.runs(PROJECT, &team, None, 9).unwrap().items, []);
+    // What is left of it would stand in the way of another run of this id.
+    commit(store, &[new_run(1)]);
 }
 
 pub(crate) fn a_key_has_its_time(store: &dyn Store) {

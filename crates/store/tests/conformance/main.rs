@@ -87,6 +87,7 @@ promises! {
         orphans_are_those_of_earlier_epochs,
         timers_come_by_time,
         old_keys_are_pruned,
+        old_runs_go_with_all_they_have,
         a_key_has_its_time,
         an_empty_store_has_empty_lists;
 }

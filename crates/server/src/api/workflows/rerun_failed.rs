@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_core::run::RunStatus;
+use windlass_engine::NewRun;
 use windlass_store::{RunFilter, Store};
 
 use crate::access::Caller;
@@ -15,7 +16,7 @@ use crate::api::runs::rerun::{FAILED, RerunRequest, repeat};
 use crate::api::workflow::find_row;
 use crate::app::Shared;
 use crate::http::problem::Problem;
-use crate::http::{Body, ProblemResponses};
+use crate::http::{Body, ProblemResponses, key};
 
 /// How many runs are resumed at once, if the request says nothing, and at most.
 const COUNT_DEFAULT: u32 = 100;
@@ -91,34 +92,21 @@ pub async fn rerun_failed(
     let filter = RunFilter {
         statuses: vec![RunStatus::Failed],
         workflow_id: Some(workflow.workflow_id),
+        is_unrepeated: true,
         ..filter_of(&query).map_err(Problem::in_body)?
     };
     let project = caller.project().to_owned();
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let look = move |store: &dyn Store| {
-        // What repeats another run names it, so those that were resumed are known by their heirs.
-        let of_workflow = RunFilter { workflow_id: filter.workflow_id, ..RunFilter::default() };
-        let (mut resumed, mut before) = (std::collections::HashSet::new(), None);
-        let failed = store.runs(&project, &filter, None, limit)?;
-        let oldest = failed.items.last().map(|row| row.run_id);
-        loop {
-            let page = store.runs(&project, &of_workflow, before, 1_000)?;
-            before = page.items.last().map(|row| row.run_id);
-            resumed.extend(page.items.iter().filter_map(|row| row.rerun_of));
-            if !page.has_more || before.zip(oldest).is_some_and(|(at, oldest)| at < oldest) {
-                break;
-            }
-        }
-        Ok((failed, resumed))
-    };
-    let (failed, resumed) = app.engine.read(look).await?;
+    let look = move |store: &dyn Store| store.runs(&project, &filter, None, limit);
+    let failed = app.engine.read(look).await?;
     let mut items = Vec::new();
-    for row in failed.items.into_iter().filter(|row| !resumed.contains(&row.run_id)) {
+    for row in failed.items {
         let run_id = row.run_id;
         let from = (!request.from_start).then(|| FAILED.to_owned());
         let again = RerunRequest { from, ..RerunRequest::default() };
+        let key = key::for_rerun_failed(run_id);
         let begun = match repeat(&app, row, again).await {
-            Ok(run) => execute(&app, &caller, run, None).await,
+            Ok(run) => execute(&app, &caller, NewRun { key: Some(key), ..run }, None).await,
             Err(problem) => Err(problem),
         };
         items.push(match begun {
