@@ -162,7 +162,7 @@ impl Access for CrashStore {
             -> Result<Page<ApiKeyRow>, StoreError>;
         revoke_api_key(key_id: Uuid, now: Time) -> Result<Option<ApiKeyRow>, StoreError>;
         any_api_key() -> Result<bool, StoreError>;
-        append_audit(entry: &AuditEntry) -> Result<AuditRow, StoreError>;
+        append_audit(entries: &[AuditEntry]) -> Result<Vec<AuditRow>, StoreError>;
         audit(project: Option<&str>, after: i64, limit: usize)
             -> Result<Page<AuditRow>, StoreError>;
         verify_audit() -> Result<AuditVerdict, StoreError>;

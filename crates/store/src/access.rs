@@ -35,8 +35,8 @@ pub trait Access {
     /// not open the doors.
     fn any_api_key(&self) -> Result<bool, StoreError>;
 
-    /// Adds a record to the audit log, chained to the one before it.
-    fn append_audit(&self, entry: &AuditEntry) -> Result<AuditRow, StoreError>;
+    /// Adds records to the audit log, in order, each chained to the one before it.
+    fn append_audit(&self, entries: &[AuditEntry]) -> Result<Vec<AuditRow>, StoreError>;
 
     /// Records of the audit log behind number `after`, of one project or of all.
     fn audit(

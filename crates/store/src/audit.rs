@@ -53,21 +53,25 @@ pub(crate) fn hash(previous_hash: &str, seq: i64, entry: &AuditEntry) -> String 
     sha256_hex(text.as_bytes())
 }
 
-/// The record that follows the one of this number and hash.
-pub(crate) fn chained(last: Option<(i64, String)>, entry: &AuditEntry) -> AuditRow {
-    let (last_seq, previous_hash) = last.unwrap_or_default();
+/// The records that follow the one of this number and hash.
+pub(crate) fn chained(last: Option<(i64, String)>, entries: &[AuditEntry]) -> Vec<AuditRow> {
+    let (mut seq, mut last_hash) = last.unwrap_or_default();
     let safe = |text: &str| nul_safe(text).into_owned();
-    let entry = AuditEntry {
-        at: entry.at,
-        project: safe(&entry.project),
-        principal: safe(&entry.principal),
-        action: safe(&entry.action),
-        target: safe(&entry.target),
-        detail: entry.detail.as_deref().map(safe),
+    let row = |entry: &AuditEntry| {
+        let entry = AuditEntry {
+            at: entry.at,
+            project: safe(&entry.project),
+            principal: safe(&entry.principal),
+            action: safe(&entry.action),
+            target: safe(&entry.target),
+            detail: entry.detail.as_deref().map(safe),
+        };
+        seq += 1;
+        let hash = hash(&last_hash, seq, &entry);
+        let previous_hash = std::mem::replace(&mut last_hash, hash.clone());
+        AuditRow { seq, entry, previous_hash, hash }
     };
-    let seq = last_seq + 1;
-    let hash = hash(&previous_hash, seq, &entry);
-    AuditRow { seq, entry, previous_hash, hash }
+    entries.iter().map(row).collect()
 }
 
 /// A chain as far as it has been looked at.
@@ -119,6 +123,6 @@ mod tests {
         let text = r#"["",1,7,"default","key:ci","run.cancel","r1",null]"#;
         let expected: String =
             Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(chained(None, &entry).hash, expected);
+        assert_eq!(chained(None, &[entry])[0].hash, expected);
     }
 }

@@ -104,7 +104,7 @@ impl Access for Moody {
         fn api_keys(project: Option<&str>, after: Option<Uuid>, limit: usize) -> Result<Page<ApiKeyRow>>;
         fn revoke_api_key(key_id: Uuid, now: Time) -> Result<Option<ApiKeyRow>>;
         fn any_api_key() -> Result<bool>;
-        fn append_audit(entry: &AuditEntry) -> Result<AuditRow>;
+        fn append_audit(entries: &[AuditEntry]) -> Result<Vec<AuditRow>>;
         fn audit(project: Option<&str>, after: i64, limit: usize) -> Result<Page<AuditRow>>;
         fn setting(name: &str) -> Result<Option<String>>;
         fn set_setting(name: &str, value: Option<&str>, now: Time) -> Result<()>;

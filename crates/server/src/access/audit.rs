@@ -5,19 +5,71 @@ use std::sync::Arc;
 use axum::http::header;
 use axum::response::Response;
 use serde_json::json;
+use tokio::sync::{mpsc, oneshot};
 use windlass_engine::Engine;
-use windlass_store::AuditEntry;
+use windlass_store::{AuditEntry, Store};
 
 use super::principal::{Caller, Proof};
 use super::table::RUN_CREATE;
 
 /// The longest target that is kept, in characters.
 const TARGET_LENGTH_MAX: usize = 500;
+/// Records written in one transaction, at most.
+const WRITTEN_AT_ONCE: usize = 1_000;
+
+/// The log as those see it who write to it. Records of calls that end at the same time share a
+/// transaction: each costs a sync, which is most of what a small call takes.
+#[derive(Clone, Debug)]
+pub struct AuditLog(mpsc::UnboundedSender<Waiting>);
+
+/// A record on its way, and who waits until it is durable.
+type Waiting = (AuditEntry, oneshot::Sender<()>);
+
+impl AuditLog {
+    /// The log of a store. Its writer ends with the last who could write to it.
+    pub fn new(store: Arc<dyn Store>) -> AuditLog {
+        let (log, mut waiting) = mpsc::unbounded_channel();
+        tokio::spawn(async move {
+            let mut group = Vec::new();
+            while waiting.recv_many(&mut group, WRITTEN_AT_ONCE).await > 0 {
+                let (entries, told): (Vec<_>, Vec<oneshot::Sender<()>>) = group.drain(..).unzip();
+                let store = store.clone();
+                let writing = tokio::task::spawn_blocking(move || write(&*store, &entries));
+                if let Err(error) = writing.await {
+                    tracing::error!(%error, "records of the audit log are missing");
+                }
+                for told in told {
+                    let _ = told.send(());
+                }
+            }
+        });
+        AuditLog(log)
+    }
+
+    /// Appends a record, and returns when it is durable.
+    pub async fn append(&self, entry: AuditEntry) {
+        let _ = self.hand_over(entry).await;
+    }
+
+    fn hand_over(&self, entry: AuditEntry) -> oneshot::Receiver<()> {
+        let (told, written) = oneshot::channel();
+        let _ = self.0.send((entry, told));
+        written
+    }
+}
+
+/// What was done is done; that it could not be recorded must not stay unseen.
+fn write(store: &dyn Store, entries: &[AuditEntry]) {
+    let Err(error) = store.append_audit(entries) else { return };
+    for AuditEntry { action, target, principal, .. } in entries {
+        tracing::error!(%error, action, target, principal, "a record of the audit log is missing");
+    }
+}
 
 /// A record of a call under way. It is written when the call is answered; also when it never is,
 /// because its caller hung up.
 pub struct Record {
-    engine: Arc<Engine>,
+    log: AuditLog,
     entry: Option<AuditEntry>,
     request_id: String,
 }
@@ -28,7 +80,8 @@ impl Record {
     /// While nobody needs a key there is nobody to name either: then creating a run, which is
     /// recorded in its journal, is not written a second time.
     pub fn begin(
-        engine: &Arc<Engine>,
+        engine: &Engine,
+        log: &AuditLog,
         caller: &Caller,
         action: &'static str,
         path: &str,
@@ -47,7 +100,7 @@ impl Record {
             detail: None,
         };
         let request_id = request_id.to_owned();
-        Some(Record { engine: engine.clone(), entry: Some(entry), request_id })
+        Some(Record { log: log.clone(), entry: Some(entry), request_id })
     }
 
     /// Notes what became of it.
@@ -66,7 +119,7 @@ impl Record {
     /// Writes it, before the answer goes out.
     pub async fn write(mut self) {
         if let Some(entry) = self.entry.take() {
-            append(&self.engine, entry).await;
+            self.log.append(entry).await;
         }
     }
 }
@@ -75,23 +128,7 @@ impl Drop for Record {
     fn drop(&mut self) {
         let Some(mut entry) = self.entry.take() else { return };
         entry.detail = Some(json!({ "status": null, "request_id": self.request_id }).to_string());
-        let engine = self.engine.clone();
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(async move { append(&engine, entry).await });
-        }
+        // Nobody waits for it.
+        drop(self.log.hand_over(entry));
     }
-}
-
-/// Appends a record.
-pub async fn append(engine: &Arc<Engine>, entry: AuditEntry) {
-    let store = engine.store().clone();
-    let (action, target) = (entry.action.clone(), entry.target.clone());
-    let result = tokio::task::spawn_blocking(move || store.append_audit(&entry)).await;
-    let error = match result {
-        Ok(Ok(_)) => return,
-        Ok(Err(error)) => error.to_string(),
-        Err(error) => error.to_string(),
-    };
-    // What was done is done; that it could not be recorded must not stay unseen.
-    tracing::error!(%error, action, target, "a record of the audit log is missing");
 }

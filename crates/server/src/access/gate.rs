@@ -13,9 +13,10 @@ use windlass_core::Time;
 use windlass_engine::Engine;
 use windlass_store::ApiKeyRow;
 
+use super::audit::AuditLog;
 use super::limit::Limits;
 use super::principal::{Caller, Principal, Proof};
-use super::role::Role;
+use super::role::{Permission, Role};
 use super::session::Sessions;
 use super::token::Tokens;
 use super::{key, session};
@@ -45,6 +46,8 @@ pub struct Gate {
     pub sessions: Sessions,
     /// How often each may call.
     pub limits: Limits,
+    /// What was done.
+    pub audit: AuditLog,
     /// Keys at hand, by hash.
     known: RwLock<HashMap<String, Known>>,
     /// Changes when somebody may have lost their right to be here.
@@ -83,6 +86,7 @@ impl Gate {
             tokens: Tokens::new(access)?,
             sessions: Sessions::new(directory, access.session_time.0)?,
             limits: Limits::new(access),
+            audit: AuditLog::new(engine.store().clone()),
             known: RwLock::default(),
             changes: watch::Sender::new(0),
             local: Caller {
@@ -142,6 +146,7 @@ impl Gate {
         Principal {
             name: "key:SERVER_API_KEY".to_owned(),
             role: Role::Admin,
+            scopes: None,
             project: PROJECT.to_owned(),
             proof: Proof::ServerKey,
         }
@@ -193,13 +198,13 @@ impl Gate {
     pub async fn by_cookie(&self, cookie: &str) -> Result<Caller, Problem> {
         let session = self.sessions.open(cookie, self.engine.clock().now());
         let session = session.ok_or_else(|| refused("the session is over"))?;
-        let principal = match &session.proof {
-            session::Stands::Key(hash) => self.by_hash(hash).await?,
+        let principal = match session.proof {
+            session::Stands::Key(hash) => self.by_hash(&hash).await?,
             session::Stands::ServerKey(mark) => {
                 let is_same = self
                     .server_key
                     .as_ref()
-                    .is_some_and(|hash| self.sessions.mark_of(hash) == *mark);
+                    .is_some_and(|hash| self.sessions.mark_of(hash) == mark);
                 match is_same {
                     true => Arc::new(self.server_principal()),
                     false => return Err(refused("the server's key has changed")),
@@ -211,6 +216,17 @@ impl Gate {
                 ..Principal::local()
             }),
             session::Stands::Dev => return Err(refused("this is no `windlass dev`")),
+            // A server that no longer takes tokens takes none of their sessions either.
+            session::Stands::Token { .. } if self.tokens.is_none() => {
+                return Err(refused("tokens are no longer taken here"));
+            }
+            session::Stands::Token { name, role, project, end } => Arc::new(Principal {
+                name,
+                role,
+                scopes: None,
+                project,
+                proof: Proof::Token(Time::from_micros(end)),
+            }),
         };
         Ok(Caller { principal, session: Some(session.nonce.into()) })
     }
@@ -228,7 +244,13 @@ impl Gate {
                 session::Stands::ServerKey(self.sessions.mark_of(hash))
             }
             Proof::Dev => session::Stands::Dev,
-            Proof::Local | Proof::Token(_) => return Err(refused("sign in with a key")),
+            Proof::Token(end) => session::Stands::Token {
+                name: principal.name.clone(),
+                role: principal.role,
+                project: principal.project.clone(),
+                end: end.micros(),
+            },
+            Proof::Local => return Err(refused("sign in with a key")),
         };
         self.sessions.seal(stands, self.engine.clock().now()).map_err(|_| no_random())
     }
@@ -285,9 +307,14 @@ fn principal_of(row: ApiKeyRow) -> Result<Principal, Problem> {
     // A role of a later version is none that this one could grant anything for.
     let role = Role::parse(&row.role)
         .ok_or_else(|| refused(format!("the key has the role `{}`, unknown here", row.role)))?;
+    // Likewise a scope: what is unknown grants nothing.
+    let scopes = row.scopes.map(|words| {
+        words.iter().filter_map(|word| Permission::parse(word)).collect::<Vec<Permission>>()
+    });
     Ok(Principal {
         name: format!("key:{}", row.name),
         role,
+        scopes,
         project: row.project,
         proof: Proof::Key(row.hash),
     })

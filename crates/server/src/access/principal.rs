@@ -15,6 +15,8 @@ pub struct Principal {
     pub name: String,
     /// What they are.
     pub role: Role,
+    /// All they may do of what the role may, if their key says so.
+    pub scopes: Option<Vec<Permission>>,
     /// The project they see and change.
     pub project: String,
     /// What let them in.
@@ -51,6 +53,7 @@ impl Principal {
         Principal {
             name: "local".to_owned(),
             role: Role::Admin,
+            scopes: None,
             project: PROJECT.to_owned(),
             proof: Proof::Local,
         }
@@ -58,7 +61,8 @@ impl Principal {
 
     /// Whether they may do this.
     pub fn may(&self, permission: Permission) -> bool {
-        self.role.may(permission)
+        let is_in_scope = |scopes: &Vec<Permission>| scopes.contains(&permission);
+        self.role.may(permission) && self.scopes.as_ref().is_none_or(is_in_scope)
     }
 
     /// Whether they may see what belongs to the whole server, such as its metrics.

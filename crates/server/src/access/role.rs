@@ -35,7 +35,20 @@ pub enum Role {
 }
 
 /// What may be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    ToSchema,
+    clap::ValueEnum,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Permission {
     /// Look at workflows and runs.
     Read,
@@ -99,6 +112,22 @@ impl Role {
 }
 
 impl Permission {
+    /// All of them.
+    pub const ALL: [Permission; 7] = [
+        Permission::Read,
+        Permission::Operate,
+        Permission::Edit,
+        Permission::Approve,
+        Permission::Administer,
+        Permission::Work,
+        Permission::Ingest,
+    ];
+
+    /// The permission of a word.
+    pub fn parse(word: &str) -> Option<Permission> {
+        Permission::ALL.into_iter().find(|permission| permission.as_str() == word)
+    }
+
     /// Its word.
     pub fn as_str(self) -> &'static str {
         match self {

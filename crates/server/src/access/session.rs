@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use windlass_core::Time;
 
 use super::key::random;
+use super::role::Role;
 
 /// The cookie.
 const COOKIE: &str = "windlass_session";
@@ -52,6 +53,17 @@ pub enum Stands {
     ServerKey(String),
     /// That this is `windlass dev`.
     Dev,
+    /// What a token said. Its session ends when the token would have.
+    Token {
+        /// Who.
+        name: String,
+        /// What they are.
+        role: Role,
+        /// The project they see and change.
+        project: String,
+        /// When the token ends, in microseconds since 1970.
+        end: i64,
+    },
 }
 
 impl Sessions {
@@ -88,7 +100,10 @@ impl Sessions {
         now: Time,
     ) -> Result<String, ring::error::Unspecified> {
         let nonce = BASE64_URL_SAFE_NO_PAD.encode(random::<16>()?);
-        let expires_at = now.plus(self.time).micros();
+        let mut expires_at = now.plus(self.time).micros();
+        if let Stands::Token { end, .. } = &proof {
+            expires_at = expires_at.min(*end);
+        }
         let session = Session { proof, nonce, expires_at };
         let body = BASE64_URL_SAFE_NO_PAD.encode(serde_json::to_vec(&session).unwrap_or_default());
         let tag = self.sign("session", &body);

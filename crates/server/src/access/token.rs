@@ -127,6 +127,7 @@ impl Tokens {
         Ok(Principal {
             name: format!("token:{}", claims.sub),
             role,
+            scopes: None,
             project: claims.project.unwrap_or_else(|| PROJECT.to_owned()),
             proof: Proof::Token(Time::from_micros(expires_at.unwrap_or(i64::MAX))),
         })

@@ -17,6 +17,8 @@ pub struct KeyBody {
     pub name: String,
     /// What its holder is.
     pub role: String,
+    /// What its holder may do of all that the role may; null if everything.
+    pub scopes: Option<Vec<String>>,
     /// The project it is for.
     pub project: String,
     /// Its first characters, to know it by.
@@ -38,6 +40,7 @@ impl From<ApiKeyRow> for KeyBody {
             id: row.key_id,
             name: row.name,
             role: row.role,
+            scopes: row.scopes,
             project: row.project,
             prefix: row.prefix,
             created_at: row.created_at.to_string(),

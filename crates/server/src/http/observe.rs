@@ -41,9 +41,9 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) 
             Err(response) => return response,
         };
         let id = request_id.to_str().unwrap_or_default();
-        let record = admitted
-            .caller
-            .and_then(|caller| Record::begin(&app.engine, &caller, admitted.action, &path, id));
+        let record = admitted.caller.and_then(|caller| {
+            Record::begin(&app.engine, &app.gate.audit, &caller, admitted.action, &path, id)
+        });
         let response = answer(&app, admitted.request, next).await;
         if let Some(mut record) = record {
             record.answered(&response);

@@ -12,7 +12,7 @@ use super::error::PageProblem;
 use super::render::page as render_page;
 use super::workflow::Told;
 use crate::access::session::{Sessions, is_secure};
-use crate::access::{Principal, Proof, audit};
+use crate::access::{Principal, Proof};
 use crate::api::query::Asked;
 use crate::app::{App, Shared};
 use crate::http::problem::{self, Problem};
@@ -94,7 +94,7 @@ pub(super) async fn sign_in(
         target: "/login".to_owned(),
         detail: None,
     };
-    audit::append(&app.engine, entry).await;
+    app.gate.audit.append(entry).await;
     let mut response = Redirect::to(local(&filled.next)).into_response();
     let cookie = app.gate.sessions.set_cookie(&cookie, is_secure(&headers));
     response.headers_mut().insert(header::SET_COOKIE, cookie);

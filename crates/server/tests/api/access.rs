@@ -72,6 +72,28 @@ async fn a_key_is_shown_once_and_good_for_its_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_may_be_good_for_a_part_of_what_its_role_may() {
+    let server = Server::closed();
+    let post = async |key: &str, path: &str, body: Value| {
+        server.ask_as(key, Method::POST, path, body.to_string()).await
+    };
+    let wanted = json!({ "name": "ci", "role": "editor", "scopes": ["operate"] });
+    let made = server.key(wanted).await;
+    assert_eq!(made["scopes"], json!(["operate"]));
+    let key = made["key"].as_str().unwrap();
+    assert_eq!(server.get_as(key, "/api/v1/runs").await.problem(), "forbidden");
+    let run = post(key, "/api/v1/workflows/none/execute", json!({})).await;
+    assert_eq!(run.problem(), "workflow-not-found", "it may ask for a run");
+    let deployed = post(key, "/api/v1/workflows", json!({ "name": "x" })).await;
+    assert_eq!(deployed.problem(), "forbidden");
+    for odd in [json!(["edit"]), json!([])] {
+        let wanted = json!({ "name": "ci", "role": "operator", "scopes": odd });
+        let made = post(ADMIN, "/api/v1/keys", wanted).await;
+        assert_eq!(made.problem(), "invalid-request");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_credential_that_is_not_good_is_refused() {
     let server = Server::closed();
     for (name, value) in [
@@ -202,6 +224,14 @@ async fn tokens_of_another_system_let_their_holder_in() {
     let me = server.get_as(&good, "/api/v1/me").await.body;
     assert_eq!(me["name"], "token:ada");
     assert_eq!((&me["role"], &me["project"]), (&json!("operator"), &json!("p")));
+    let sign_in = request(Method::POST, "/login")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("key={good}&next=/").into());
+    let signed_in = server.send(sign_in.unwrap()).await;
+    assert_eq!(signed_in.status, 303, "{}", signed_in.body);
+    let cookie = signed_in.header("set-cookie").split(';').next().unwrap();
+    let me = server.send(request_with("/api/v1/me", "cookie", cookie)).await.body;
+    assert_eq!((&me["name"], &me["project"]), (&json!("token:ada"), &json!("p")), "a session");
     let without = |name: &str| {
         let mut claims = claims.clone();
         claims.as_object_mut().unwrap().remove(name);

@@ -48,12 +48,12 @@ impl Access for MemoryStore {
         Ok(!self.data.lock().api_keys.is_empty())
     }
 
-    fn append_audit(&self, entry: &AuditEntry) -> Result<AuditRow, StoreError> {
+    fn append_audit(&self, entries: &[AuditEntry]) -> Result<Vec<AuditRow>, StoreError> {
         let mut data = self.data.lock();
         let last = data.audit.last().map(|row| (row.seq, row.hash.clone()));
-        let row = chained(last, entry);
-        data.audit.push(row.clone());
-        Ok(row)
+        let rows = chained(last, entries);
+        data.audit.extend(rows.iter().cloned());
+        Ok(rows)
     }
 
     fn audit(

@@ -35,8 +35,8 @@ impl<D: Driver> Access for SqlStore<D> {
         self.has_api_key()
     }
 
-    fn append_audit(&self, entry: &AuditEntry) -> Result<AuditRow, StoreError> {
-        self.insert_audit(entry)
+    fn append_audit(&self, entries: &[AuditEntry]) -> Result<Vec<AuditRow>, StoreError> {
+        self.insert_audit(entries)
     }
 
     fn audit(

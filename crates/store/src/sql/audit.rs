@@ -1,5 +1,5 @@
 use super::read::{Columns, all, page};
-use super::{Connection, Driver, Row, SqlStore, Statement};
+use super::{Connection, Driver, Row, SqlStore, Statement, Value};
 use crate::audit::{AuditEntry, AuditRow, chained};
 use crate::error::StoreError;
 use crate::rows::Page;
@@ -36,9 +36,9 @@ fn audit_row(row: &dyn Row) -> Result<AuditRow, StoreError> {
 }
 
 impl<D: Driver> SqlStore<D> {
-    /// The last record is read in the transaction that writes the next one: no other writer can
+    /// The last record is read in the transaction that writes the next ones: no other writer can
     /// come between, so the chain never forks.
-    pub(super) fn insert_audit(&self, entry: &AuditEntry) -> Result<AuditRow, StoreError> {
+    pub(super) fn insert_audit(&self, entries: &[AuditEntry]) -> Result<Vec<AuditRow>, StoreError> {
         let result = self.0.write(|connection| {
             let mut last = None;
             connection.query(&LAST, &[], &mut |row| {
@@ -46,20 +46,24 @@ impl<D: Driver> SqlStore<D> {
                 last = Some((columns.int()?, columns.text()?));
                 Ok(())
             })?;
-            let row = chained(last, entry);
-            let values = [
-                row.seq.into(),
-                row.entry.at.into(),
-                (&row.entry.project).into(),
-                (&row.entry.principal).into(),
-                (&row.entry.action).into(),
-                (&row.entry.target).into(),
-                row.entry.detail.as_deref().into(),
-                (&row.previous_hash).into(),
-                (&row.hash).into(),
-            ];
-            connection.execute(&APPEND, &values)?;
-            Ok(row)
+            let rows = chained(last, entries);
+            connection.execute_many(
+                &APPEND,
+                rows.iter().map(|row| -> [Value<'_>; 9] {
+                    [
+                        row.seq.into(),
+                        row.entry.at.into(),
+                        (&row.entry.project).into(),
+                        (&row.entry.principal).into(),
+                        (&row.entry.action).into(),
+                        (&row.entry.target).into(),
+                        row.entry.detail.as_deref().into(),
+                        (&row.previous_hash).into(),
+                        (&row.hash).into(),
+                    ]
+                }),
+            )?;
+            Ok(rows)
         });
         result.map_err(StoreError::from)
     }

@@ -78,12 +78,11 @@ pub(crate) fn entry(number: i64, project: &str) -> AuditEntry {
 pub(crate) fn the_audit_log_is_a_chain(store: &dyn Store) {
     let nothing = AuditVerdict { checked: 0, first_altered: None };
     assert_eq!(store.verify_audit().unwrap(), nothing);
-    let rows: Vec<AuditRow> = (1..=5)
-        .map(|number| {
-            let project = if number == 3 { "other" } else { PROJECT };
-            store.append_audit(&entry(number, project)).unwrap()
-        })
-        .collect();
+    let entry = |number| entry(number, if number == 3 { "other" } else { PROJECT });
+    let mut rows = store.append_audit(&[entry(1)]).unwrap();
+    rows.extend(store.append_audit(&[entry(2), entry(3), entry(4)]).unwrap());
+    rows.extend(store.append_audit(&[entry(5)]).unwrap());
+    assert_eq!(store.append_audit(&[]).unwrap(), []);
     assert_eq!(rows.iter().map(|row| row.seq).collect::<Vec<_>>(), [1, 2, 3, 4, 5]);
     assert_eq!(rows[0].previous_hash, "");
     assert_eq!(rows[1].previous_hash, rows[0].hash);

@@ -181,7 +181,7 @@ fn turn(dice: &mut Dice, pair: &Pair, epoch: &mut i64) -> &'static str {
             let value = (dice.below(3) > 0).then(|| format!("{number}"));
             let name = format!("n{number}");
             pair.both(|store| store.set_setting(&name, value.as_deref(), at(1)).unwrap());
-            pair.both(|store| store.append_audit(&entry(1, &name)).unwrap());
+            pair.both(|store| store.append_audit(&[entry(1, &name)]).unwrap());
             "access"
         }
         4 => {

@@ -44,7 +44,7 @@ fn fill(store: &dyn Store) {
     store.pause_workflow(id(1_001), Some(&pause)).unwrap();
     store.set_setting("stopped", Some("yes"), at(1)).unwrap();
     store.create_api_key(&api_key(1, PROJECT)).unwrap();
-    (1..=3).for_each(|number| drop(store.append_audit(&entry(number, PROJECT)).unwrap()));
+    (1..=3).for_each(|number| drop(store.append_audit(&[entry(number, PROJECT)]).unwrap()));
 }
 
 /// What is in a store, by what it answers.
@@ -136,7 +136,7 @@ fn backs_up_under_load(source: &Place) {
     let parent = tempfile::tempdir().unwrap();
     let store = source.open(at(0)).unwrap();
     let epoch = store.take_over("boot", at(0)).unwrap();
-    store.append_audit(&entry(1, PROJECT)).unwrap();
+    store.append_audit(&[entry(1, PROJECT)]).unwrap();
     store.commit(epoch, &[new_run(999), end_large(999)]).unwrap();
     let large = store.load_run(id(999), 1).unwrap();
     let (file, is_over) = (parent.path().join("copy"), AtomicBool::new(false));

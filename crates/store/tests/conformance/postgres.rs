@@ -124,7 +124,7 @@ fn a_text_with_nul_fails_nobody() {
 fn a_record_of_the_audit_log_that_was_changed_is_named() {
     let url = fresh_database();
     let store = open_at(&url);
-    (1..=5).for_each(|number| drop(store.append_audit(&entry(number, PROJECT)).unwrap()));
+    (1..=5).for_each(|number| drop(store.append_audit(&[entry(number, PROJECT)]).unwrap()));
     sql(&url, "UPDATE audit SET target = 'another' WHERE seq = 4");
     let verdict = AuditVerdict { checked: 3, first_altered: Some(4) };
     assert_eq!(store.verify_audit().unwrap(), verdict);

@@ -50,7 +50,7 @@ fn a_record_of_the_audit_log_that_was_changed_is_named() {
     ] {
         let directory = tempfile::tempdir().unwrap();
         let store = open(directory.path());
-        (1..=5).for_each(|number| drop(store.append_audit(&entry(number, PROJECT)).unwrap()));
+        (1..=5).for_each(|number| drop(store.append_audit(&[entry(number, PROJECT)]).unwrap()));
         drop(store);
         let raw = rusqlite::Connection::open(directory.path().join("windlass.db")).unwrap();
         raw.execute(change, []).unwrap();

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use windlass_core::HumanDuration;
 use windlass_store::ApiKeyRow;
 
-use crate::access::{Caller, Role};
+use crate::access::{Caller, Permission, Role};
 use crate::api::key::KeyBody;
 use crate::app::Shared;
 use crate::http::problem::{self, Problem, ProblemBody};
@@ -25,6 +25,9 @@ pub struct KeyRequest {
     pub name: String,
     /// What its holder is.
     pub role: Role,
+    /// What its holder may do of all that the role may. Everything if left out.
+    #[serde(default)]
+    pub scopes: Option<Vec<Permission>>,
     /// The project it is for. The caller's own if left out; another one takes an admin of `default`.
     #[serde(default)]
     pub project: Option<String>,
@@ -72,13 +75,27 @@ pub async fn create_key(
         let message = format!("`{}` may not make keys for other projects", caller.name());
         return Err(Problem::new(problem::FORBIDDEN, message));
     }
+    if let Some(scopes) = &request.scopes {
+        let foreign = scopes.iter().find(|scope| !request.role.may(**scope));
+        let message = match foreign {
+            Some(scope) => {
+                format!("the role {} may not {}", request.role.as_str(), scope.as_str())
+            }
+            None if scopes.is_empty() => "leave it out, or name one at least".to_owned(),
+            None => String::new(),
+        };
+        if !message.is_empty() {
+            return Err(Problem::parameter("scopes", message).in_body());
+        }
+    }
+    let scopes = request.scopes.as_ref();
     let now = app.engine.clock().now();
     let row = ApiKeyRow {
         key_id: windlass_engine::ids::new_id(now),
         project,
         name,
         role: request.role.as_str().to_owned(),
-        scopes: None,
+        scopes: scopes.map(|all| all.iter().map(|one| one.as_str().to_owned()).collect()),
         hash: String::new(),
         prefix: String::new(),
         created_at: now,

@@ -2,7 +2,7 @@ use clap::Args;
 use serde_json::json;
 use windlass_core::HumanDuration;
 
-use crate::access::Role;
+use crate::access::{Permission, Role};
 use crate::cli::output::cell;
 use crate::cli::{Connect, Exit, Format, exit, output};
 use crate::client::Question;
@@ -16,6 +16,9 @@ pub(crate) struct Create {
     /// What people call it.
     #[arg(long)]
     name: String,
+    /// What its holder may do of all that the role may, with commas between. Left out: everything.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    scope: Option<Vec<Permission>>,
     /// The project it is for. Left out: `default`.
     #[arg(long)]
     project: Option<String>,
@@ -36,6 +39,7 @@ impl Create {
         let request = json!({
             "name": self.name,
             "role": self.role,
+            "scopes": self.scope,
             "project": self.project,
             "expires_in": self.expires,
         });

@@ -21,8 +21,10 @@ impl List {
         match self.page.output {
             Format::Json => output::json(&json!(keys)),
             Format::Table => {
-                let head =
-                    ["ID", "KEY", "NAME", "ROLE", "PROJECT", "CREATED", "EXPIRES", "REVOKED"];
+                let head = [
+                    "ID", "KEY", "NAME", "ROLE", "SCOPES", "PROJECT", "CREATED", "EXPIRES",
+                    "REVOKED",
+                ];
                 let rows: Vec<_> = keys.iter().map(row).collect();
                 output::table(&head, &rows);
             }
@@ -37,9 +39,15 @@ fn row(key: &Value) -> Vec<String> {
         format!("{}…", cell(key, "prefix")),
         cell(key, "name"),
         cell(key, "role"),
+        scopes(key),
         cell(key, "project"),
         time(key, "created_at"),
         time(key, "expires_at"),
         time(key, "revoked_at"),
     ]
+}
+
+fn scopes(key: &Value) -> String {
+    let words = key["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    words.collect::<Vec<_>>().join(",")
 }
