@@ -7,6 +7,7 @@ use utoipa::openapi::OpenApi;
 use windlass_core::limits::{BATCH_RUN_COUNT_MAX, LABEL_BYTES_MAX, LABEL_COUNT_MAX};
 use windlass_core::run::RunStatus;
 
+use crate::http::deprecation;
 use crate::http::paging::LIMIT_MAX;
 
 /// What may come of any body. `(status, what it says)`.
@@ -23,6 +24,13 @@ pub(super) fn complete(document: &OpenApi) -> Value {
         value.pointer_mut("/components/schemas").into_iter().filter_map(Value::as_object_mut)
     {
         schema.values_mut().for_each(bound_names);
+    }
+    for (path, operations) in value["paths"].as_object_mut().into_iter().flatten() {
+        for operation in operations.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            if deprecation::successor(path).is_some() {
+                operation["deprecated"] = json!(true);
+            }
+        }
     }
     let paths = value["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
     let operations = paths.filter_map(Value::as_object_mut).flat_map(Map::values_mut);

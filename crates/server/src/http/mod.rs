@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod cors;
+pub mod deprecation;
 pub mod etag;
 pub mod guard;
 pub mod key;

@@ -12,9 +12,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use tracing::Instrument;
 
-use super::guard;
 use super::prefer::PREFER;
 use super::problem::{self, Problem};
+use super::{deprecation, guard};
 use crate::access::audit::Record;
 use crate::access::layer;
 use crate::app::App;
@@ -57,6 +57,7 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) 
     response.headers_mut().insert(REQUEST_ID, request_id);
     let (route, method) =
         (route.as_ref().map_or("none", MatchedPath::as_str), method_name(&method));
+    deprecation::mark(&mut response, route);
     let (status, took) = (response.status().as_u16(), began.elapsed());
     app.metrics.request(route, method, status, took);
     let _in_span = span.enter();

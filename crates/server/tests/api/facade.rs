@@ -26,6 +26,12 @@ async fn runs_are_jobs_in_the_words_of_the_workflow_service() {
     let list = server.get("/api/v1/jobs?status=running").await.body;
     assert_eq!(list["items"].as_array().unwrap().len(), 1);
     assert_eq!(list["items"][0]["id"], waiting);
+    let headers = server.get("/api/v1/jobs").await;
+    assert_eq!(headers.header("deprecation"), "@1795219200");
+    assert_eq!(headers.header("link"), "</api/v1/runs>; rel=\"successor-version\"");
+    let document = server.get("/openapi.json").await.body;
+    assert_eq!(document["paths"]["/api/v1/jobs"]["get"]["deprecated"], true);
+    assert!(document["paths"]["/api/v1/runs"]["get"]["deprecated"].is_null());
     let of_one = server.get("/api/v1/jobs?workflow_id=add&limit=1").await.body;
     assert_eq!(of_one["items"][0]["workflow_name"], "add");
     let path = format!("/api/v1/jobs/{waiting}/cancel");
