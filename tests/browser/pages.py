@@ -104,15 +104,33 @@ class Page:
         return found[0] if found else None
 
     def _step(self, step):
-        """The foldable part of a step. Its address stands in its summary."""
-        path = f"//details[./summary//*[normalize-space(text())='{step}']]"
-        return self.driver.find_element(By.XPATH, path)
+        """The row of a step in the list."""
+        return self.driver.find_element(By.ID, f"step-{step}")
 
     def open_step(self, step):
-        """Unfolds a step; answers what it then shows."""
-        if not self._step(step).get_attribute("open"):
-            self._step(step).find_element(By.TAG_NAME, "summary").click()
-        return self._step(step).text
+        """Chooses a step in the list; answers what its drawer shows."""
+        self._step(step).find_element(By.TAG_NAME, "a").click()
+        return self.until(lambda: self._opened(step), f"no drawer of {step} opens")
+
+    def _opened(self, step):
+        text = self.drawer.text
+        return text if text.startswith(step) else None
+
+    @property
+    def drawer(self):
+        return self.driver.find_element(By.ID, "drawer")
+
+    def has_drawer(self):
+        return bool(self.driver.find_elements(By.ID, "drawer"))
+
+    def press_keys(self, keys):
+        """Types where the focus is."""
+        self.driver.switch_to.active_element.send_keys(keys)
+
+    @property
+    def focused(self):
+        """The id of what has the focus."""
+        return self.driver.execute_script("return document.activeElement.id")
 
     def has_link(self, text):
         return bool(self.driver.find_elements(By.LINK_TEXT, text))

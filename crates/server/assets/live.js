@@ -27,6 +27,11 @@ addEventListener("keydown", (event) => {
       const twin = one.id && (to.id === one.id ? to : to.querySelector(`#${CSS.escape(one.id)}`));
       if (twin) twin.open = one.open;
     }
+    // So does what was typed.
+    for (const one of from.querySelectorAll("input[id]:not([type=hidden]), textarea[id]")) {
+      const twin = to.querySelector(`#${CSS.escape(one.id)}`);
+      if (twin) twin.value = one.value;
+    }
     const focused = document.activeElement;
     return focused && focused.id && from.contains(focused) ? focused.id : null;
   };
@@ -53,14 +58,22 @@ addEventListener("keydown", (event) => {
     }
   };
 
-  const source = new EventSource(mark.dataset.live);
-  source.onopen = () => { mark.hidden = false; mark.classList.remove("is-lost"); };
-  source.onerror = () => { mark.classList.add("is-lost"); };
-  source.addEventListener("part", (event) => swap(JSON.parse(event.data)));
+  let source = null;
+  const follow = () => {
+    source?.close();
+    const step = new URLSearchParams(location.search).get("step");
+    source = new EventSource(mark.dataset.live + (step ? `&step=${encodeURIComponent(step)}` : ""));
+    source.onopen = () => { mark.hidden = false; mark.classList.remove("is-lost"); };
+    source.onerror = () => { mark.classList.add("is-lost"); };
+    source.addEventListener("part", (event) => swap(JSON.parse(event.data)));
+    source.addEventListener("end", () => { source.close(); source = null; mark.hidden = true; });
+  };
+  follow();
+  // Another step is open, so other parts are wanted. A run that is over sends none.
+  addEventListener("step-chosen", () => { if (source) follow(); });
   // A page that is kept for the back button would keep its connection too, and a browser has six.
-  addEventListener("pagehide", () => source.close());
+  addEventListener("pagehide", () => source?.close());
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
-  source.addEventListener("end", () => { source.close(); mark.hidden = true; });
 
   const lines = document.getElementById("lines");
   if (lines) lines.scrollTop = lines.scrollHeight;

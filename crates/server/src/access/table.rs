@@ -131,6 +131,7 @@ pub const ROUTES: &[Route] = &[
     read("/runs"),
     read("/runs/live"),
     read("/runs/{run}"),
+    read("/runs/{run}/drawer"),
     read("/runs/{run}/live"),
     acts("POST", "/runs/{run}/cancel", Operate, "run.cancel"),
     acts("POST", "/runs/{run}/terminate", Operate, "run.terminate"),

@@ -130,7 +130,8 @@ fn pending(
     Ok((bodies, None))
 }
 
-fn not_yet(id: &str, kind: &str) -> StepBody {
+/// A node whose turn has not come.
+pub fn not_yet(id: &str, kind: &str) -> StepBody {
     StepBody {
         path: id.to_owned(),
         node: id.to_owned(),
@@ -146,6 +147,16 @@ fn not_yet(id: &str, kind: &str) -> StepBody {
         finished_at: None,
         due_at: None,
     }
+}
+
+/// One step with what the journal has of it.
+///
+/// # Errors
+///
+/// If the store cannot be read.
+pub fn whole(store: &dyn Store, row: &RunRow, step: &StepRow) -> Result<StepBody, StoreError> {
+    let body = with_payloads(store, row, std::slice::from_ref(step))?.pop();
+    Ok(body.unwrap_or_else(|| not_yet(&step.path, &step.kind)))
 }
 
 /// Nodes of the run's own graph that have come up. Looks through the steps only as long as some

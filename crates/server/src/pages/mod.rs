@@ -5,6 +5,8 @@
 //! `templates/`, one line in [`router`], a sample in `tests/pages`.
 
 mod assets;
+mod attempts;
+mod drawer;
 mod error;
 pub mod form;
 pub mod graph;
@@ -19,6 +21,7 @@ mod run_at;
 mod run_live;
 pub mod run_view;
 mod runs;
+mod timeline;
 mod workflow;
 mod workflow_actions;
 mod workflow_run;
@@ -45,6 +48,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/runs", get(runs::page))
         .route("/runs/live", get(runs::live))
         .route("/runs/{run}", get(run::page))
+        .route("/runs/{run}/drawer", get(drawer::part))
         .route("/runs/{run}/live", get(run_live::live))
         .route("/runs/{run}/cancel", post(run_actions::cancel))
         .route("/runs/{run}/terminate", post(run_actions::terminate))

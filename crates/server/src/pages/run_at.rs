@@ -7,17 +7,19 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use uuid::Uuid;
 use windlass_engine::Definitions;
-use windlass_store::{NumberedEvent, RunRow, Store, StoreError};
+use windlass_store::{MemoryStore, NumberedEvent, RunRow, Store, StoreError};
 
+use super::drawer::{self, Drawer, Wanted};
 use super::error::PageProblem;
 use super::render::{Me, Moment, json, moment, page_for};
 use super::run::{Context, Query};
-use super::run_view::{LINES_SHOWN, Line, read};
+use super::run_view::{self, LINES_SHOWN, Line, read};
 use crate::access::Caller;
 use crate::api::event::EventBody;
 use crate::api::runs::export::too_large;
 use crate::api::step::StepPlace;
 use crate::app::App;
+use crate::client::segment;
 use crate::http::paging::{cursor, place};
 use crate::http::problem::Problem;
 use crate::run_file::{journal, store_of};
@@ -43,6 +45,8 @@ pub(super) struct Place {
     next: Option<u64>,
     /// Whether the run comes from a file.
     is_file: bool,
+    /// What links to other events keep of the page's query.
+    keep: String,
 }
 
 /// The page as of event `at`.
@@ -55,14 +59,11 @@ pub(super) async fn page(
 ) -> Result<Response, PageProblem> {
     let from: Option<StepPlace> = place(query.steps.as_deref())?;
     let count = row.last_seq;
-    if !(1..=count).contains(&at) {
-        let message = format!("the journal of this run has the events 1 to {count}");
-        return Err(Problem::parameter("at", message).into());
-    }
-    let (definitions, logs) = (app.engine.definitions().clone(), query.logs);
-    let look = move |store: &dyn Store| look(store, &definitions, &row, from, (at, logs));
+    check(at, &row)?;
+    let (definitions, asked) = (app.engine.definitions().clone(), query.clone());
+    let look = move |store: &dyn Store| look(store, &definitions, &row, from, (at, &asked));
     let Some(seen) = app.engine.read(look).await? else { return Err(too_large().into()) };
-    let Seen { shown, event, lines, lines_before, lines_after } = seen;
+    let Seen { shown, event, lines, lines_before, lines_after, drawer } = seen;
     let body = EventBody::of(&event);
     let place = Place {
         seq: at,
@@ -74,12 +75,14 @@ pub(super) async fn page(
         previous: (at > 1).then(|| at - 1),
         next: (at < count).then(|| at + 1),
         is_file: app.is_file,
+        keep: query.step.map(|step| format!("&step={}", segment(&step))).unwrap_or_default(),
     };
     let context = Context {
         nav: "runs",
         title: format!("{} · {} · event {at}", shown.head.workflow, shown.head.short_id),
         run: shown.head,
         graph: shown.graph,
+        timeline: shown.timeline,
         why: None,
         steps: shown.steps,
         steps_next: shown.next.map(|next| cursor(&next)),
@@ -90,6 +93,7 @@ pub(super) async fn page(
         live: None,
         place: Some(place),
         keep: format!("at={at}&"),
+        drawer,
     };
     // What was cannot be changed.
     let me = Me { may_operate: false, ..Me::of(app, caller) };
@@ -98,11 +102,72 @@ pub(super) async fn page(
 
 /// A run as it was at an event.
 struct Seen {
-    shown: super::run_view::Shown,
+    shown: run_view::Shown,
     event: NumberedEvent,
     lines: Vec<Line>,
     lines_before: Option<u64>,
     lines_after: Option<u64>,
+    drawer: Option<Drawer>,
+}
+
+/// Refuses events that are not there.
+fn check(at: u64, row: &RunRow) -> Result<(), Problem> {
+    let count = row.last_seq;
+    if (1..=count).contains(&at) {
+        return Ok(());
+    }
+    let message = format!("the journal of this run has the events 1 to {count}");
+    Err(Problem::parameter("at", message))
+}
+
+/// The drawer alone, as of event `at`; `None` if no step is chosen.
+///
+/// # Errors
+///
+/// If there is no such event, or the journal is too large to be folded.
+pub(super) async fn drawer(
+    app: &App,
+    row: RunRow,
+    query: &Query,
+    at: u64,
+) -> Result<Option<Drawer>, Problem> {
+    check(at, &row)?;
+    let (definitions, query) = (app.engine.definitions().clone(), query.clone());
+    let look = move |store: &dyn Store| {
+        let Some((folded, event)) = fold(store, &row, at)? else { return Ok(None) };
+        open(store, &folded, &definitions, (&row, &event), &query).map(Some)
+    };
+    app.engine.read(look).await?.ok_or_else(too_large)
+}
+
+/// The journal up to an event in a store of its own, and that event; `None` if it is too large.
+fn fold(
+    store: &dyn Store,
+    row: &RunRow,
+    at: u64,
+) -> Result<Option<(MemoryStore, NumberedEvent)>, StoreError> {
+    let Some(mut events) = journal(store, row.run_id, at)? else { return Ok(None) };
+    let folded = store_of(&row.project, &events)?;
+    Ok(events.pop().map(|event| (folded, event)))
+}
+
+/// The drawer of the step that was chosen, as it was then.
+fn open(
+    store: &dyn Store,
+    folded: &MemoryStore,
+    definitions: &Definitions,
+    (now, event): (&RunRow, &NumberedEvent),
+    query: &Query,
+) -> Result<Option<Drawer>, StoreError> {
+    let Some(step) = query.step.as_deref() else { return Ok(None) };
+    let close = query.without_step(now.run_id);
+    let then = folded.overview(now.run_id, 0)?.map(|overview| overview.row);
+    let plan = definitions.plan(now.definition_id).ok();
+    let until = (event.seq < now.last_seq).then_some(event.event.at);
+    let row = then.as_ref().unwrap_or(now);
+    let wanted = Wanted { row, plan: plan.as_deref(), step, close: close.clone(), until };
+    let found = drawer::read(folded, store, wanted)?;
+    Ok(Some(found.unwrap_or_else(|| Drawer::not_there(now.run_id, step, close))))
 }
 
 /// `None` if the journal is too large to be folded for a page.
@@ -111,21 +176,21 @@ fn look(
     definitions: &Definitions,
     row: &RunRow,
     from: Option<StepPlace>,
-    (at, logs): (u64, Option<u64>),
+    (at, query): (u64, &Query),
 ) -> Result<Option<Seen>, StoreError> {
     let run_id = row.run_id;
-    let Some(mut events) = journal(store, run_id, at)? else { return Ok(None) };
-    let folded = store_of(&row.project, &events)?;
-    let Some(event) = events.pop() else { return Ok(None) };
-    let shown = read(&folded, definitions, run_id, from, event.event.at)?;
-    let Some(shown) = shown else { return Ok(None) };
+    let Some((folded, event)) = fold(store, row, at)? else { return Ok(None) };
+    let here = query.without_step(run_id);
+    let wanted = run_view::Wanted { run_id, place: from, now: event.event.at, here };
+    let Some(shown) = read(&folded, definitions, &wanted)? else { return Ok(None) };
+    let drawer = open(store, &folded, definitions, (row, &event), query)?;
     // At the last event, lines that came after it count as well: there is no later place for them.
     let written = match at == row.last_seq {
         true => store.overview(run_id, 0)?.map_or(0, |overview| overview.last_log_seq),
         false => lines_until(store, run_id, &event)?,
     };
     let window = u64::try_from(LINES_SHOWN).unwrap_or(u64::MAX);
-    let after = logs.unwrap_or_else(|| written.saturating_sub(window)).min(written);
+    let after = query.logs.unwrap_or_else(|| written.saturating_sub(window)).min(written);
     let mut lines = store.logs(run_id, after, None, LINES_SHOWN)?.items;
     lines.retain(|line| line.log_seq <= written);
     let last = lines.last().map(|line| line.log_seq);
@@ -135,6 +200,7 @@ fn look(
         lines: lines.into_iter().map(Line::from).collect(),
         lines_before: (after > 0).then(|| after.saturating_sub(window)),
         lines_after: last.filter(|last| *last < written),
+        drawer,
     }))
 }
 

@@ -2,25 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use uuid::Uuid;
-use windlass_store::StoreError;
+use windlass_store::{LogRow, Store, StoreError};
 
+use super::drawer;
 use super::error::PageProblem;
 use super::live::{COLLECT, Part, Sender, stream};
 use super::render::{For, Me, render};
-use super::run::why;
-use super::run_view::{LINES_SHOWN, Line, Shown, read};
+use super::run::{self, why};
+use super::run_view::{LINES_SHOWN, Line, Shown, Wanted, read};
+use super::timeline::Span;
 use crate::access::Caller;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
 use crate::api::step::StepPlace;
-use crate::api::why::WhyBody;
 use crate::app::{App, Shared};
 use crate::follow::Follower;
 use crate::http::paging::place;
@@ -34,7 +35,14 @@ pub(super) struct Query {
     logs: u64,
     /// Where the page of steps begins.
     steps: Option<String>,
+    /// The step whose drawer is open.
+    step: Option<String>,
 }
+
+/// A page is made anew that often even if nothing happens, so that the bars of its timeline grow: the
+/// longer a run has gone, the less often.
+const TICK_MIN: Duration = Duration::from_secs(1);
+const TICK_MAX: Duration = Duration::from_secs(60);
 
 pub(super) async fn live(
     State(app): Shared,
@@ -42,7 +50,7 @@ pub(super) async fn live(
     Named(word): Named<String>,
     Asked(query): Asked<Query>,
 ) -> Result<Response, PageProblem> {
-    let from: Option<StepPlace> = place(query.steps.as_deref())?;
+    let place: Option<StepPlace> = place(query.steps.as_deref())?;
     let row = find(&app, caller.project(), &word).await?;
     if row.status.is_terminal() && query.after >= row.last_seq {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -50,11 +58,13 @@ pub(super) async fn live(
     let (sender, response) = stream();
     let follower = Follower::new(app.clone(), row.run_id);
     let follower = follower.after(query.after).with_logs_after(query.logs);
+    let page = run::Query { steps: query.steps, step: query.step, ..run::Query::default() };
+    let watched = Watched { run_id: row.run_id, place, page };
     tokio::spawn(async move {
         let _count = app.metrics.stream();
         let is_left = sender.closed();
         tokio::select! {
-            result = follow(&app, &caller, row.run_id, from, follower, sender) => {
+            result = follow(&app, &caller, watched, follower, sender) => {
                 if let Err(error) = result {
                     tracing::warn!(%error, "a live page had to be given up");
                 }
@@ -66,44 +76,55 @@ pub(super) async fn live(
     Ok(response)
 }
 
+/// What one reader looks at.
+struct Watched {
+    run_id: Uuid,
+    /// Where their page of steps begins.
+    place: Option<StepPlace>,
+    /// The page's own query.
+    page: run::Query,
+}
+
 async fn follow(
     app: &Arc<App>,
     caller: &Caller,
-    run_id: Uuid,
-    from: Option<StepPlace>,
+    watched: Watched,
     mut follower: Follower,
     mut sender: Sender,
 ) -> Result<(), StoreError> {
     let me = Me::of(app, caller);
-    let mut is_over = false;
+    let (mut is_over, mut tick) = (false, TICK_MIN);
     while !is_over {
         let mut lines = Vec::new();
-        let Some(first) = follower.next().await? else { break };
-        lines.extend(first.logs);
-        // What comes in the meantime is shown with it.
-        let until = tokio::time::sleep(COLLECT);
-        tokio::pin!(until);
-        loop {
-            tokio::select! {
-                () = &mut until => break,
-                more = follower.next() => match more? {
-                    Some(more) => lines.extend(more.logs),
-                    None => {
-                        is_over = true;
-                        break;
-                    }
-                },
-            }
+        let news = tokio::time::timeout(tick, follower.next()).await;
+        let has_news = news.is_ok();
+        if let Ok(news) = news {
+            let Some(first) = news? else { break };
+            lines.extend(first.logs);
+            is_over = collect(&mut follower, &mut lines).await?;
         }
         let began = Instant::now();
         let (definitions, now) = (app.engine.definitions().clone(), app.engine.clock().now());
-        let look =
-            move |store: &dyn windlass_store::Store| read(store, &definitions, run_id, from, now);
+        let Watched { run_id, place, ref page } = watched;
+        let wanted = Wanted { run_id, place, now, here: page.without_step(run_id) };
+        let look = move |store: &dyn Store| read(store, &definitions, &wanted);
         let Some(shown) = app.engine.read(look).await? else { break };
+        tick = (Span::of(&shown.row, now).length / 100).clamp(TICK_MIN, TICK_MAX);
         let skipped = lines.len().saturating_sub(LINES_SHOWN);
         let lines = lines.into_iter().skip(skipped).map(Line::from).collect();
-        let why = why_now(app, run_id).await?;
-        if !sender.send(parts(&me, shown, why, lines)).await {
+        let mut parts = Vec::new();
+        if has_news {
+            let row = &shown.row;
+            let why = if row.status.is_terminal() { None } else { why(app, row).await };
+            parts.push(whole("why", render("parts/why.html", BTreeMap::from([("why", why)]))));
+            // A step that is gone with its run is not worth the end of the stream.
+            let drawer = drawer::now(app, row.clone(), page).await.ok().flatten();
+            parts.extend(drawer.map(|drawer| {
+                whole("drawer", render("parts/drawer.html", about(&me, "drawer", drawer)))
+            }));
+        }
+        parts.extend(self::parts(&me, shown, lines));
+        if !sender.send(parts).await {
             return Ok(());
         }
         // A run with very many steps is looked at less often, so that watching it stays cheap.
@@ -116,25 +137,35 @@ async fn follow(
     Ok(())
 }
 
-/// Why the run does not move; `None` if it is over.
-async fn why_now(app: &App, run_id: Uuid) -> Result<Option<WhyBody>, StoreError> {
-    let look = move |store: &dyn windlass_store::Store| store.overview(run_id, 0);
-    match app.engine.read(look).await? {
-        Some(overview) if !overview.row.status.is_terminal() => Ok(why(app, &overview.row).await),
-        _ => Ok(None),
+/// What comes within a moment of the first news is shown with it. Answers whether the run is over.
+async fn collect(follower: &mut Follower, lines: &mut Vec<LogRow>) -> Result<bool, StoreError> {
+    let until = tokio::time::sleep(COLLECT);
+    tokio::pin!(until);
+    loop {
+        tokio::select! {
+            () = &mut until => return Ok(false),
+            more = follower.next() => match more? {
+                Some(more) => lines.extend(more.logs),
+                None => return Ok(true),
+            },
+        }
     }
 }
 
-fn parts(me: &Me, shown: Shown, why: Option<WhyBody>, lines: Vec<Line>) -> Vec<Part> {
-    let whole = |id: &str, html: String| Part { id: id.to_owned(), into: None, html };
+fn whole(id: &str, html: String) -> Part {
+    Part { id: id.to_owned(), into: None, html }
+}
+
+fn parts(me: &Me, shown: Shown, lines: Vec<Line>) -> Vec<Part> {
+    let timeline = BTreeMap::from([("timeline", shown.timeline)]);
     let mut parts = vec![
         whole("head", render("parts/run_head.html", about(me, "run", shown.head))),
-        whole("why", render("parts/why.html", BTreeMap::from([("why", why)]))),
+        whole("timeline", render("parts/timeline.html", timeline)),
         whole("graph", render("parts/graph.html", BTreeMap::from([("graph", shown.graph)]))),
     ];
     for step in shown.steps {
         let id = step.key.clone();
-        let html = render("parts/step_row.html", about(me, "step", step));
+        let html = render("parts/step_row.html", BTreeMap::from([("step", step)]));
         parts.push(Part { id, into: Some("steps"), html });
     }
     for line in lines {

@@ -1,7 +1,5 @@
 //! What the page of a run shows, from what the store knows.
 
-use std::time::Duration;
-
 use serde::Serialize;
 use windlass_core::definition::Plan;
 use windlass_core::run::{StepStatus, path};
@@ -12,8 +10,10 @@ use windlass_store::{LogRow, RunRow, Store, StoreError};
 use super::graph;
 use super::render::{Moment, json, moment, took};
 use super::runs::short_id;
+use super::timeline::{self, Span, Timeline};
 use crate::api::run::RunBody;
 use crate::api::step::{StepBody, StepPlace, bodies, read_steps};
+use crate::client::segment;
 
 /// Steps of a page.
 pub const STEPS_SHOWN: usize = 100;
@@ -81,8 +81,6 @@ pub struct Count {
 pub struct StepRowView {
     /// The id of its element.
     pub key: String,
-    /// The run's id.
-    pub run_id: String,
     /// Its path.
     pub path: String,
     /// What people call its node, if that is something else.
@@ -99,22 +97,10 @@ pub struct StepRowView {
     pub attempts_max: Option<u32>,
     /// How long it took.
     pub took: Option<String>,
-    /// Until when it waits.
-    pub due: Option<Moment>,
-    /// When it began.
-    pub started: Option<Moment>,
-    /// Its place in the run's time, of 1,000 units: where it begins and how wide it is.
-    pub bar: Option<(u64, u64)>,
-    /// The input.
-    pub input: Option<String>,
-    /// The output.
-    pub output: Option<String>,
-    /// The error.
-    pub error: Option<Failure>,
-    /// Its details.
-    pub error_details: Option<String>,
-    /// Whether a new run could begin here.
-    pub can_rerun: bool,
+    /// Why it failed, in a line.
+    pub error: Option<String>,
+    /// Where its drawer opens.
+    pub href: String,
 }
 
 /// A log line.
@@ -147,18 +133,40 @@ impl From<LogRow> for Line {
 /// Everything that changes while a run goes on.
 #[derive(Debug)]
 pub struct Shown {
+    /// The run's row, which all of it is made from.
+    pub row: RunRow,
     /// The upper part.
     pub head: Head,
     /// The graph, as SVG; empty if there is no definition any more.
     pub graph: String,
+    /// The timeline.
+    pub(super) timeline: Timeline,
     /// The steps of the page.
     pub steps: Vec<StepRowView>,
     /// Where the next page begins.
     pub next: Option<StepPlace>,
-    /// The number of the last event that is in it.
-    pub seq: u64,
     /// The number of the last log line.
     pub log_seq: u64,
+}
+
+/// What a page asks for.
+pub struct Wanted {
+    /// The run.
+    pub run_id: uuid::Uuid,
+    /// Where its page of steps begins.
+    pub place: Option<StepPlace>,
+    /// As of when.
+    pub now: Time,
+    /// The page's address, with as much of its query as links to steps keep.
+    pub here: String,
+}
+
+impl Wanted {
+    /// Where the drawer of a step opens.
+    fn link(&self, step: &str) -> String {
+        let joint = if self.here.contains('?') { '&' } else { '?' };
+        format!("{}{joint}step={}", self.here, segment(step))
+    }
 }
 
 /// Reads what the page of a run shows.
@@ -169,10 +177,9 @@ pub struct Shown {
 pub fn read(
     store: &dyn Store,
     definitions: &Definitions,
-    run_id: uuid::Uuid,
-    place: Option<StepPlace>,
-    now: Time,
+    wanted: &Wanted,
 ) -> Result<Option<Shown>, StoreError> {
+    let Wanted { run_id, place, now, .. } = *wanted;
     let first = if place.is_none() { STEPS_SHOWN } else { 0 };
     let Some(overview) = store.overview(run_id, first)? else { return Ok(None) };
     let row = overview.row;
@@ -182,42 +189,20 @@ pub fn read(
         None => bodies(store, &row, overview.steps, plan, STEPS_SHOWN)?,
         place => read_steps(store, &row, plan, place, STEPS_SHOWN)?,
     };
+    let link = |step: &str| wanted.link(step);
     let graph = match plan {
         Some(plan) => {
             let standings = store.standings(run_id)?;
-            graph::draw(plan, Some(&graph::Standing { row: &row, nodes: &standings }))
+            let standing = graph::Standing { row: &row, nodes: &standings, link: &link };
+            graph::draw(plan, Some(&standing))
         }
         None => String::new(),
     };
-    let span = Span::of(&row, now);
-    let steps = steps.into_iter().map(|step| step_row(run_id, step, plan, &span)).collect();
-    let (seq, log_seq) = (row.last_seq, overview.last_log_seq);
-    Ok(Some(Shown { head: head(store, row)?, graph, steps, next, seq, log_seq }))
-}
-
-/// From when to when a run has gone.
-struct Span {
-    start: Time,
-    length: Duration,
-    /// Whether the run is over.
-    is_over: bool,
-}
-
-impl Span {
-    fn of(row: &RunRow, now: Time) -> Span {
-        let start = row.started_at.unwrap_or(row.created_at);
-        let length = row.finished_at.unwrap_or(now).since(start);
-        Span { start, length, is_over: row.status.is_terminal() }
-    }
-
-    fn part(&self, from: Time, to: Time) -> (u64, u64) {
-        let length = self.length.as_micros().max(1);
-        let unit = |wide: Duration| {
-            u64::try_from(wide.as_micros() * 1_000 / length).unwrap_or(1_000).min(1_000)
-        };
-        let x = unit(from.since(self.start)).min(988);
-        (x, unit(to.since(from)).clamp(12, 1_000 - x))
-    }
+    let timeline = timeline::read(store, &row, &Span::of(&row, now), &link)?;
+    let steps = steps.into_iter().map(|step| step_row(step, plan, &link)).collect();
+    let log_seq = overview.last_log_seq;
+    let head = head(store, row.clone())?;
+    Ok(Some(Shown { row, head, graph, timeline, steps, next, log_seq }))
 }
 
 fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
@@ -275,20 +260,14 @@ fn counts(counts: &windlass_core::run::Counts) -> Vec<Count> {
     ORDER.into_iter().map(part).filter(|part| part.count > 0).collect()
 }
 
-fn step_row(run_id: uuid::Uuid, step: StepBody, plan: Option<&Plan>, span: &Span) -> StepRowView {
+fn step_row(step: StepBody, plan: Option<&Plan>, link: &dyn Fn(&str) -> String) -> StepRowView {
     let node = plan.and_then(|plan| plan.locate(&step.path)).map(|(_, node)| node);
     let time = |text: &Option<String>| text.as_deref().and_then(Time::parse);
-    let (queued, started, finished) =
-        (time(&step.queued_at), time(&step.started_at), time(&step.finished_at));
-    let began = started.or(queued);
-    let is_over = finished.is_some();
-    let end = finished.unwrap_or_else(|| span.start.plus(span.length));
-    let is_moving = !matches!(step.status, "pending" | "skipped");
-    let is_own = path::scope_of(&step.path).is_empty() && !step.path.ends_with(path::UNDO);
-    let can_rerun = span.is_over && is_own && is_moving;
+    let began = time(&step.started_at).or_else(|| time(&step.queued_at));
+    let span = time(&step.finished_at).zip(began).filter(|_| step.status != "skipped");
     StepRowView {
         key: format!("step-{}", step.path),
-        run_id: run_id.to_string(),
+        href: link(&step.path),
         title: title(&step.path, plan),
         attempts_max: node
             .and_then(|node| node.retry.as_ref())
@@ -299,20 +278,13 @@ fn step_row(run_id: uuid::Uuid, step: StepBody, plan: Option<&Plan>, span: &Span
         status: step.status,
         reason: step.reason,
         attempt: step.attempt,
-        took: began.filter(|_| is_over && is_moving).map(|began| took(end.since(began))),
-        due: time(&step.due_at).map(moment),
-        started: began.map(moment),
-        bar: began.filter(|_| is_moving).map(|began| span.part(began, end)),
-        input: step.input.as_ref().map(json),
-        output: step.output.as_ref().map(json),
-        error_details: step.error.as_ref().and_then(|error| error.details.as_ref()).map(json),
-        error: step.error,
-        can_rerun,
+        took: span.map(|(end, began)| took(end.since(began))),
+        error: step.error.map(|error| error.to_string()),
     }
 }
 
 /// What people call the node of a step. A step that undoes another one has the other's name.
-fn title(step: &str, plan: Option<&Plan>) -> Option<String> {
+pub(super) fn title(step: &str, plan: Option<&Plan>) -> Option<String> {
     let done = step.strip_suffix(path::UNDO);
     let (_, node) = plan?.locate(done.unwrap_or(step))?;
     match done {

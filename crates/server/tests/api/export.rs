@@ -39,7 +39,14 @@ async fn page(server: &Server, path: &str) -> String {
     let answer = server.get(path).await;
     assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     let html = answer.body.as_str().unwrap();
-    html[html.find("<div id=\"head\">").unwrap()..].to_owned()
+    let html = &html[html.find("<div id=\"head\">").unwrap()..];
+    // Links to steps lead to the page they are on, so they name the event if its address does.
+    let mut parts = html.split("?at=");
+    let first = parts.next().unwrap().to_owned();
+    parts.fold(first, |html, part| match part.split_once("&amp;step=") {
+        Some((at, rest)) if at.bytes().all(|byte| byte.is_ascii_digit()) => html + "?step=" + rest,
+        _ => html + "?at=" + part,
+    })
 }
 
 fn graph(page: &str) -> &str {

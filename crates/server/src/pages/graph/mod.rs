@@ -14,12 +14,14 @@ use windlass_core::run::Counts;
 use windlass_store::RunRow;
 
 /// How a run stands, for the colours of its graph.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Standing<'a> {
     /// The run.
     pub row: &'a RunRow,
     /// How the steps of each node stand, by the node's address.
     pub nodes: &'a BTreeMap<String, Counts>,
+    /// The address of a step of this path.
+    pub link: &'a dyn Fn(&str) -> String,
 }
 
 /// Boxes past which a graph is told in words: nobody could read the picture.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use windlass_core::definition::{Body, Edge, Graph, Node, On, Plan, Role};
-use windlass_core::run::{Counts, StepStatus};
+use windlass_core::run::{Counts, StepStatus, path};
 
 use super::Standing;
 use super::group::{Group, groups};
@@ -75,9 +75,11 @@ pub(super) fn draw(plan: &Plan, standing: Option<&Standing<'_>>) -> String {
     let drawn = drawn(&plan.graph);
     let (width, height) = (drawn.placed.width + 2.0 * MARGIN, drawn.placed.height + 2.0 * MARGIN);
     let mut text = String::new();
+    // Links inside of an image would be hidden from who cannot see it.
+    let role = if standing.is_some() { "group" } else { "img" };
     let _ = write!(
         text,
-        "<svg class=\"graph\" role=\"img\" aria-label=\"Graph of {}\" width=\"{width:.0}\" \
+        "<svg class=\"graph\" role=\"{role}\" aria-label=\"Graph of {}\" width=\"{width:.0}\" \
          height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\">\
          <defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" \
          markerHeight=\"7\" orient=\"auto\"><path class=\"arrow\" d=\"M0 0L8 4L0 8z\"/></marker>\
@@ -297,6 +299,8 @@ pub(super) fn edge_word(edge: &Edge) -> &'static str {
 struct State {
     word: &'static str,
     note: Option<String>,
+    /// Its step, where that is; of many nodes in one box there is none to be chosen.
+    step: Option<(String, String)>,
 }
 
 impl State {
@@ -332,7 +336,16 @@ impl State {
             StepStatus::Skipped,
         ];
         let word = order.into_iter().find(|status| counts.of(*status) > 0);
-        State { word: word.unwrap_or(StepStatus::Pending).as_str(), note }
+        let step = (nodes == 1 && total > 0).then(|| {
+            let id = &first(graph, group).id;
+            let step = match scope {
+                // Where an edge has jumped back, the last visit is the one that counts.
+                "" => path::visit(id, total),
+                scope => format!("{scope}.{id}"),
+            };
+            ((standing.link)(&step), step)
+        });
+        State { word: word.unwrap_or(StepStatus::Pending).as_str(), note, step }
     }
 }
 
@@ -356,6 +369,11 @@ fn write_box(
         Some(state) => format!("{name}, {}, {}", node.kind.name, state.word),
         None => format!("{name}, {}", node.kind.name),
     };
+    let step = state.and_then(|state| state.step.as_ref());
+    if let Some((href, step)) = step {
+        let (href, step) = (escape(href), escape(step));
+        let _ = write!(text, "<a href=\"{href}\" data-step=\"{step}\">");
+    }
     let _ = write!(
         text,
         "<g class=\"node is-{word}{block}\"><title>{}</title>\
@@ -380,7 +398,7 @@ fn write_box(
             escape(note)
         );
     }
-    text.push_str("</g>");
+    text.push_str(if step.is_some() { "</g></a>" } else { "</g>" });
 }
 
 /// As much of a name as fits into a box.
