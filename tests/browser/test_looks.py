@@ -3,7 +3,7 @@ used by keyboard and screen reader. Pictures for people are left in target/scree
 
 import pytest
 
-PAGES = ["runs", "run", "failed-run", "workflows", "workflow"]
+PAGES = ["runs", "run", "failed-run", "drawer", "step-through", "workflows", "workflow", "diff", "audit"]
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,11 @@ def paths(server):
         "runs": "/runs",
         "run": f"/runs/{done}",
         "failed-run": f"/runs/{failed}",
+        "drawer": f"/runs/{failed}?step=boom",
+        "step-through": f"/runs/{done}?at=3",
         "workflows": "/workflows",
+        "diff": "/workflows/greet/diff?from=1&to=1",
+        "audit": "/audit",
         "workflow": "/workflows/greet",
     }
 

@@ -1,14 +1,6 @@
 // Swaps parts of a page for what the server renders anew. Pages work without it.
 "use strict";
 
-// The arrow keys lead where the links to the event before and after lead.
-addEventListener("keydown", (event) => {
-  const rel = { ArrowLeft: "prev", ArrowRight: "next" }[event.key];
-  const isOther = event.altKey || event.ctrlKey || event.metaKey || event.shiftKey;
-  if (!rel || isOther || event.target.closest("input, textarea, select, pre, [contenteditable]")) return;
-  document.querySelector(`[data-keys] a[rel="${rel}"]`)?.click();
-});
-
 (() => {
   const mark = document.querySelector("[data-live]");
   if (!mark || !window.EventSource) return;

@@ -141,9 +141,11 @@ pub const ROUTES: &[Route] = &[
     acts("POST", "/runs/{run}/rerun", Operate, RUN_CREATE),
     read("/workflows"),
     read("/workflows/{workflow}"),
+    read("/workflows/{workflow}/diff"),
     acts("POST", "/workflows/{workflow}/run", Operate, RUN_CREATE),
     acts("POST", "/workflows/{workflow}/pause", Operate, "workflow.pause"),
     acts("POST", "/workflows/{workflow}/resume", Operate, "workflow.resume"),
+    acts("GET", "/audit", Administer, ""),
     Route { method: "POST", path: "/logout", need: Need::Anyone, action: "" },
 ];
 

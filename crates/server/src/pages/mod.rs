@@ -6,6 +6,7 @@
 
 mod assets;
 mod attempts;
+mod audit;
 mod drawer;
 mod error;
 pub mod form;
@@ -24,6 +25,7 @@ mod runs;
 mod timeline;
 mod workflow;
 mod workflow_actions;
+mod workflow_diff;
 mod workflow_run;
 mod workflows;
 
@@ -58,9 +60,11 @@ pub fn router() -> Router<Arc<App>> {
         .route("/runs/{run}/rerun", post(run_actions::rerun))
         .route("/workflows", get(workflows::page))
         .route("/workflows/{workflow}", get(workflow::page))
+        .route("/workflows/{workflow}/diff", get(workflow_diff::page))
         .route("/workflows/{workflow}/run", post(workflow_run::run))
         .route("/workflows/{workflow}/pause", post(workflow_actions::pause))
         .route("/workflows/{workflow}/resume", post(workflow_actions::resume))
+        .route("/audit", get(audit::page))
         .route("/login", get(login::page).post(login::sign_in))
         .route("/logout", post(login::sign_out))
         .route("/redoc", get(redoc::page))

@@ -75,6 +75,8 @@ pub struct Me {
     pub is_session: bool,
     /// Whether they may start, stop and repair runs.
     pub may_operate: bool,
+    /// Whether they may see the audit log.
+    pub may_administer: bool,
     /// Who has stopped everything, as a sentence.
     pub halted: Option<String>,
 }
@@ -90,6 +92,8 @@ impl Me {
             csrf: caller.session.as_ref().map(token).unwrap_or_default(),
             is_session: caller.session.is_some() && principal.proof != Proof::Local,
             may_operate: principal.may(Permission::Operate),
+            // A file of a run has no such log.
+            may_administer: principal.may(Permission::Administer) && !app.is_file,
             halted: app.engine.halted().map(|halt| match halt.reason {
                 None => format!("{} has stopped everything.", halt.by),
                 Some(reason) => format!("{} has stopped everything: {reason}.", halt.by),

@@ -6,6 +6,8 @@
 #[expect(dead_code, reason = "the API's tests use more of it")]
 mod harness;
 
+mod audit;
+mod diff;
 mod drawer;
 mod timeline;
 

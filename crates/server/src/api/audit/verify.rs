@@ -2,8 +2,9 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
+use windlass_store::AuditVerdict;
 
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::http::{Problem, ProblemResponses, problem};
 
 /// What a look through the audit log has found.
@@ -24,14 +25,22 @@ pub struct VerifyBody {
     responses((status = 200, body = VerifyBody), ProblemResponses)
 )]
 pub async fn verify_audit(State(app): Shared) -> Result<Json<VerifyBody>, Problem> {
-    // It reads page by page, so it is not bound by the time limit of one read.
-    let store = app.engine.store().clone();
-    let verdict = tokio::task::spawn_blocking(move || store.verify_audit())
-        .await
-        .map_err(|error| Problem::new(problem::INTERNAL, error.to_string()))??;
+    let verdict = verify(&app).await?;
     Ok(Json(VerifyBody {
         ok: verdict.first_altered.is_none(),
         checked: verdict.checked,
         first_altered: verdict.first_altered,
     }))
+}
+
+/// Looks through the whole log.
+///
+/// # Errors
+///
+/// If the store cannot be read.
+pub async fn verify(app: &App) -> Result<AuditVerdict, Problem> {
+    // It reads page by page, so it is not bound by the time limit of one read.
+    let store = app.engine.store().clone();
+    let verdict = tokio::task::spawn_blocking(move || store.verify_audit()).await;
+    Ok(verdict.map_err(|error| Problem::new(problem::INTERNAL, error.to_string()))??)
 }

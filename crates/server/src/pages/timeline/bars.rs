@@ -80,7 +80,10 @@ pub(super) fn alone(
         parts.push(Part { told: "skipped".to_owned(), ..part(span, "wait", status, end, end) });
     } else {
         told.push(format!("begins {} after the start", took(begin.since(span.start))));
+        // Who waits for a time or for another run does nothing meanwhile.
+        let only_waits = step.status == StepStatus::Waiting || step.kind == "delay";
         let made = match attempts {
+            _ if only_waits => Vec::new(),
             Some(attempts) => attempts.iter().filter_map(|one| made(one, span)).collect(),
             None => Vec::from_iter(step.started_at.map(|began| (began, end, status))),
         };
@@ -90,7 +93,10 @@ pub(super) fn alone(
             parts.push(part(span, "run", tone, began, ended));
             until = ended;
         }
-        wait(&mut parts, span, status, until, end);
+        wait(&mut parts, span, if only_waits { "waiting" } else { status }, until, end);
+        if parts.is_empty() {
+            parts.push(part(span, "wait", status, begin, end));
+        }
         if let Some(began) = step.started_at.filter(|began| began.since(begin) > Duration::ZERO) {
             told.push(format!("waits {}", took(began.since(begin))));
         }
