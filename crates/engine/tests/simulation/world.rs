@@ -60,6 +60,8 @@ pub(crate) const MARKERS: &[&str] = &[
     "replaced",
     "jumped back",
     "settled by hand",
+    "clock set back",
+    "clock set forward",
 ];
 
 pub(crate) struct World {
@@ -475,6 +477,7 @@ impl World {
 
     fn pass_time(&mut self) {
         let millis = if self.chance.one_in(30) {
+            self.mark("clock set forward");
             *self.chance.of(&[30_000, 3_600_000])
         } else {
             *self.chance.of(&[0, 1, 20, 200, 1_000])
@@ -574,6 +577,12 @@ impl World {
             }
         }
         self.oracle.crashed();
+        // Within a process the clock only goes forward; the next one may find it set back.
+        if self.chance.one_in(4) {
+            self.mark("clock set back");
+            let back = *self.chance.of(&[1_000_000, 60_000_000, 3_600_000_000]);
+            self.now = Time::from_micros((self.now.micros() - back).max(1_000_000));
+        }
         let registry = &self.registry;
         self.process =
             Process::start(&self.store, self.now, &mut self.chance, registry, self.is_halted);
