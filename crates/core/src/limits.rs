@@ -4,7 +4,12 @@
 use std::time::Duration;
 
 /// A JSON value that enters a journal (input, output, resolved config), in bytes of its text.
-pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+pub const PAYLOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What an error says beside its message, in bytes of its JSON. Lists of runs show it.
+pub const DETAILS_BYTES_MAX: usize = 1024 * 1024;
+/// All values of one run that are in memory, in bytes of their text. The run fails with
+/// `history_limit` past it.
+pub const RUN_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// A definition's source, in bytes.
 pub const DEFINITION_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Nodes of one definition, those inside blocks included.
@@ -32,7 +37,8 @@ pub const EXPRESSION_BYTES_MAX: usize = 16 * 1024;
 pub const EXPRESSION_OPERATOR_COUNT_MAX: u32 = 500;
 /// How deep an expression may nest.
 pub const EXPRESSION_DEPTH_MAX: u32 = 64;
-/// Steps of work one evaluation may take; a produced list element or 64 bytes of text count as one.
+/// Steps of work one evaluation may take; a produced list element counts as one, and so do 64 bytes of
+/// a text that is produced or a value that is copied.
 pub const EXPRESSION_FUEL: u32 = 2_000_000;
 
 /// Items of one `map`.

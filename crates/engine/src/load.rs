@@ -49,6 +49,7 @@ pub(crate) fn find(
     Ok(Found::Run(Box::new(LoadedRun {
         project: Arc::from(stored.row.project.as_str()),
         plan,
+        bytes: state.bytes(),
         state,
         last_seq: stored.row.last_seq,
         last_log_seq: stored.last_log_seq,

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::ast::{Ast, Expression, Operator, Root, What};
 use super::{ExprError, functions, ops};
 use crate::finding::nearest;
-use crate::json::type_name;
+use crate::json::{self, type_name};
 use crate::limits::EXPRESSION_FUEL;
 use crate::time::Time;
 
@@ -59,6 +59,22 @@ impl<'a> Environment<'a> {
     }
 }
 
+impl<'a> Environment<'a> {
+    /// A value of its own. A copy is paid for before it is made: a value may be large, and an
+    /// expression may name it often.
+    pub(super) fn own(&self, value: Cow<'_, Value>, offset: usize) -> Result<Value, ExprError> {
+        match value {
+            Cow::Owned(value) => Ok(value),
+            Cow::Borrowed(value) => self.copy(value, offset),
+        }
+    }
+
+    pub(super) fn copy(&self, value: &Value, offset: usize) -> Result<Value, ExprError> {
+        self.burn(json::size(value) / 64, offset)?;
+        Ok(value.clone())
+    }
+}
+
 impl Expression {
     /// The value of the expression.
     ///
@@ -90,13 +106,13 @@ pub(super) fn evaluate<'a>(
         What::Field(base, name) => return field(ast, base, name, env),
         What::Index(base, index) => return index_into(base, index, env),
         What::List(items) => {
-            let values = items.iter().map(|item| Ok(evaluate(item, env)?.into_owned()));
+            let values = items.iter().map(|item| env.own(evaluate(item, env)?, item.offset));
             Cow::Owned(Value::Array(values.collect::<Result<_, _>>()?))
         }
         What::Object(fields) => {
             let mut object = Map::new();
             for (name, value) in fields {
-                object.insert(name.clone(), evaluate(value, env)?.into_owned());
+                object.insert(name.clone(), env.own(evaluate(value, env)?, value.offset)?);
             }
             Cow::Owned(Value::Object(object))
         }
@@ -134,7 +150,8 @@ fn value_of<'a>(
             let node = env.names.node(*up, id);
             let mut object = Map::new();
             object.insert("status".into(), node.status.into());
-            object.insert("output".into(), node.output.cloned().unwrap_or(Value::Null));
+            let output = node.output.map_or(Ok(Value::Null), |output| env.copy(output, offset))?;
+            object.insert("output".into(), output);
             object.insert("error".into(), node.error.unwrap_or(Value::Null));
             Ok(Cow::Owned(Value::Object(object)))
         }

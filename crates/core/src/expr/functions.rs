@@ -76,9 +76,9 @@ impl Call<'_, '_> {
             "len" => self.len(),
             "range" => self.range(),
             "round" => self.round(),
-            "lower" => Ok(self.text(0)?.to_lowercase().into()),
-            "upper" => Ok(self.text(0)?.to_uppercase().into()),
-            "trim" => Ok(self.text(0)?.trim().into()),
+            "lower" => self.bounded_text(self.text(0)?.to_lowercase()),
+            "upper" => self.bounded_text(self.text(0)?.to_uppercase()),
+            "trim" => self.bounded_text(self.text(0)?.trim().to_owned()),
             "split" => self.split(),
             "join" => self.join(),
             "replace" => self.replace(),
@@ -86,7 +86,10 @@ impl Call<'_, '_> {
             "min" => self.extreme(Ordering::Less),
             "max" => self.extreme(Ordering::Greater),
             "keys" => Ok(self.object()?.keys().map(|key| Value::from(key.as_str())).collect()),
-            "values" => Ok(self.object()?.values().cloned().collect()),
+            "values" => {
+                let values = self.object()?.values();
+                values.map(|value| self.env.copy(value, self.offset)).collect()
+            }
             "json" => self.bounded_text(self.values[0].to_string()),
             "base64" => {
                 let text = self.text(0)?;
@@ -212,7 +215,8 @@ impl Call<'_, '_> {
     fn extreme(&self, wanted: Ordering) -> Result<Value, ExprError> {
         let pair: Vec<Value>;
         let items = if self.values.len() == 2 {
-            pair = self.values.iter().map(|value| value.clone().into_owned()).collect();
+            let own = |value: &Cow<'_, Value>| self.env.copy(value, self.offset);
+            pair = self.values.iter().map(own).collect::<Result<_, _>>()?;
             &pair
         } else {
             self.list()?
@@ -235,7 +239,7 @@ impl Call<'_, '_> {
                 best = item;
             }
         }
-        Ok(best.clone())
+        self.env.copy(best, self.offset)
     }
 
     fn text(&self, at: usize) -> Result<&str, ExprError> {

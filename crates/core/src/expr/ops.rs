@@ -92,7 +92,8 @@ pub(super) fn arithmetic(
         }
         (Operator::Add, Value::Array(a), Value::Array(b)) => {
             env.burn(a.len() + b.len(), offset)?;
-            Ok(Value::Array(a.iter().chain(b).cloned().collect()))
+            let items = a.iter().chain(b).map(|item| env.copy(item, offset));
+            Ok(Value::Array(items.collect::<Result<_, _>>()?))
         }
         (Operator::Multiply, Value::String(text), Value::Number(times))
         | (Operator::Multiply, Value::Number(times), Value::String(text)) => {

@@ -163,7 +163,8 @@ impl Template {
         match self {
             Template::Literal(value) => Ok(value.clone()),
             Template::Expression(expression) => {
-                expression.evaluate(env).map(Cow::into_owned).map_err(|error| (path.clone(), error))
+                let value = expression.evaluate(env).and_then(|value| env.own(value, 0));
+                value.map_err(|error| (path.clone(), error))
             }
             Template::Text(parts) => {
                 render_text(parts, env, path, secrets).map_err(|error| (path.clone(), error))

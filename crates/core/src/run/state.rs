@@ -11,6 +11,7 @@ use super::{Counts, RunStatus, StepStatus, path};
 use crate::definition::Effect;
 use crate::expr::SecretSlot;
 use crate::failure::Failure;
+use crate::json;
 use crate::time::Time;
 
 /// Everything a run remembers: the fold of its events.
@@ -252,7 +253,28 @@ mod maybe {
 /// Failures kept of a scope or block. The rest are counted.
 pub(super) const FAILURES_KEPT_MAX: usize = 100;
 
+impl Step {
+    fn bytes(&self) -> usize {
+        let size = |value: &Arc<Value>| json::size(value);
+        let block = match self.block.as_deref().map(|block| &block.of) {
+            Some(BlockOf::Map { items, results, .. }) => {
+                let items: usize = items.iter().map(json::size).sum();
+                items + results.iter().map(size).sum::<usize>()
+            }
+            Some(BlockOf::Loop { item, .. }) => json::size(item),
+            _ => 0,
+        };
+        self.input.as_ref().map_or(0, size) + self.output.as_ref().map_or(0, size) + block
+    }
+}
+
 impl RunState {
+    /// Bytes of all values in memory, as JSON. It looks at each of them.
+    pub fn bytes(&self) -> u64 {
+        let steps: usize = self.steps.values().map(Step::bytes).sum();
+        u64::try_from(steps + json::size(&self.created.input)).unwrap_or(u64::MAX)
+    }
+
     /// The step at `path`, if its turn has come up and its item is not over.
     pub fn step(&self, path: &str) -> Option<&Step> {
         self.steps.get(path)

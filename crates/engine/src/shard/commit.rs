@@ -18,6 +18,9 @@ use crate::view::RunView;
 
 /// How long the row of a run may lag behind in how many steps stand where.
 pub(super) const ROW_LAG_MAX: Duration = Duration::from_millis(500);
+/// Bytes of the values of a run past which it leaves memory without a snapshot: reading its journal
+/// again costs as much as reading that would.
+const SNAPSHOT_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
 /// The batch under way: for each of its runs, what is released when it is durable.
 #[derive(Debug)]
@@ -101,8 +104,8 @@ impl<T> Shard<T> {
             state: &run.state,
             last_seq: run.last_seq,
             has_snapshot: run.has_snapshot,
-            leaves_memory,
             writes_row,
+            takes_snapshot: leaves_memory && run.bytes <= SNAPSHOT_BYTES_MAX,
         };
         let sealed = std::mem::take(&mut run.pending).seal(&sealing);
         let replies = sealed.replies;
@@ -121,6 +124,8 @@ impl<T> Shard<T> {
             leaves_memory,
         };
         run.last_seq = sealed.last_seq;
+        let written: usize = sealed.write.chunks.iter().map(|chunk| chunk.body.len()).sum();
+        run.bytes = run.bytes.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
         run.row = row;
         if writes_row {
             run.row_lags_since = None;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use windlass_core::definition::Plan;
-use windlass_core::limits::EVENTS_PER_TURN;
+use windlass_core::limits::{EVENTS_PER_TURN, RUN_BYTES_MAX};
 use windlass_core::run::{Effect, Input, Refused, RunState, RunStatus, What};
 use windlass_core::{Failure, Time};
 
@@ -20,6 +20,8 @@ pub(super) struct LiveRun<T> {
     /// The number of its last log line.
     pub(super) last_log_seq: u64,
     pub(super) has_snapshot: bool,
+    /// Bytes of its values: of those that were in it when it came to memory, and all since.
+    pub(super) bytes: u64,
     /// What its row says; `None` if the row has to be written in any case.
     pub(super) row: Option<RowSays>,
     /// Since when the row lags behind in what it may.
@@ -73,6 +75,7 @@ impl<T> LiveRun<T> {
             last_seq,
             last_log_seq,
             has_snapshot: false,
+            bytes: 0,
             row: None,
             row_lags_since: None,
             pending: Pending::default(),
@@ -102,6 +105,14 @@ impl<T> LiveRun<T> {
     /// Takes the steps that follow from the state alone. Answers whether it came to an end; else the
     /// run has had its turn, and others come first.
     pub(super) fn advance(&mut self, moment: Moment, history_max: u64) -> bool {
+        if self.bytes > RUN_BYTES_MAX {
+            // Much of what was written may have been let go.
+            self.bytes = self.state.bytes();
+            if self.bytes > RUN_BYTES_MAX {
+                let message = format!("the run has values of more than {RUN_BYTES_MAX} bytes");
+                self.give_up(moment, message);
+            }
+        }
         let at_most = self.pending.event_count() + EVENTS_PER_TURN;
         while self.pending.event_count() < at_most {
             match self.take(moment, What::Advance) {
@@ -118,10 +129,13 @@ impl<T> LiveRun<T> {
     fn mind_history(&mut self, moment: Moment, history_max: u64) {
         let length = self.last_seq + u64::try_from(self.pending.event_count()).unwrap_or(u64::MAX);
         if length > history_max {
-            let message = format!("the run has more than {history_max} events");
-            let error = Failure::new("history_limit", message);
-            // A run that is stopping already is on its way out.
-            let _ = self.take(moment, What::Abort { error });
+            self.give_up(moment, format!("the run has more than {history_max} events"));
         }
+    }
+
+    fn give_up(&mut self, moment: Moment, message: String) {
+        let error = Failure::new("history_limit", message);
+        // A run that is stopping already is on its way out.
+        let _ = self.take(moment, What::Abort { error });
     }
 }

@@ -131,6 +131,7 @@ impl<T> Shard<T> {
         let seqs = (loaded.last_seq, loaded.last_log_seq);
         let mut run = LiveRun::new(loaded.state, loaded.plan, loaded.project, seqs);
         run.has_snapshot = loaded.has_snapshot;
+        run.bytes = loaded.bytes;
         if !loaded.is_orphan {
             run.row = Some(RowSays::of(&run.state));
         }

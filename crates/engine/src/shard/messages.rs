@@ -190,6 +190,8 @@ pub struct LoadedRun {
     pub plan: Arc<Plan>,
     /// The state.
     pub state: RunState,
+    /// Bytes of its values.
+    pub bytes: u64,
     /// The number of its last event.
     pub last_seq: u64,
     /// The number of its last log line.

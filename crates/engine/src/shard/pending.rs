@@ -237,7 +237,7 @@ impl<T> Pending<T> {
         let messages = self.words.iter().map(|word| message(word, run, &events));
         // What is answered already need not be said.
         let messages = messages.filter(|message| !self.received.contains(&message.key())).collect();
-        let snapshot = run.leaves_memory.then(|| Snapshot {
+        let snapshot = run.takes_snapshot.then(|| Snapshot {
             seq,
             version: STATE_VERSION,
             state: serde_json::to_string(state).expect("a state has only text keys"),
@@ -277,8 +277,8 @@ pub(super) struct Sealing<'a> {
     pub(super) state: &'a RunState,
     pub(super) last_seq: u64,
     pub(super) has_snapshot: bool,
-    pub(super) leaves_memory: bool,
     pub(super) writes_row: bool,
+    pub(super) takes_snapshot: bool,
 }
 
 /// What a run has to tell another.

@@ -371,6 +371,7 @@ impl World {
         Found::Run(Box::new(LoadedRun {
             project: Arc::from(stored.row.project.as_str()),
             plan: self.plans[&stored.row.definition_id].clone(),
+            bytes: state.bytes(),
             state,
             last_seq: stored.row.last_seq,
             last_log_seq: stored.last_log_seq,

@@ -94,7 +94,7 @@ async fn what_is_refused_leaves_nothing_and_does_not_fail_its_neighbours() {
         let text =
             "name: Strict\ninput: { type: object, required: [n] }\nnodes: [{ id: a, type: end }]\n";
         let new = server.deploy(text).await;
-        let inputs = [json!({ "n": 1 }), json!({}), json!({ "n": "x".repeat(2_000_000) })];
+        let inputs = [json!({ "n": 1 }), json!({}), json!({ "n": "x".repeat(20_000_000) })];
         let runs = inputs.into_iter().map(|input| NewRun { input, ..new.clone() }).collect();
         let answers = server.create_all(runs, false).await;
         assert!(matches!(answers[0], Answer::Run(_)));

@@ -103,6 +103,27 @@ async fn a_run_of_a_workflow_that_was_deleted_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_value_of_many_mebibytes_is_there_after_a_restart() {
+    let ground = Ground::on_disk();
+    let server = ground.serve();
+    let text = "
+name: Large
+nodes:
+  - { id: make, type: transform, config: { output: \"{{ 'x' * 15000000 }}\" } }
+  - { id: wait, type: delay, needs: [make], config: { duration: 300ms } }
+  - { id: count, type: transform, needs: [wait], config: { output: \"{{ len(make.output) }}\" } }
+output: [\"{{ make.output }}\", \"{{ count.output }}\"]
+";
+    let run_id = server.begin(text, json!(null)).await;
+    server.stop().await;
+    let server = ground.serve();
+    let output = server.end_of(run_id).await.output.unwrap();
+    assert_eq!(output[1], 15_000_000);
+    assert_eq!(output[0].as_str().map(str::len), Some(15_000_000));
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn runs_go_when_their_time_is_up_and_open_ones_stay() {
     for ground in Ground::both() {
         let server = ground.serve();

@@ -34,7 +34,7 @@ impl Default for ServerSection {
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
             hosts: Vec::new(),
             cors_allowed_origins: Vec::new(),
-            body_bytes_max: 8 * 1024 * 1024,
+            body_bytes_max: 20 * 1024 * 1024,
             request_time_max: HumanDuration::from_secs(30),
             wait_time_max: HumanDuration::from_secs(300),
             connection_count_max: 4_096,

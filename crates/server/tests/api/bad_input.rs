@@ -59,13 +59,13 @@ async fn what_is_too_large_is_413() {
     let server = Server::new();
     server.deploy("name: any\nnodes:\n  - {id: a, type: noop}\n").await;
     let path = "/api/v1/workflows/any/execute";
-    let input = json!({ "input": { "x": "y".repeat(1024 * 1024) } });
+    let input = json!({ "input": { "x": "y".repeat(16 * 1024 * 1024) } });
     let answer = server.post(path, input).await;
     assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (413, "input-too-large"));
     let definition = format!("name: big\ndescription: {}\n", "x".repeat(3 * 1024 * 1024));
     let answer = server.ask(Method::POST, "/api/v1/workflows", definition).await;
     assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (413, "body-too-large"));
-    let body = vec![b' '; 9 * 1024 * 1024];
+    let body = vec![b' '; 21 * 1024 * 1024];
     let answer = server.ask(Method::POST, path, body).await;
     assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (413, "body-too-large"));
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Decider;
-use super::start::check_size;
+use super::start::{check_size, check_size_to};
 use crate::definition::{Effect, Node, Retry};
 use crate::failure::Failure;
-use crate::limits::INTERRUPTION_COUNT_MAX;
+use crate::limits::{DETAILS_BYTES_MAX, INTERRUPTION_COUNT_MAX};
 use crate::run::event::Fact;
 use crate::run::input::{AttemptError, Refused};
 use crate::run::{Step, StepStatus};
@@ -126,7 +126,8 @@ impl Decider<'_> {
 /// The failure without details that a journal could not hold: they come from outside, as an answer
 /// that nests too deep, and what could not be read back would take the whole run with it.
 fn kept_small(failure: &Failure) -> Failure {
-    let excess = failure.details.as_ref().map(|details| check_size(details, "error"));
+    let check = |details| check_size_to(DETAILS_BYTES_MAX, details, "error");
+    let excess = failure.details.as_ref().map(check);
     let mut kept = failure.clone();
     if let Some(Err(excess)) = excess {
         kept.details = Some(serde_json::json!({ "left_out": excess.message }));

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::Decider;
-use super::start::{check_size, expression_failure};
+use super::start::{check_size, check_size_to, expression_failure};
 use crate::definition::{Graph, Policy};
 use crate::expr::Environment;
 use crate::failure::Failure;
+use crate::limits::DETAILS_BYTES_MAX;
 use crate::run::event::{Cause, Fact};
 use crate::run::names::RunNames;
 use crate::run::path;
@@ -109,7 +110,7 @@ pub(super) fn together(failures: &[Failure], count: u32, policy: Policy) -> Fail
     }
     let message = format!("{count} steps failed; the first: {}", first.message);
     let mut details = json!({ "errors": failures, "count": count });
-    if check_size(&details, "details").is_err() {
+    if check_size_to(DETAILS_BYTES_MAX, &details, "details").is_err() {
         // Each may be as large and as deep as a journal takes, all of them together may not.
         let bare = |failure: &Failure| Failure { details: None, ..failure.clone() };
         details["errors"] = json!(failures.iter().map(bare).collect::<Vec<_>>());

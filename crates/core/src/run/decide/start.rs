@@ -107,10 +107,14 @@ pub(super) fn expression_failure(place: &str, error: &crate::expr::ExprError) ->
 
 /// Refuses what is too large for a journal, or nests too deep to be read back from one.
 pub(super) fn check_size(value: &Value, what: &str) -> Result<(), Failure> {
+    check_size_to(PAYLOAD_BYTES_MAX, value, what)
+}
+
+/// The same, of what is not a value of a step.
+pub(super) fn check_size_to(max: usize, value: &Value, what: &str) -> Result<(), Failure> {
     let size = json::size(value);
-    if size > PAYLOAD_BYTES_MAX {
-        let message =
-            format!("the {what} has {size} bytes, but may have at most {PAYLOAD_BYTES_MAX}");
+    if size > max {
+        let message = format!("the {what} has {size} bytes, but may have at most {max}");
         return Err(Failure::new("payload_too_large", message));
     }
     if json::depth(value) > JSON_DEPTH_MAX {

@@ -175,7 +175,7 @@ fn a_failure_inside_goes_outwards_block_by_block() {
 fn a_list_of_outputs_that_is_too_large_fails_the_block() {
     let mut run = Run::start(EACH, json!([1, 2, 3]));
     for index in 0..3 {
-        run.succeed(&format!("each[{index}].do"), json!("x".repeat(500_000))).unwrap();
+        run.succeed(&format!("each[{index}].do"), json!("x".repeat(8_000_000))).unwrap();
     }
     assert!(run.error().contains("payload_too_large"));
 }

@@ -255,11 +255,26 @@ nodes:
 #[test]
 fn what_is_too_large_fails_the_step() {
     let mut run = Run::start("name: x\nnodes: [{id: a, type: work}]\n", json!(null));
-    run.succeed("a", json!("x".repeat(2_000_000))).unwrap();
+    run.succeed("a", json!("x".repeat(20_000_000))).unwrap();
     assert!(run.error().contains("payload_too_large"));
     let text =
-        "name: x\nnodes: [{id: a, type: transform, config: {output: \"{{ 'x' * 2000000 }}\"}}]\n";
-    assert!(Run::start(text, json!(null)).error().contains("1048576"));
+        "name: x\nnodes: [{id: a, type: transform, config: {output: \"{{ 'x' * 20000000 }}\"}}]\n";
+    assert!(Run::start(text, json!(null)).error().contains("16777216"));
+}
+
+/// Each is small enough; what they would come to together is never made.
+#[test]
+fn a_large_value_may_be_named_often_but_not_copied_as_often() {
+    let names = vec!["{{ input.x }}"; 200];
+    for output in [json!(names), json!(format!("{{{{ [{}] }}}}", vec!["input.x"; 200].join(", ")))]
+    {
+        let node = json!({ "id": "a", "type": "transform", "config": { "output": output } });
+        let text = json!({ "name": "x", "nodes": [node] }).to_string();
+        let input = |size| json!({ "x": "y".repeat(size) });
+        assert_eq!(Run::start(&text, input(10_000)).state.status, RunStatus::Succeeded);
+        let error = Run::start(&text, input(10_000_000)).error();
+        assert!(error.contains("takes more than 2000000 steps"), "{error}");
+    }
 }
 
 #[test]

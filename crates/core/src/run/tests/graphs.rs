@@ -194,6 +194,6 @@ fn an_input_must_fit() {
     let now = Time::from_micros(0);
     let refused = create(&plan, request(json!({})), now);
     assert!(matches!(refused, Err(Refused::BadInput(violations)) if violations.len() == 1));
-    let refused = create(&plan, request(json!({ "n": "x".repeat(2_000_000) })), now);
+    let refused = create(&plan, request(json!({ "n": "x".repeat(20_000_000) })), now);
     assert!(matches!(refused, Err(Refused::InputTooLarge { .. })));
 }

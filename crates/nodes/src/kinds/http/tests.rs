@@ -42,7 +42,7 @@ async fn server() -> String {
         std::future::pending::<()>().await;
     }
     async fn large() -> impl IntoResponse {
-        ([(header::CONTENT_TYPE, "text/plain")], "x".repeat(2_000_000))
+        ([(header::CONTENT_TYPE, "text/plain")], "x".repeat(17_000_000))
     }
     let router = Router::new()
         .route("/echo", any(echo))
