@@ -34,6 +34,7 @@
 
   const search = () => {
     const field = document.querySelector("main input[type=search]");
+    // A field that is the target of an address gets the focus by itself.
     if (field) { field.focus(); field.select(); } else location.href = "/runs#search";
   };
 
@@ -72,5 +73,4 @@
   document.getElementById("keys-close").addEventListener("click", () => help.close());
   // A click beside the dialog is one on its backdrop, which is the dialog itself.
   help.addEventListener("click", (event) => { if (event.target === help) help.close(); });
-  if (location.hash === "#search") search();
 })();

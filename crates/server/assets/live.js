@@ -34,6 +34,8 @@
     if (!fresh) return;
     if (old) {
       const focused = keep(old, fresh);
+      // What has not changed is left alone, with the reader's place in it.
+      if (fresh.isEqualNode(old)) return;
       const [x, y] = [old.scrollLeft, old.scrollTop];
       old.replaceWith(fresh);
       [fresh.scrollLeft, fresh.scrollTop] = [x, y];

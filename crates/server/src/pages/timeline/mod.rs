@@ -20,7 +20,7 @@ use axis::Tick;
 use bars::{Part, alone, together};
 
 /// Steps that are read.
-const STEPS_READ_MAX: usize = 10_000;
+const STEPS_READ_MAX: usize = 20_000;
 /// Steps up to which each has a row of its own.
 const ALONE_MAX: usize = 40;
 /// Rows that are shown.
