@@ -17,7 +17,7 @@ use windlass_core::run::Counts;
 use windlass_store::{
     Access, Admission, ApiKeyRow, AuditEntry, AuditRow, AuditVerdict, Conflict, DefinitionRow,
     Deploy, Deployed, KeyRow, LogRow, Message, MessageKey, NumberedEvent, Overview, Page, Pause,
-    RunFilter, RunRow, RunWrite, Spent, StepRow, Store, StoreError, StoredRun, TimerRow,
+    RunFilter, RunPage, RunRow, RunWrite, Spent, StepRow, Store, StoreError, StoredRun, TimerRow,
     WorkflowRow,
 };
 
@@ -136,7 +136,7 @@ impl Store for CrashStore {
         run(project: &str, word: &str) -> Result<Option<RunRow>, StoreError>;
         overview(run_id: Uuid, step_limit: usize) -> Result<Option<Overview>, StoreError>;
         runs(project: &str, filter: &RunFilter, before: Option<Uuid>, limit: usize)
-            -> Result<Page<RunRow>, StoreError>;
+            -> Result<RunPage, StoreError>;
         steps(run_id: Uuid, after: Option<u32>, limit: usize) -> Result<Page<StepRow>, StoreError>;
         standings(run_id: Uuid) -> Result<BTreeMap<String, Counts>, StoreError>;
         events(run_id: Uuid, after: u64, limit: usize, bytes_max: usize)

@@ -304,6 +304,30 @@ pub struct RunFilter {
     pub created_before: Option<Time>,
     /// Only runs whose id, external id, workflow or error has this text in it, whatever its case.
     pub text: Option<String>,
+    /// No index finds a text. Past so many runs that fit everything else, the page ends.
+    pub look_at_most: Option<usize>,
+}
+
+/// Some of the runs that a filter shows, the newest first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunPage {
+    /// The runs.
+    pub items: Vec<RunRow>,
+    /// Before which run the next page begins; `None` if this is the last one. A page that was given up
+    /// because of [`RunFilter::look_at_most`] may be short, or have no runs at all.
+    pub next: Option<Uuid>,
+}
+
+impl RunPage {
+    /// A page out of runs in the order of lists, of which one more than `limit` was looked for.
+    /// Behind `given_up` nobody has looked.
+    pub(crate) fn cut(mut items: Vec<RunRow>, limit: usize, given_up: Option<Uuid>) -> RunPage {
+        items.retain(|row| given_up.is_none_or(|last| row.run_id >= last));
+        let is_long = items.len() > limit;
+        items.truncate(limit);
+        let last = items.last().map(|row| row.run_id);
+        RunPage { next: if is_long { last } else { given_up }, items }
+    }
 }
 
 /// Where the time of writing has gone, since the store was opened.

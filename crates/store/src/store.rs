@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
     Admission, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause, RunFilter,
-    RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
 
@@ -111,7 +111,7 @@ pub trait Store: Access + Send + Sync + 'static {
         filter: &RunFilter,
         before: Option<Uuid>,
         limit: usize,
-    ) -> Result<Page<RunRow>, StoreError>;
+    ) -> Result<RunPage, StoreError>;
 
     /// Steps of a run in the order in which they came up, behind ordinal `after`.
     fn steps(

@@ -153,8 +153,7 @@ async fn read(
         store.runs(&project, &filter, before, PAGE_SIZE)
     };
     let found = app.engine.read(list).await?;
-    let next = found.items.last().map(|last| last.run_id).filter(|_| found.has_more);
-    Ok((found.items.into_iter().map(|row| Row::of(app, row)).collect(), next))
+    Ok((found.items.into_iter().map(|row| Row::of(app, row)).collect(), found.next))
 }
 
 /// The table anew whenever it has changed.

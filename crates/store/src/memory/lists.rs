@@ -5,8 +5,8 @@ use windlass_core::run::RunStatus;
 use super::{Data, Run};
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, DefinitionRow, LogRow, NumberedEvent, Page, RunFilter, RunRow, StepRow, TimerRow,
-    WorkflowRow,
+    Admission, DefinitionRow, LogRow, NumberedEvent, Page, RunFilter, RunPage, RunRow, StepRow,
+    TimerRow, WorkflowRow,
 };
 
 impl Data {
@@ -83,18 +83,32 @@ impl Data {
         filter: &RunFilter,
         before: Option<Uuid>,
         limit: usize,
-    ) -> Page<RunRow> {
-        let found = self
-            .runs
-            .values()
-            .rev()
-            .map(|run| &run.row)
-            .filter(|row| row.project == project && before.is_none_or(|before| row.run_id < before))
-            .filter(|row| shows(filter, row))
-            .filter(|row| !filter.is_unrepeated || !self.is_repeated(row.run_id))
-            .take(limit.saturating_add(1))
-            .cloned();
-        page(found.collect(), limit)
+    ) -> RunPage {
+        let text = filter.text.as_deref();
+        let rest = || {
+            self.runs
+                .values()
+                .rev()
+                .map(|run| &run.row)
+                .filter(|row| row.project == project)
+                .filter(|row| before.is_none_or(|before| row.run_id < before))
+                .filter(|row| shows(filter, row))
+                .filter(|row| !filter.is_unrepeated || !self.is_repeated(row.run_id))
+        };
+        let each_status = match filter.statuses.as_slice() {
+            [] => RunStatus::ALL.chunks(RunStatus::ALL.len()).collect::<Vec<_>>(),
+            some => some.chunks(1).collect(),
+        };
+        let most = filter.look_at_most.filter(|_| text.is_some());
+        let given_up = most.and_then(|most| {
+            let last = |statuses: &[RunStatus]| {
+                let mut of_status = rest().filter(|row| statuses.contains(&row.status));
+                of_status.nth(most.saturating_sub(1)).map(|row| row.run_id)
+            };
+            each_status.iter().filter_map(|statuses| last(statuses)).max()
+        });
+        let found = rest().filter(|row| text.is_none_or(|text| has_text(row, text)));
+        RunPage::cut(found.take(limit.saturating_add(1)).cloned().collect(), limit, given_up)
     }
 
     fn is_repeated(&self, run_id: Uuid) -> bool {
@@ -214,24 +228,25 @@ impl Data {
     }
 }
 
+fn has_text(row: &RunRow, text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let error = row.error.as_ref().map(serde_json::to_string);
+    let error = error.and_then(Result::ok).unwrap_or_default();
+    let id = row.run_id.to_string();
+    let external_id = row.external_id.as_deref().unwrap_or("");
+    [row.workflow.as_str(), &id, external_id, &error]
+        .iter()
+        .any(|place| place.to_ascii_lowercase().contains(&text))
+}
+
+/// Whether a run is what a filter shows, but for its text.
 fn shows(filter: &RunFilter, row: &RunRow) -> bool {
-    let has_text = |text: &str| {
-        let text = text.to_ascii_lowercase();
-        let error = row.error.as_ref().map(serde_json::to_string);
-        let error = error.and_then(Result::ok).unwrap_or_default();
-        let id = row.run_id.to_string();
-        let external_id = row.external_id.as_deref().unwrap_or("");
-        [row.workflow.as_str(), &id, external_id, &error]
-            .iter()
-            .any(|place| place.to_ascii_lowercase().contains(&text))
-    };
     (filter.statuses.is_empty() || filter.statuses.contains(&row.status))
         && filter.workflow_id.is_none_or(|id| row.workflow_id == id)
         && filter.parent.is_none_or(|id| row.parent.as_ref().is_some_and(|it| it.run_id == id))
         && filter.labels.iter().all(|(key, value)| row.labels.get(key) == Some(value))
         && filter.created_after.is_none_or(|after| row.created_at >= after)
         && filter.created_before.is_none_or(|before| row.created_at < before)
-        && filter.text.as_deref().is_none_or(has_text)
 }
 
 pub(super) fn page<T>(mut items: Vec<T>, limit: usize) -> Page<T> {

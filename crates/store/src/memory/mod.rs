@@ -20,7 +20,7 @@ use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
     Admission, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause, RunFilter,
-    RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    RunPage, RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -223,7 +223,7 @@ impl Store for MemoryStore {
         filter: &RunFilter,
         before: Option<Uuid>,
         limit: usize,
-    ) -> Result<Page<RunRow>, StoreError> {
+    ) -> Result<RunPage, StoreError> {
         Ok(self.data.lock().list_runs(project, filter, before, limit))
     }
 

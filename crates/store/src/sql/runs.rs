@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use uuid::Uuid;
 use windlass_core::run::RunStatus;
 
-use super::read::{Columns, page};
+use super::read::Columns;
 use super::{
     Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value, journal, steps,
 };
 use crate::error::StoreError;
-use crate::rows::{KeyRow, Overview, Page, RunFilter, RunRow, StoredRun};
+use crate::rows::{KeyRow, Overview, RunFilter, RunPage, RunRow, StoredRun};
 
 const COLUMNS: &str = "run.run_id, run.project, run.workflow_id, run.workflow, run.version,
     run.definition_id, run.status, run.reason, run.error, run.labels, run.external_id,
@@ -180,23 +180,28 @@ impl<D: Driver> SqlStore<D> {
         filter: &RunFilter,
         before: Option<Uuid>,
         limit: usize,
-    ) -> Result<Page<RunRow>, StoreError> {
+    ) -> Result<RunPage, StoreError> {
         let statuses: Vec<Option<RunStatus>> = match filter.statuses.as_slice() {
             [] => vec![None],
             some => some.iter().copied().map(Some).collect(),
         };
         self.0.read(|connection| {
             let mut found: Vec<RunRow> = Vec::new();
+            let mut given_up = None;
             for status in &statuses {
                 let query = ListQuery::new(project, filter, *status, before);
-                query.run(connection, limit + 1, &mut |row| {
+                if let Some(most) = filter.look_at_most.filter(|_| filter.text.is_some()) {
+                    // Of several, the one that has come least far says how far the page goes.
+                    given_up = given_up.max(query.last_looked_at(connection, most)?);
+                }
+                query.run(connection, limit.saturating_add(1), &mut |row| {
                     found.push(run_row(row)?);
                     Ok(())
                 })?;
             }
             found.sort_by_key(|run| std::cmp::Reverse(run.run_id));
             found.dedup_by_key(|run| run.run_id);
-            Ok(page(found, limit))
+            Ok(RunPage::cut(found, limit, given_up))
         })
     }
 
@@ -249,7 +254,12 @@ pub(super) fn latest_id_of(time: windlass_core::Time) -> String {
 
 /// A list of runs under way to its SQL. Only fixed words and placeholders enter the text.
 struct ListQuery<'a> {
+    /// Everything but the text that is looked for, the order and the limit.
     text: String,
+    order: &'static str,
+    /// What a row has to say, if a text is looked for.
+    wanted: Option<String>,
+    look_at_most: Option<usize>,
     values: Vec<Owned<'a>>,
 }
 
@@ -266,7 +276,13 @@ impl<'a> ListQuery<'a> {
         status: Option<RunStatus>,
         before: Option<Uuid>,
     ) -> ListQuery<'a> {
-        let mut query = ListQuery { text: String::new(), values: Vec::new() };
+        let mut query = ListQuery {
+            text: String::new(),
+            order: "run.run_id",
+            wanted: None,
+            look_at_most: filter.look_at_most,
+            values: Vec::new(),
+        };
         let mut labels = filter.labels.iter();
         // The first label leads, since its rows are in the list's order; the others are looked up.
         let order = if let Some((key, value)) = labels.next() {
@@ -327,21 +343,20 @@ impl<'a> ListQuery<'a> {
             let until = query.bind_int(until.micros());
             let _ = write!(query.text, " AND run.created_at < {until} AND {order} < {latest}");
         }
-        if let Some(text) = &filter.text {
-            let pattern = query.bind(like_pattern(text));
-            let _ = write!(
-                query.text,
-                " AND (LOWER(run.workflow) LIKE {pattern} ESCAPE '!'
-                    OR run.run_id LIKE {pattern} ESCAPE '!'
-                    OR LOWER(run.external_id) LIKE {pattern} ESCAPE '!'
-                    OR LOWER(run.error) LIKE {pattern} ESCAPE '!')"
-            );
-        }
         if let Some(before) = before {
             let before = query.bind(before.to_string());
             let _ = write!(query.text, " AND {order} < {before}");
         }
-        let _ = write!(query.text, " ORDER BY {order} DESC");
+        query.order = order;
+        if let Some(text) = &filter.text {
+            let pattern = query.bind(like_pattern(text));
+            query.wanted = Some(format!(
+                "(LOWER(run.workflow) LIKE {pattern} ESCAPE '!'
+                    OR run.run_id LIKE {pattern} ESCAPE '!'
+                    OR LOWER(run.external_id) LIKE {pattern} ESCAPE '!'
+                    OR LOWER(run.error) LIKE {pattern} ESCAPE '!')"
+            ));
+        }
         query
     }
 
@@ -356,23 +371,52 @@ impl<'a> ListQuery<'a> {
     }
 
     fn run(
-        self,
+        &self,
         connection: &mut impl Connection,
         limit: usize,
         each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
     ) -> Result<(), SqlError> {
-        let statement =
-            Statement::assembled(format!("{} LIMIT ${}", self.text, self.values.len() + 1));
-        let mut values: Vec<Value<'_>> = self
-            .values
-            .iter()
-            .map(|value| match value {
-                Owned::Text(text) => Value::Text(text),
-                Owned::Int(int) => Value::Int(*int),
-            })
-            .collect();
+        let ListQuery { text, order, .. } = self;
+        let text = match (&self.wanted, self.look_at_most) {
+            (None, _) => format!("{text} ORDER BY {order} DESC"),
+            (Some(wanted), None) => format!("{text} AND {wanted} ORDER BY {order} DESC"),
+            (Some(wanted), Some(most)) => format!(
+                "SELECT {COLUMNS} FROM ({text} ORDER BY {order} DESC LIMIT {most}) AS run
+                  WHERE {wanted} ORDER BY run.run_id DESC"
+            ),
+        };
+        let statement = Statement::assembled(format!("{text} LIMIT ${}", self.values.len() + 1));
+        let mut values = self.values();
         values.push(limit.into());
         connection.query(&statement, &values, each)
+    }
+
+    /// The last run that is looked at, if there may be more behind it.
+    fn last_looked_at(
+        &self,
+        connection: &mut impl Connection,
+        most: usize,
+    ) -> Result<Option<Uuid>, SqlError> {
+        let ListQuery { text, order, .. } = self;
+        let text =
+            format!("{text} ORDER BY {order} DESC LIMIT 1 OFFSET {}", most.saturating_sub(1));
+        let mut values = self.values();
+        // The text that is looked for comes last, and has no place here.
+        values.pop();
+        let mut last = None;
+        connection.query(&Statement::assembled(text), &values, &mut |row| {
+            last = Some(run_row(row)?.run_id);
+            Ok(())
+        })?;
+        Ok(last)
+    }
+
+    fn values(&self) -> Vec<Value<'_>> {
+        let values = self.values.iter().map(|value| match value {
+            Owned::Text(text) => Value::Text(text),
+            Owned::Int(int) => Value::Int(*int),
+        });
+        values.collect()
     }
 }
 

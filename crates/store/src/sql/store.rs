@@ -12,7 +12,7 @@ use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
     Admission, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause, RunFilter,
-    RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -133,7 +133,7 @@ impl<D: Driver> Store for SqlStore<D> {
         filter: &RunFilter,
         before: Option<Uuid>,
         limit: usize,
-    ) -> Result<Page<RunRow>, StoreError> {
+    ) -> Result<RunPage, StoreError> {
         self.read_runs(project, filter, before, limit)
     }
 

@@ -230,6 +230,7 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
         workflow_id: (dice.below(3) == 0).then(|| id(1)),
         parent: (dice.below(4) == 0).then(|| id(dice.run())),
         is_unrepeated: dice.below(3) == 0,
+        look_at_most: (dice.below(2) == 0).then(|| 1 + dice.below(5) as usize),
     };
     let before = (dice.below(2) == 0).then(|| id(dice.run()));
     let limit = 1 + dice.below(8) as usize;

@@ -26,7 +26,7 @@ fn fill(store: &dyn Store) {
     }
 }
 
-fn numbers(page: &Page<RunRow>) -> Vec<u128> {
+fn numbers(page: &RunPage) -> Vec<u128> {
     page.items.iter().map(|row| row.run_id.as_u128()).collect()
 }
 
@@ -76,12 +76,35 @@ pub(crate) fn runs_come_in_pages_newest_first(store: &dyn Store) {
         RunFilter { statuses: RunStatus::ALL.into(), ..RunFilter::default() },
     ] {
         let first = store.runs(PROJECT, &filter, None, 4).unwrap();
-        assert_eq!((numbers(&first), first.has_more), (vec![10, 9, 8, 7], true));
+        assert_eq!((numbers(&first), first.next.is_some()), (vec![10, 9, 8, 7], true));
         let second = store.runs(PROJECT, &filter, Some(id(7)), 4).unwrap();
-        assert_eq!((numbers(&second), second.has_more), (vec![6, 5, 4, 3], true));
+        assert_eq!((numbers(&second), second.next.is_some()), (vec![6, 5, 4, 3], true));
         let last = store.runs(PROJECT, &filter, Some(id(3)), 4).unwrap();
-        assert_eq!((numbers(&last), last.has_more), (vec![2, 1], false));
+        assert_eq!((numbers(&last), last.next.is_some()), (vec![2, 1], false));
     }
+}
+
+pub(crate) fn a_search_for_a_text_ends_somewhere(store: &dyn Store) {
+    fill(store);
+    let text = |text: &str| RunFilter {
+        text: Some(text.into()),
+        look_at_most: Some(4),
+        ..RunFilter::default()
+    };
+    let page = |filter: &RunFilter, before| {
+        let page = store.runs(PROJECT, filter, before, 2).unwrap();
+        (numbers(&page), page.next.map(|next| next.as_u128()))
+    };
+    let wrong = text("went wrong");
+    assert_eq!(page(&wrong, None), (vec![9], Some(7)));
+    assert_eq!(page(&wrong, Some(id(7))), (vec![6, 3], Some(3)), "by the limit, and 3 is the last");
+    assert_eq!(page(&wrong, Some(id(3))), (vec![], None));
+    assert_eq!(page(&text("nothing"), None), (vec![], Some(7)));
+    // Of two statuses, one has come less far than the other.
+    let statuses = vec![RunStatus::Failed, RunStatus::Succeeded];
+    let both = RunFilter { statuses, look_at_most: Some(2), ..wrong };
+    assert_eq!(page(&both, None), (vec![9], Some(7)));
+    assert_eq!(page(&both, Some(id(7))), (vec![6, 3], Some(3)));
 }
 
 pub(crate) fn steps_and_logs_come_in_pages(store: &dyn Store) {

@@ -220,7 +220,7 @@ fn a_crash_of_the_server_loses_nothing_that_was_acknowledged() {
         let page = store.runs(PROJECT, &RunFilter::default(), before, 500).unwrap();
         there.extend(page.items.iter().map(|row| row.run_id.as_u128()));
         before = page.items.last().map(|row| row.run_id);
-        if !page.has_more {
+        if page.next.is_none() {
             break;
         }
     }

@@ -14,6 +14,9 @@ use crate::app::Shared;
 use crate::http::paging::{List, PAGE_BYTES_MAX, cursor, limit, place};
 use crate::http::{Problem, ProblemResponses};
 
+/// Runs that a page looks at, if it looks for a text.
+const LOOK_AT_MOST: usize = 20_000;
+
 /// Which runs, and which page of them.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -29,7 +32,8 @@ pub struct RunsQuery {
     pub created_after: Option<String>,
     /// Only runs created before this time (RFC 3339).
     pub created_before: Option<String>,
-    /// Only runs with this text in their id, external id, workflow or error, whatever its case.
+    /// Only runs with this text in their id, external id, workflow or error, whatever its case. A page
+    /// looks at 20,000 runs: it may be short, and still have a `next_cursor`.
     pub text: Option<String>,
     /// How many items, 1 to 1,000. 50 if left out.
     pub limit: Option<String>,
@@ -79,18 +83,17 @@ pub fn page_of(
         });
     }
     let found = store.runs(project, &filter, before, limit)?;
-    let (mut items, mut weight, mut has_more) = (Vec::new(), 0, found.has_more);
+    let (mut items, mut weight, mut next) = (Vec::<RunBody>::new(), 0, found.next);
     for row in found.items {
         if weight > PAGE_BYTES_MAX {
-            has_more = true;
+            next = items.last().map(|last| last.id);
             break;
         }
         let body = RunBody::read(store, row)?;
         weight += body.weight();
         items.push(body);
     }
-    let next_cursor = items.last().filter(|_| has_more).map(|last| cursor(&last.id));
-    Ok(List { items, next_cursor })
+    Ok(List { items, next_cursor: next.map(|next| cursor(&next)) })
 }
 
 /// The filter that a query asks for, without its workflow.
@@ -127,6 +130,7 @@ pub fn filter_of(query: &RunsQuery) -> Result<RunFilter, Problem> {
     filter.created_after = time("created_after", &query.created_after)?;
     filter.created_before = time("created_before", &query.created_before)?;
     filter.text = query.text.clone().filter(|text| !text.is_empty());
+    filter.look_at_most = Some(LOOK_AT_MOST);
     if filter.text.as_ref().is_some_and(|text| text.chars().count() > 200) {
         return Err(Problem::parameter("text", "at most 200 characters"));
     }

@@ -93,6 +93,7 @@ pub async fn rerun_failed(
         statuses: vec![RunStatus::Failed],
         workflow_id: Some(workflow.workflow_id),
         is_unrepeated: true,
+        look_at_most: None,
         ..filter_of(&query).map_err(Problem::in_body)?
     };
     let project = caller.project().to_owned();
@@ -114,5 +115,5 @@ pub async fn rerun_failed(
             Err(problem) => Resumed { run_id, resumed_as: None, error: Some(problem.detail) },
         });
     }
-    Ok(Json(ResumedBody { items, has_more: failed.has_more }))
+    Ok(Json(ResumedBody { items, has_more: failed.next.is_some() }))
 }
