@@ -68,3 +68,15 @@ def test_hostile_text_stays_text(server, page):
     page.open_run(run)
     page.until_shown(hostile[:30])
     assert page.driver.title != "owned"
+
+
+def test_the_bar_of_a_running_step_grows_while_nothing_happens(server, page, tmp_path):
+    run = server.execute("gated", gate=str(tmp_path / "never"))
+    page.open_run(run)
+    page.until_shown("waiting at the gate")
+    timeline = "#timeline .axis"
+    axis = lambda: page.driver.find_element("css selector", timeline).get_attribute("innerHTML")
+    before = page.until(axis, "there is no timeline")
+    page.until(lambda: axis() != before, "the timeline stands still")
+    page.press(CANCEL)
+    assert server.wait_until_over(run)["status"] == "cancelled"
