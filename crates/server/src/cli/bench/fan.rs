@@ -20,7 +20,7 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
     });
     for count in [100, 1_000, 10_000, 100_000] {
         let probe = place.probe()?;
-        let server = Server::start(&place.directory("fan")?).await?;
+        let server = Server::start(place, &place.directory("fan")?).await?;
         server.deploy(&definition).await?;
         let mut best = f64::MAX;
         for _ in 0..3 {

@@ -15,7 +15,7 @@ const WARM_UP: usize = 50;
 pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
     for steps in [1, 10] {
         let probe = place.probe()?;
-        let server = Server::start(&place.directory("lat")?).await?;
+        let server = Server::start(place, &place.directory("lat")?).await?;
         server.deploy(&chain("chain", steps)).await?;
         let address = server.address.clone();
         let times = tokio::task::spawn_blocking(move || one_by_one(&address)).await??;

@@ -27,6 +27,10 @@ pub(crate) struct Bench {
     /// Only these measures.
     #[arg(value_enum)]
     only: Vec<Measure>,
+    /// A Postgres database that is empty, or that former measures have left: all servers use it, one
+    /// after the other. Left out: for each an SQLite database of its own.
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
     /// Also says where the time of the server goes.
     #[arg(long)]
     profile: bool,
@@ -55,7 +59,11 @@ impl Bench {
     pub(crate) async fn run(self) -> anyhow::Result<Exit> {
         let base = self.dir.clone().unwrap_or_else(std::env::temp_dir);
         let root = tempfile::Builder::new().prefix("windlass-bench-").tempdir_in(base)?;
-        let place = Place { root: root.path().to_owned(), profile: self.profile };
+        let place = Place {
+            root: root.path().to_owned(),
+            profile: self.profile,
+            database: self.database.clone(),
+        };
         let is_wanted = |one: Measure| self.only.is_empty() || self.only.contains(&one);
         if cfg!(debug_assertions) {
             exit::message("this is a debug build; its figures mean nothing");
@@ -83,6 +91,7 @@ impl Bench {
 struct Place {
     root: std::path::PathBuf,
     profile: bool,
+    database: Option<String>,
 }
 
 impl Place {

@@ -12,7 +12,7 @@ const ROUNDS: usize = 3;
 pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
     for _ in 0..ROUNDS {
         let probe = place.probe()?;
-        let server = Server::start(&place.directory("seq")?).await?;
+        let server = Server::start(place, &place.directory("seq")?).await?;
         server.deploy(&chain("chain", STEPS)).await?;
         let profile = Profile::begin(place, &server).await?;
         let began = Instant::now();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use serde_json::{Value, json};
 
+use super::Place;
 use crate::client::{Client, Question, segment};
 
 /// How long a server may take to be ready, or a measure to be over.
@@ -25,11 +26,16 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts a server on a directory and waits until it is ready.
-    pub(super) async fn start(directory: &Path) -> anyhow::Result<Server> {
+    pub(super) async fn start(place: &Place, directory: &Path) -> anyhow::Result<Server> {
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let address = format!("127.0.0.1:{port}");
         let began = Instant::now();
-        let child = Command::new(std::env::current_exe()?)
+        let mut command = Command::new(std::env::current_exe()?);
+        if let Some(database) = &place.database {
+            // Not an argument: the address may have a password in it.
+            command.env("WINDLASS_DATABASE_URL", database);
+        }
+        let child = command
             .args(["serve", "--listen", &address, "--data"])
             .arg(directory)
             .stdin(Stdio::null())

@@ -12,7 +12,7 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
     let probe = place.probe()?;
     let mut times = Vec::new();
     for _ in 0..STARTS {
-        let server = Server::start(&place.directory("start")?).await?;
+        let server = Server::start(place, &place.directory("start")?).await?;
         times.push(server.ready_after.as_secs_f64() * 1_000.0);
         server.stop()?;
     }
@@ -20,7 +20,7 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
     told(&format!("START empty: {:.0} ms (median of {STARTS})", quantile(&times, 0.5)), &probe);
 
     let directory = place.directory("waiting")?;
-    let server = Server::start(&directory).await?;
+    let server = Server::start(place, &directory).await?;
     let idle = resident(&server).await?;
     told(&format!("MEMORY idle: {idle:.1} MiB, with the process that stands by"), &probe);
     let waiter = json!({
@@ -33,7 +33,7 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
     told(&format!("MEMORY {RUNS} waiting runs, just created: +{:.1} MiB", made - idle), &probe);
     server.stop()?;
 
-    let server = Server::start(&directory).await?;
+    let server = Server::start(place, &directory).await?;
     let ready = server.ready_after.as_secs_f64() * 1_000.0;
     told(&format!("START {RUNS} waiting runs: {ready:.0} ms"), &probe);
     let found = resident(&server).await?;

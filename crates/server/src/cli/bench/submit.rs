@@ -22,7 +22,7 @@ const ROUNDS: usize = 3;
 pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
     for _ in 0..ROUNDS {
         let probe = place.probe()?;
-        let server = Server::start(&place.directory("submit")?).await?;
+        let server = Server::start(place, &place.directory("submit")?).await?;
         server.deploy(&chain("one", 1)).await?;
         let profile = Profile::begin(place, &server).await?;
         let (by, rate) = match wrk(&place.root, &server.address).await? {
