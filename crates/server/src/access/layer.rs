@@ -21,6 +21,20 @@ const FORM_FIELD: &str = "csrf";
 /// What says how a credential is to be shown.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"windlass\"");
 
+/// A request that may not pass.
+pub struct Refusal {
+    /// The answer.
+    pub response: Response,
+    /// Who it was that asked for what, in the audit log's words, if that is known.
+    pub tried: Option<(Caller, &'static str)>,
+}
+
+impl From<Response> for Refusal {
+    fn from(response: Response) -> Refusal {
+        Refusal { response, tried: None }
+    }
+}
+
 /// A request that may pass.
 pub struct Admitted {
     /// The request, which knows its caller.
@@ -37,7 +51,7 @@ pub struct Admitted {
 ///
 /// The answer: `unauthenticated` or the way to the login page, `forbidden`, `rate-limited`, `csrf`,
 /// `method-not-allowed`.
-pub async fn admit(app: &Arc<App>, mut request: Request) -> Result<Admitted, Response> {
+pub async fn admit(app: &Arc<App>, mut request: Request) -> Result<Admitted, Refusal> {
     let path = request.extensions().get::<MatchedPath>().cloned();
     let routes = path.as_ref().map_or(&[][..], |path| table::of_path(path.as_str()));
     let route = table::of_method(routes, request.method());
@@ -52,7 +66,7 @@ pub async fn admit(app: &Arc<App>, mut request: Request) -> Result<Admitted, Res
     };
     let caller = match found {
         Ok(caller) => caller,
-        Err(problem) => return Err(turn_away(&request, path.as_ref(), problem)),
+        Err(problem) => return Err(turn_away(&request, path.as_ref(), problem).into()),
     };
     app.gate.limits.count(caller.name()).map_err(|wait| {
         let seconds = wait.as_secs().saturating_add(1);
@@ -67,15 +81,22 @@ pub async fn admit(app: &Arc<App>, mut request: Request) -> Result<Admitted, Res
             request.extensions_mut().insert(caller.clone());
             return Ok(Admitted { request, caller: Some(caller), action: "" });
         };
-        return Err(no_route(path.as_str(), routes, request.method()));
+        return Err(no_route(path.as_str(), routes, request.method()).into());
     };
     if !route.need.is_met_by(&caller.principal) {
-        return Err(forbidden(&caller, route).into_response());
+        let response = forbidden(&caller, route).into_response();
+        return Err(Refusal { response, tried: Some((caller, route.action)) });
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
     if let Some(nonce) = caller.session.clone().filter(|_| changes) {
         let checked = check_form(app, request, route, &nonce).await;
-        request = checked.map_err(IntoResponse::into_response)?;
+        request = match checked {
+            Ok(request) => request,
+            Err(problem) => {
+                let tried = Some((caller, route.action));
+                return Err(Refusal { response: problem.into_response(), tried });
+            }
+        };
     }
     request.extensions_mut().insert(caller.clone());
     Ok(Admitted { request, caller: Some(caller), action: route.action })

@@ -16,7 +16,7 @@ use super::prefer::PREFER;
 use super::problem::{self, Problem};
 use super::{deprecation, guard};
 use crate::access::audit::Record;
-use crate::access::layer;
+use crate::access::{Caller, layer};
 use crate::app::App;
 
 /// The header with the id of a request, in and out.
@@ -36,15 +36,20 @@ pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) 
             return problem.into_response();
         }
         let path = request.uri().path().to_owned();
-        let admitted = match layer::admit(&app, request).await {
-            Ok(admitted) => admitted,
-            Err(response) => return response,
-        };
         let id = request_id.to_str().unwrap_or_default();
-        let record = admitted.caller.and_then(|caller| {
-            Record::begin(&app.engine, &app.gate.audit, &caller, admitted.action, &path, id)
-        });
-        let response = answer(&app, admitted.request, next).await;
+        let begin = |caller: &Caller, action| {
+            Record::begin(&app.engine, &app.gate.audit, caller, action, &path, id)
+        };
+        let (record, response) = match layer::admit(&app, request).await {
+            Ok(admitted) => {
+                let record = admitted.caller.and_then(|caller| begin(&caller, admitted.action));
+                (record, answer(&app, admitted.request, next).await)
+            }
+            Err(refusal) => {
+                let record = refusal.tried.and_then(|(caller, action)| begin(&caller, action));
+                (record, refusal.response)
+            }
+        };
         if let Some(mut record) = record {
             record.answered(&response);
             record.write().await;

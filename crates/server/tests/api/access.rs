@@ -367,6 +367,7 @@ async fn what_is_changed_is_recorded_with_who_and_when() {
     3 key:ed run.create /api/v1/runs 202
     4 key:ed run.cancel /api/v1/runs/RUN 202
     5 key:ed run.cancel /api/v1/runs/RUN 409
+    6 key:ed key.create /api/v1 403
     ");
     assert!(!records.to_string().contains(&editor), "no key in the log");
     let verdict = server.get_as(ADMIN, "/api/v1/audit/verify").await.body;
