@@ -371,7 +371,7 @@ async fn what_is_changed_is_recorded_with_who_and_when() {
     ");
     assert!(!records.to_string().contains(&editor), "no key in the log");
     let verdict = server.get_as(ADMIN, "/api/v1/audit/verify").await.body;
-    assert_eq!(verdict, json!({ "ok": true, "checked": 5, "first_altered": null }));
+    assert_eq!(verdict, json!({ "ok": true, "checked": 6, "first_altered": null }));
     alter_audit(&server.house.app.config.store.data, 3);
     let verdict = server.get_as(ADMIN, "/api/v1/audit/verify").await.body;
     assert_eq!((&verdict["ok"], &verdict["first_altered"]), (&json!(false), &json!(3)));
