@@ -1,6 +1,5 @@
 //! `/runs`: all runs, filtered, in pages, live.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -35,9 +34,17 @@ struct Context {
     is_filtered: bool,
     is_first: bool,
     next: Option<String>,
+    has_more: bool,
     live: Option<String>,
     rows: Vec<Row>,
     count: usize,
+}
+
+/// What the rows of the table are made of.
+#[derive(Serialize)]
+struct Rows {
+    rows: Vec<Row>,
+    has_more: bool,
 }
 
 /// The filter as it stands in the form.
@@ -120,6 +127,7 @@ pub(super) async fn page(
         statuses: RunStatus::ALL.iter().map(|status| status.as_str()).collect(),
         workflows: workflows.items.into_iter().map(|row| row.name).collect(),
         is_first,
+        has_more: next.is_some(),
         next: next.map(|next| format!("/runs?{kept}cursor={}", cursor(&next))),
         // Older pages do not change under their reader.
         live: is_first.then(|| format!("/runs/live?{kept}")),
@@ -173,8 +181,8 @@ pub(super) async fn live(
         tokio::pin!(is_left);
         loop {
             changes.mark_unchanged();
-            let Ok((rows, _)) = read(&app, &caller, query.clone()).await else { break };
-            let html = render("parts/run_rows.html", BTreeMap::from([("rows", rows)]));
+            let Ok((rows, next)) = read(&app, &caller, query.clone()).await else { break };
+            let html = render("parts/run_rows.html", Rows { rows, has_more: next.is_some() });
             if !sender.send(vec![Part { id: "rows".into(), into: None, html }]).await {
                 break;
             }
