@@ -53,14 +53,16 @@ pub const SUB_RUN_DEPTH_MAX: u32 = 16;
 pub const CONCURRENCY_MAX: u32 = 100_000;
 /// The highest priority of a run; the lowest is as far below zero.
 pub const PRIORITY_MAX: i32 = 1_000;
-/// What a run may take over from the run it repeats, in bytes of its text.
-pub const REUSED_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What a run may take over from the run it repeats, in bytes of its text. Its creation holds it all.
+pub const REUSED_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// `max_visits` of an edge that jumps back.
 pub const VISIT_COUNT_MAX: u32 = 10_000;
 /// Items a `map` opens in one go.
 pub const MAP_BATCH: u32 = 1_000;
 /// Events a run may take in one commit before it yields to other runs.
 pub const EVENTS_PER_TURN: usize = 1_000;
+/// Bytes of values a run may take in one turn, about, before it yields to other runs.
+pub const BYTES_PER_TURN: usize = 32 * 1024 * 1024;
 /// Events of one run's journal. The run fails with `history_limit` past it.
 pub const HISTORY_EVENT_COUNT_MAX: u64 = 4_000_000;
 

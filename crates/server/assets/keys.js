@@ -23,9 +23,9 @@
   };
 
   const open = (key) => {
-    const link = document.querySelector(`[data-go="${key}"]`);
+    const link = document.querySelector(`[data-go="${CSS.escape(key)}"]`);
     if (link) { link.click(); return true; }
-    const part = document.querySelector(`[data-part="${key}"]`);
+    const part = document.querySelector(`[data-part="${CSS.escape(key)}"]`);
     if (!part) return false;
     part.scrollIntoView();
     part.focus({ preventScroll: true });

@@ -69,6 +69,17 @@ impl<'a> Environment<'a> {
         }
     }
 
+    /// Pays for reading all of a value.
+    pub(super) fn look_at(&self, value: &Value, offset: usize) -> Result<(), ExprError> {
+        // What is small costs no more than the operator itself.
+        match value {
+            Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                self.burn(json::size(value) / 64, offset)
+            }
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn copy(&self, value: &Value, offset: usize) -> Result<Value, ExprError> {
         self.burn(json::size(value) / 64, offset)?;
         Ok(value.clone())
@@ -268,12 +279,14 @@ fn binary<'a>(
 ) -> Result<Value, ExprError> {
     let (left, right) = (evaluate(a, env)?, evaluate(b, env)?);
     match operator {
-        Operator::Equal => Ok(Value::Bool(ops::equal(&left, &right))),
-        Operator::NotEqual => Ok(Value::Bool(!ops::equal(&left, &right))),
+        Operator::Equal | Operator::NotEqual => {
+            env.look_at(&left, a.offset)?;
+            Ok(Value::Bool(ops::equal(&left, &right) == (operator == Operator::Equal)))
+        }
         Operator::In => Ok(Value::Bool(ops::contains(&right, &left, b.offset, env)?)),
         Operator::NotIn => Ok(Value::Bool(!ops::contains(&right, &left, b.offset, env)?)),
         Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
-            Ok(Value::Bool(ops::ordered(operator, &left, &right, a.offset)?))
+            Ok(Value::Bool(ops::ordered(operator, &left, &right, a.offset, env)?))
         }
         _ => ops::arithmetic(operator, &left, &right, a.offset, env),
     }

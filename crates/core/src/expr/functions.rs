@@ -101,7 +101,10 @@ impl Call<'_, '_> {
 
     fn len(&self) -> Result<Value, ExprError> {
         match &*self.values[0] {
-            Value::String(text) => Ok(text.chars().count().into()),
+            Value::String(text) => {
+                self.env.burn(text.len() / 64, self.offset)?;
+                Ok(text.chars().count().into())
+            }
             Value::Array(items) => Ok(items.len().into()),
             Value::Object(fields) => Ok(fields.len().into()),
             other => Err(self.wants("a text, list or object", other)),
@@ -173,6 +176,7 @@ impl Call<'_, '_> {
         let separator = if self.values.len() == 2 { self.text(1)? } else { "" };
         let mut joined = String::new();
         for (index, item) in self.list()?.iter().enumerate() {
+            let length = joined.len();
             if index > 0 {
                 joined.push_str(separator);
             }
@@ -183,7 +187,9 @@ impl Call<'_, '_> {
                 }
                 other => joined.push_str(&other.to_string()),
             }
-            ops::grown(joined.len(), self.offset, self.env)?;
+            // An item counts as one as well: an empty one is work, too.
+            self.env.burn(1, self.offset)?;
+            ops::grows(length, joined.len() - length, self.offset, self.env)?;
         }
         Ok(joined.into())
     }
@@ -193,6 +199,7 @@ impl Call<'_, '_> {
         if from.is_empty() {
             return Err(self.error("`replace` cannot look for an empty text"));
         }
+        self.env.burn(text.len() / 64, self.offset)?;
         let count = text.matches(from).count();
         let length = text.len() + count.saturating_mul(to.len()) - count * from.len();
         ops::grown(length, self.offset, self.env)?;

@@ -31,10 +31,14 @@ pub(super) fn ordered(
     a: &Value,
     b: &Value,
     offset: usize,
+    env: &Environment<'_>,
 ) -> Result<bool, ExprError> {
     let ordering = match (a, b) {
         (Value::Number(a), Value::Number(b)) => compare_numbers(a, b),
-        (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
+        (Value::String(a), Value::String(b)) => {
+            env.burn(a.len().min(b.len()) / 64, offset)?;
+            Some(a.cmp(b))
+        }
         _ => None,
     };
     let Some(ordering) = ordering else { return Err(mismatch(operator, a, b, offset)) };
@@ -56,9 +60,13 @@ pub(super) fn contains(
     match (container, item) {
         (Value::Array(items), _) => {
             env.burn(items.len(), offset)?;
+            env.look_at(container, offset)?;
             Ok(items.iter().any(|one| equal(one, item)))
         }
-        (Value::String(text), Value::String(part)) => Ok(text.contains(part.as_str())),
+        (Value::String(text), Value::String(part)) => {
+            env.burn(text.len() / 64, offset)?;
+            Ok(text.contains(part.as_str()))
+        }
         (Value::Object(fields), Value::String(name)) => Ok(fields.contains_key(name)),
         _ => Err(mismatch(Operator::In, item, container, offset)),
     }
@@ -163,11 +171,22 @@ pub(super) fn from_float(value: f64, offset: usize) -> Result<Value, ExprError> 
 
 /// Pays for a text of `length` bytes before it is made.
 pub(super) fn grown(length: usize, offset: usize, env: &Environment<'_>) -> Result<(), ExprError> {
+    grows(0, length, offset, env)
+}
+
+/// Pays for `more` bytes behind the `length` that a text has.
+pub(super) fn grows(
+    length: usize,
+    more: usize,
+    offset: usize,
+    env: &Environment<'_>,
+) -> Result<(), ExprError> {
+    let length = length.saturating_add(more);
     if length > PAYLOAD_BYTES_MAX {
         let message = format!("the text would have {length} bytes, more than {PAYLOAD_BYTES_MAX}");
         return Err(ExprError::new("too-large", offset, message));
     }
-    env.burn(length / 64, offset)
+    env.burn(more / 64, offset)
 }
 
 fn overflow(offset: usize) -> ExprError {

@@ -214,7 +214,7 @@ fn render_text(
                 continue;
             }
         };
-        super::ops::grown(shown.len() + text.len(), 0, env)?;
+        super::ops::grows(shown.len(), text.len(), 0, env)?;
         shown.push_str(&text);
         slot.push(SecretPart::Text(text.into_owned()));
     }

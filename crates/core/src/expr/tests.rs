@@ -100,6 +100,7 @@ fn what_expressions_are_worth() {
         ("'a' + \"b\"", json!("ab")),
         ("'ab' * 3", json!("ababab")),
         ("[1] + [2]", json!([1, 2])),
+        ("len(join(split('0123456789 ' * 100000)))", json!(1_000_000)),
         ("{a: 1, 'b c': [2]}", json!({ "a": 1, "b c": [2] })),
         ("1 == 1.0", json!(true)),
         ("'1' == 1", json!(false)),

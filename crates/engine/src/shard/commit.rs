@@ -18,9 +18,11 @@ use crate::view::RunView;
 
 /// How long the row of a run may lag behind in how many steps stand where.
 pub(super) const ROW_LAG_MAX: Duration = Duration::from_millis(500);
-/// Bytes of the values of a run past which it leaves memory without a snapshot: reading its journal
-/// again costs as much as reading that would.
-const SNAPSHOT_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Bytes of the values of a run past which it leaves memory without a snapshot, which is one row: a
+/// database has a limit for those.
+const SNAPSHOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// Bytes of events in one batch, about.
+const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// The batch under way: for each of its runs, what is released when it is durable.
 #[derive(Debug)]
@@ -67,10 +69,12 @@ impl<T> Shard<T> {
         let count = self.dirty.len().min(self.config.batch_run_count_max);
         let mut writes = Vec::with_capacity(count);
         let mut entries = Vec::with_capacity(count);
-        let sealed: Vec<Uuid> = self.dirty.drain(..count).collect();
+        let mut bytes = 0;
         let began = (self.config.stopwatch)();
-        for run_id in sealed {
+        while writes.len() < count && bytes < BATCH_BYTES_MAX {
+            let Some(run_id) = self.dirty.pop_front() else { break };
             if let Some((write, entry)) = self.seal(now, run_id) {
+                bytes += write.chunks.iter().map(|chunk| chunk.body.len()).sum::<usize>();
                 writes.push(write);
                 entries.push(entry);
             }
@@ -105,7 +109,8 @@ impl<T> Shard<T> {
             last_seq: run.last_seq,
             has_snapshot: run.has_snapshot,
             writes_row,
-            takes_snapshot: leaves_memory && run.bytes <= SNAPSHOT_BYTES_MAX,
+            takes_snapshot: leaves_memory
+                && (run.bytes <= SNAPSHOT_BYTES_MAX || run.state.bytes() <= SNAPSHOT_BYTES_MAX),
         };
         let sealed = std::mem::take(&mut run.pending).seal(&sealing);
         let replies = sealed.replies;

@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use windlass_core::definition::Plan;
-use windlass_core::limits::{EVENTS_PER_TURN, RUN_BYTES_MAX};
+use windlass_core::limits::{BYTES_PER_TURN, EVENTS_PER_TURN, RUN_BYTES_MAX};
 use windlass_core::run::{Effect, Input, Refused, RunState, RunStatus, What};
 use windlass_core::{Failure, Time};
 
 use super::pending::Pending;
+
+/// Bytes of values that may have been written before those in memory are counted again.
+const COUNT_AGAIN: u64 = 64 * 1024 * 1024;
+/// Bytes of values that may wait for a commit before the run goes on, about.
+const PENDING_BYTES_MAX: usize = 2 * BYTES_PER_TURN;
 
 /// A run in memory. It belongs to one shard, so nobody else touches it.
 #[derive(Debug)]
@@ -22,6 +27,8 @@ pub(super) struct LiveRun<T> {
     pub(super) has_snapshot: bool,
     /// Bytes of its values: of those that were in it when it came to memory, and all since.
     pub(super) bytes: u64,
+    /// Whether it has too many of them, and is on its way out.
+    is_given_up: bool,
     /// What its row says; `None` if the row has to be written in any case.
     pub(super) row: Option<RowSays>,
     /// Since when the row lags behind in what it may.
@@ -76,6 +83,7 @@ impl<T> LiveRun<T> {
             last_log_seq,
             has_snapshot: false,
             bytes: 0,
+            is_given_up: false,
             row: None,
             row_lags_since: None,
             pending: Pending::default(),
@@ -105,16 +113,14 @@ impl<T> LiveRun<T> {
     /// Takes the steps that follow from the state alone. Answers whether it came to an end; else the
     /// run has had its turn, and others come first.
     pub(super) fn advance(&mut self, moment: Moment, history_max: u64) -> bool {
-        if self.bytes > RUN_BYTES_MAX {
-            // Much of what was written may have been let go.
-            self.bytes = self.state.bytes();
-            if self.bytes > RUN_BYTES_MAX {
-                let message = format!("the run has values of more than {RUN_BYTES_MAX} bytes");
-                self.give_up(moment, message);
-            }
+        self.mind_bytes(moment);
+        if self.pending.bytes() > PENDING_BYTES_MAX {
+            // What is under way to the disk comes first.
+            return false;
         }
         let at_most = self.pending.event_count() + EVENTS_PER_TURN;
-        while self.pending.event_count() < at_most {
+        let bytes_at_most = self.pending.bytes() + BYTES_PER_TURN;
+        while self.pending.event_count() < at_most && self.pending.bytes() < bytes_at_most {
             match self.take(moment, What::Advance) {
                 Ok(0) => return true,
                 Ok(_) => {}
@@ -124,6 +130,23 @@ impl<T> LiveRun<T> {
         }
         self.mind_history(moment, history_max);
         false
+    }
+
+    /// Gives a run up that has too many values in memory. Counting looks at each of them, so it is
+    /// done again only when there may be many more.
+    fn mind_bytes(&mut self, moment: Moment) {
+        let pending = u64::try_from(self.pending.bytes()).unwrap_or(u64::MAX);
+        let at_most = self.bytes.saturating_add(pending);
+        if at_most <= RUN_BYTES_MAX + COUNT_AGAIN || self.is_given_up {
+            return;
+        }
+        // Much of what was written may have been let go.
+        self.bytes = self.state.bytes();
+        if self.bytes > RUN_BYTES_MAX {
+            self.is_given_up = true;
+            let message = format!("the run has values of more than {RUN_BYTES_MAX} bytes");
+            self.give_up(moment, message);
+        }
     }
 
     fn mind_history(&mut self, moment: Moment, history_max: u64) {

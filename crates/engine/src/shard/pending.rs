@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use windlass_core::Time;
+use windlass_core::json;
 use windlass_core::run::{Effect, Event, Fact, Parent, RunState, STATE_VERSION, Step};
 use windlass_store::{
     CHUNK_BYTES_MAX, Chunk, LogRow, Message, MessageKey, NewRun, NumberedEvent, RunWrite, Snapshot,
@@ -32,6 +33,8 @@ pub(super) struct Pending<T> {
     pub(super) logs: Vec<LogRow>,
     /// Orders that are released once the batch is durable.
     pub(super) effects: Vec<Effect>,
+    /// Bytes of the values in the events.
+    bytes: usize,
     /// Messages that have been taken up.
     pub(super) received: Vec<MessageKey>,
     /// What other runs are to be told: which, about which step, in which word.
@@ -53,6 +56,7 @@ impl<T> Default for Pending<T> {
         Pending {
             create: None,
             events: Vec::new(),
+            bytes: 0,
             starts: HashMap::new(),
             steps: BTreeMap::new(),
             timers_set: BTreeMap::new(),
@@ -79,6 +83,11 @@ pub(super) struct Sealed<T> {
 impl<T> Pending<T> {
     pub(super) fn event_count(&self) -> usize {
         self.events.len()
+    }
+
+    /// Bytes of the values in the events.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Folds an event into the state and notes the rows that follow from it.
@@ -119,6 +128,7 @@ impl<T> Pending<T> {
                 _ => self.effects.push(effect),
             }
         }
+        self.bytes += bytes_of(&event.fact);
         self.events.push(Some(event));
     }
 
@@ -307,6 +317,18 @@ fn message(
         word: (*word).to_owned(),
         body: serde_json::to_string(&body).expect("an order has only text keys"),
         created_at: run.now,
+    }
+}
+
+/// Bytes of the value that comes with an event, as JSON.
+fn bytes_of(fact: &Fact) -> usize {
+    match fact {
+        Fact::StepQueued { input, .. }
+        | Fact::StepWaiting { input, .. }
+        | Fact::ChildRequested { input, .. } => json::size(input),
+        Fact::StepSucceeded { output, .. } | Fact::RunSucceeded { output } => json::size(output),
+        Fact::MapOpened { items, .. } => items.iter().map(json::size).sum(),
+        _ => 0,
     }
 }
 

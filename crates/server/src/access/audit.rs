@@ -16,11 +16,14 @@ use super::table::RUN_CREATE;
 const TARGET_LENGTH_MAX: usize = 500;
 /// Records written in one transaction, at most.
 const WRITTEN_AT_ONCE: usize = 1_000;
+/// Records that may wait to be written. Who calls waits with theirs, so it takes callers that hang up
+/// to have so many.
+const WAITING_MAX: usize = 10_000;
 
 /// The log as those see it who write to it. Records of calls that end at the same time share a
 /// transaction: each costs a sync, which is most of what a small call takes.
 #[derive(Clone, Debug)]
-pub struct AuditLog(mpsc::UnboundedSender<Waiting>);
+pub struct AuditLog(mpsc::Sender<Waiting>);
 
 /// A record on its way, and who waits until it is durable.
 type Waiting = (AuditEntry, oneshot::Sender<()>);
@@ -28,7 +31,7 @@ type Waiting = (AuditEntry, oneshot::Sender<()>);
 impl AuditLog {
     /// The log of a store. Its writer ends with the last who could write to it.
     pub fn new(store: Arc<dyn Store>) -> AuditLog {
-        let (log, mut waiting) = mpsc::unbounded_channel();
+        let (log, mut waiting) = mpsc::channel(WAITING_MAX);
         tokio::spawn(async move {
             let mut group = Vec::new();
             while waiting.recv_many(&mut group, WRITTEN_AT_ONCE).await > 0 {
@@ -48,22 +51,37 @@ impl AuditLog {
 
     /// Appends a record, and returns when it is durable.
     pub async fn append(&self, entry: AuditEntry) {
-        let _ = self.hand_over(entry).await;
+        let (told, written) = oneshot::channel();
+        if self.0.send((entry, told)).await.is_ok() {
+            let _ = written.await;
+        }
     }
 
-    fn hand_over(&self, entry: AuditEntry) -> oneshot::Receiver<()> {
-        let (told, written) = oneshot::channel();
-        let _ = self.0.send((entry, told));
-        written
+    /// Appends a record that nobody waits for.
+    fn hand_over(&self, entry: AuditEntry) {
+        if let Err(error) = self.0.try_send((entry, oneshot::channel().0)) {
+            let (mpsc::error::TrySendError::Full((entry, _))
+            | mpsc::error::TrySendError::Closed((entry, _))) = error;
+            missing(&entry, "too many wait to be written");
+        }
+    }
+}
+
+/// What one of them cannot be written for need not keep the others out.
+fn write(store: &dyn Store, entries: &[AuditEntry]) {
+    match store.append_audit(entries) {
+        Ok(_) => {}
+        Err(error) => match entries {
+            [entry] => missing(entry, error),
+            several => several.iter().for_each(|entry| write(store, std::slice::from_ref(entry))),
+        },
     }
 }
 
 /// What was done is done; that it could not be recorded must not stay unseen.
-fn write(store: &dyn Store, entries: &[AuditEntry]) {
-    let Err(error) = store.append_audit(entries) else { return };
-    for AuditEntry { action, target, principal, .. } in entries {
-        tracing::error!(%error, action, target, principal, "a record of the audit log is missing");
-    }
+fn missing(entry: &AuditEntry, error: impl std::fmt::Display) {
+    let AuditEntry { action, target, principal, .. } = entry;
+    tracing::error!(%error, action, target, principal, "a record of the audit log is missing");
 }
 
 /// A record of a call under way. It is written when the call is answered; also when it never is,
@@ -129,6 +147,6 @@ impl Drop for Record {
         let Some(mut entry) = self.entry.take() else { return };
         entry.detail = Some(json!({ "status": null, "request_id": self.request_id }).to_string());
         // Nobody waits for it.
-        drop(self.log.hand_over(entry));
+        self.log.hand_over(entry);
     }
 }

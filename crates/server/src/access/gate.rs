@@ -216,17 +216,17 @@ impl Gate {
                 ..Principal::local()
             }),
             session::Stands::Dev => return Err(refused("this is no `windlass dev`")),
-            // A server that no longer takes tokens takes none of their sessions either.
-            session::Stands::Token { .. } if self.tokens.is_none() => {
-                return Err(refused("tokens are no longer taken here"));
+            session::Stands::Token { name, role, project, end, settings } => {
+                let is_same = self
+                    .tokens
+                    .as_ref()
+                    .is_some_and(|tokens| self.sessions.mark_of(&tokens.settings) == settings);
+                if !is_same {
+                    return Err(refused("what tokens are checked by has changed"));
+                }
+                let proof = Proof::Token(Time::from_micros(end));
+                Arc::new(Principal { name, role, scopes: None, project, proof })
             }
-            session::Stands::Token { name, role, project, end } => Arc::new(Principal {
-                name,
-                role,
-                scopes: None,
-                project,
-                proof: Proof::Token(Time::from_micros(end)),
-            }),
         };
         Ok(Caller { principal, session: Some(session.nonce.into()) })
     }
@@ -249,6 +249,11 @@ impl Gate {
                 role: principal.role,
                 project: principal.project.clone(),
                 end: end.micros(),
+                settings: self
+                    .tokens
+                    .as_ref()
+                    .map(|tokens| self.sessions.mark_of(&tokens.settings))
+                    .unwrap_or_default(),
             },
             Proof::Local => return Err(refused("sign in with a key")),
         };

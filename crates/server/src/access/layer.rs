@@ -136,7 +136,8 @@ fn secret(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 /// The answer to whom nobody knows. A person is shown where to sign in.
 fn turn_away(request: &Request, path: Option<&MatchedPath>, problem: Problem) -> Response {
     let is_page = match path.map(MatchedPath::as_str) {
-        Some(path) => is_page(path) && !path.ends_with("/live"),
+        // What a script of ours asks for is no page to go on from.
+        Some(path) => is_page(path) && !path.ends_with("/live") && !path.ends_with("/drawer"),
         None => {
             let accept = request.headers().get(header::ACCEPT);
             accept
@@ -161,7 +162,12 @@ fn is_page(path: &str) -> bool {
 }
 
 fn forbidden(caller: &Caller, route: &Route) -> Problem {
-    let who = format!("`{}` is {}", caller.name(), caller.principal.role.as_str());
+    let principal = &caller.principal;
+    let mut who = format!("`{}` is {}", caller.name(), principal.role.as_str());
+    if let Some(scopes) = &principal.scopes {
+        let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+        who.push_str(&format!(" with the scope {}", scopes.join(", ")));
+    }
     let message = match route.need {
         Need::May(permission) => format!("{who}, which may not {}", permission.as_str()),
         Need::OfServer(permission) => {

@@ -63,6 +63,8 @@ pub enum Stands {
         project: String,
         /// When the token ends, in microseconds since 1970.
         end: i64,
+        /// What it was checked by, by its mark.
+        settings: String,
     },
 }
 

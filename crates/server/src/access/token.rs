@@ -11,6 +11,7 @@ use serde::Deserialize;
 use windlass_core::Time;
 
 use super::gate::refused;
+use super::key;
 use super::principal::{Principal, Proof};
 use super::role::Role;
 use super::verify;
@@ -48,6 +49,9 @@ pub struct Tokens {
     jwks: Option<Jwks>,
     issuer: Option<String>,
     audience: Option<String>,
+    /// A hash of what tokens are checked by. A session that one of them has given ends when that
+    /// changes.
+    pub(super) settings: String,
 }
 
 struct Jwks {
@@ -87,7 +91,10 @@ impl Tokens {
             (key, access.algorithm().unwrap_or(Algorithm::HS256))
         });
         let jwks = access.jwks.as_deref().map(Jwks::new).transpose()?;
+        let secret_text = access.jwt_secret.as_ref().map(|secret| secret.reveal());
+        let settings = (secret_text, &access.jwks, &access.jwt_issuer, &access.jwt_audience);
         Ok(Some(Tokens {
+            settings: key::hash(&format!("{settings:?}")),
             secret,
             jwks,
             issuer: access.jwt_issuer.clone(),

@@ -86,6 +86,13 @@ async fn a_key_may_be_good_for_a_part_of_what_its_role_may() {
     assert_eq!(run.problem(), "workflow-not-found", "it may ask for a run");
     let deployed = post(key, "/api/v1/workflows", json!({ "name": "x" })).await;
     assert_eq!(deployed.problem(), "forbidden");
+    let admin = json!({ "name": "keys", "role": "admin", "scopes": ["administer"] });
+    let admin = server.key(admin).await["key"].as_str().unwrap().to_owned();
+    let more = json!({ "name": "all", "role": "admin" });
+    let refused = post(&admin, "/api/v1/keys", more.clone()).await;
+    assert_eq!(refused.problem(), "forbidden", "nobody hands on what they do not have");
+    let same = json!({ "name": "more", "role": "admin", "scopes": ["administer"] });
+    assert_eq!(post(&admin, "/api/v1/keys", same).await.status, 201);
     for odd in [json!(["edit"]), json!([])] {
         let wanted = json!({ "name": "ci", "role": "operator", "scopes": odd });
         let made = post(ADMIN, "/api/v1/keys", wanted).await;

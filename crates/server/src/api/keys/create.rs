@@ -89,6 +89,16 @@ pub async fn create_key(
         }
     }
     let scopes = request.scopes.as_ref();
+    let may = |permission: Permission| {
+        request.role.may(permission) && scopes.is_none_or(|scopes| scopes.contains(&permission))
+    };
+    // Nobody hands on what they do not have.
+    let beyond = Permission::ALL.into_iter().find(|one| may(*one) && !caller.principal.may(*one));
+    if let Some(beyond) = beyond {
+        let message =
+            format!("`{}` may not {}, nor let others do so", caller.name(), beyond.as_str());
+        return Err(Problem::new(problem::FORBIDDEN, message));
+    }
     let now = app.engine.clock().now();
     let row = ApiKeyRow {
         key_id: windlass_engine::ids::new_id(now),

@@ -29,7 +29,7 @@ pub(crate) struct Bench {
     only: Vec<Measure>,
     /// A Postgres database that is empty, or that former measures have left: all servers use it, one
     /// after the other. Left out: for each an SQLite database of its own.
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "URL", env = "WINDLASS_DATABASE_URL", hide_env_values = true)]
     database: Option<String>,
     /// Also says where the time of the server goes.
     #[arg(long)]

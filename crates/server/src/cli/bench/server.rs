@@ -32,7 +32,7 @@ impl Server {
         let began = Instant::now();
         let mut command = Command::new(std::env::current_exe()?);
         if let Some(database) = &place.database {
-            // Not an argument: the address may have a password in it.
+            // Not an argument: all who look at the processes would see a password in it.
             command.env("WINDLASS_DATABASE_URL", database);
         }
         let child = command

@@ -17,7 +17,8 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
         server.stop()?;
     }
     times.sort_by(f64::total_cmp);
-    told(&format!("START empty: {:.0} ms (median of {STARTS})", quantile(&times, 0.5)), &probe);
+    let what = if place.database.is_none() { "START empty" } else { "START" };
+    told(&format!("{what}: {:.0} ms (median of {STARTS})", quantile(&times, 0.5)), &probe);
 
     let directory = place.directory("waiting")?;
     let server = Server::start(place, &directory).await?;

@@ -145,7 +145,9 @@ pub(super) fn together(steps: &[&StepRow], span: &Span, link: &dyn Fn(&str) -> S
         counts.entry(order).or_insert((step.status, 0)).1 += 1;
         let Some(began) = step.started_at.or(step.queued_at) else { continue };
         let ended = step.finished_at.unwrap_or_else(|| span.end());
-        for place in &mut places[place_of(span, began)..=place_of(span, ended)] {
+        // A clock that was set back between two servers may have turned the two around.
+        let (first, last) = (place_of(span, began), place_of(span, ended.max(began)));
+        for place in &mut places[first..=last] {
             if place.is_none_or(|there| urgency(there) < order) {
                 *place = Some(step.status);
             }
@@ -153,7 +155,8 @@ pub(super) fn together(steps: &[&StepRow], span: &Span, link: &dyn Fn(&str) -> S
     }
     for step in steps {
         let Some((queued, began)) = step.queued_at.zip(step.started_at) else { continue };
-        for place in &mut places[place_of(span, queued)..place_of(span, began)] {
+        let (first, last) = (place_of(span, queued), place_of(span, began.max(queued)));
+        for place in &mut places[first..last] {
             place.get_or_insert(StepStatus::Queued);
         }
     }
@@ -243,5 +246,28 @@ mod tests {
         assert_eq!((end.x.as_str(), end.width.as_str()), ("99.40%", "0.60%"));
         let half = part(&span, "run", "failed", at(50), at(100));
         assert_eq!((half.x.as_str(), half.width.as_str()), ("50.00%", "50.00%"));
+    }
+
+    #[test]
+    fn times_that_a_clock_has_turned_around_are_drawn_all_the_same() {
+        let at = |second: i64| Time::from_micros(second * 1_000_000);
+        let span = Span { start: at(0), length: Duration::from_secs(60) };
+        let step = |queued, started, finished| StepRow {
+            ordinal: 0,
+            path: "each[0].a".into(),
+            kind: "shell".into(),
+            status: StepStatus::Succeeded,
+            reason: None,
+            attempt: 1,
+            queued_at: Some(at(queued)),
+            started_at: Some(at(started)),
+            finished_at: Some(at(finished)),
+            due_at: None,
+            input_seq: None,
+            end_seq: None,
+        };
+        let steps = [step(30, 15, 20), step(5, 50, 10)];
+        let row = together(&steps.iter().collect::<Vec<_>>(), &span, &|_| String::new());
+        assert!(!row.parts.is_empty());
     }
 }
