@@ -16,6 +16,7 @@ mod access;
 mod audit;
 mod blobs;
 mod error;
+mod io;
 mod lock;
 mod memory;
 mod message;
@@ -30,6 +31,7 @@ mod write;
 
 pub use access::{Access, ApiKeyRow};
 pub use audit::{AuditEntry, AuditRow, AuditVerdict};
+pub use blobs::{BlobPlace, S3Options};
 pub use error::StoreError;
 pub use lock::DirectoryLock;
 pub use memory::MemoryStore;

@@ -41,8 +41,8 @@ pub struct Inspection {
     pub schema: i64,
     /// How many rows each table has.
     pub tables: Vec<TableCount>,
-    /// What the database itself finds broken, for which Postgres is not asked, and files of large
-    /// values that are missing or altered.
+    /// What the database itself finds broken, for which Postgres is not asked, and large values
+    /// that are missing or altered.
     pub broken: Vec<String>,
     /// Whether the audit log is as it was written.
     pub audit: AuditVerdict,
@@ -119,7 +119,7 @@ impl Place {
     }
 
     /// Writes everything, as it is at one moment, to an SQLite database in one file. Values that are
-    /// files here are rows there. A server may use the database meanwhile.
+    /// beside the database here are rows there. A server may use the database meanwhile.
     ///
     /// # Errors
     ///
@@ -141,13 +141,13 @@ impl Place {
         let written = draft.join("windlass.db");
         let result = match self.patient() {
             Place::Sqlite(source) => sqlite::back_up(&source.directory, &written)
-                .and_then(|()| sqlite::bring_in(&written, &Blobs::at(&source.blobs))),
+                .and_then(|()| sqlite::bring_in(&written, &Blobs::at(&source.blobs)?)),
             Place::Postgres(source) => {
                 let target = SqliteOptions::at(&draft);
                 source
                     .looker()
                     .and_then(|source| transfer::copy(&source, &target.driver(now)?).map(drop))
-                    .and_then(|()| sqlite::bring_in(&written, &Blobs::at(&source.blobs)))
+                    .and_then(|()| sqlite::bring_in(&written, &Blobs::at(&source.blobs)?))
             }
         };
         let result = result.and_then(|()| {

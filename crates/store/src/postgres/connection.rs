@@ -10,8 +10,8 @@ use tokio_postgres::{Client, Error};
 use super::column::Column;
 use super::dialect;
 use super::errors::{ends_connection, on_commit, on_statement};
-use super::io::{Sent, wait};
 use crate::error::StoreError;
+use crate::io::{Sent, wait};
 use crate::sql::{Connection, Row, SqlError, Statement, Value};
 
 /// How many statements put together at run time are kept prepared on one connection.

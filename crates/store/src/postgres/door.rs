@@ -10,9 +10,9 @@ use super::PostgresOptions;
 use super::address::{self, Address};
 use super::connection::PgConnection;
 use super::errors::message;
-use super::io::Io;
 use super::tls;
 use crate::error::StoreError;
+use crate::io::Io;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +61,8 @@ impl Door {
     pub(super) fn new(options: &PostgresOptions) -> Result<Door, StoreError> {
         let address = address::parse(&options.url)?;
         let connector = tls::connector(&address)?;
-        let (read_time_max, trouble, io) = (options.read_time_max, Mutex::default(), Io::start()?);
+        let (read_time_max, trouble, io) =
+            (options.read_time_max, Mutex::default(), Io::start("windlass-pg")?);
         Ok(Door { address, connector, read_time_max, trouble, io })
     }
 

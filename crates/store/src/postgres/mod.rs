@@ -13,19 +13,17 @@ mod connection;
 mod dialect;
 mod door;
 mod errors;
-mod io;
 mod readers;
 mod tls;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use windlass_core::Time;
 
-use crate::blobs::Blobs;
+use crate::blobs::{BlobPlace, Blobs};
 use crate::error::StoreError;
 use crate::rows::Spent;
 use crate::sql::{Driver, SqlError, SqlStore, migrate};
@@ -41,9 +39,8 @@ pub struct PostgresOptions {
     /// Where it is: `postgres://user:password@host:port/name`, with `sslmode` and `sslrootcert` as
     /// Postgres' own programs know them.
     pub url: String,
-    /// A directory for values that are too large for a row. It is created when it is needed, and
-    /// belongs to this database alone.
-    pub blobs: PathBuf,
+    /// Where values are kept that are too large for a row.
+    pub blobs: BlobPlace,
     /// How many reads may go on at the same time.
     pub reader_count: usize,
     /// How long a read may take before it is given up.
@@ -66,8 +63,8 @@ pub(crate) struct Postgres {
 }
 
 impl PostgresOptions {
-    /// The usual settings for an address and a directory for large values.
-    pub fn at(url: impl Into<String>, blobs: impl Into<PathBuf>) -> PostgresOptions {
+    /// The usual settings for an address and a place for large values.
+    pub fn at(url: impl Into<String>, blobs: impl Into<BlobPlace>) -> PostgresOptions {
         let (reader_count, read_time_max) = (4, Duration::from_secs(5));
         PostgresOptions { url: url.into(), blobs: blobs.into(), reader_count, read_time_max }
     }
@@ -77,8 +74,9 @@ impl PostgresOptions {
     /// # Errors
     ///
     /// [`StoreError::CannotOpen`] if the address is wrong, the server does not answer, is not the
-    /// primary, or acknowledges before it is durable, if another process has the database, or if
-    /// the database was written by a newer version. No message has the password in it.
+    /// primary, or acknowledges before it is durable, if another process has the database, if the
+    /// database was written by a newer version, or if the service for large values does not let us
+    /// do all we need. No message has the password in it.
     pub fn open(&self, now: Time) -> Result<Arc<dyn Store>, StoreError> {
         Ok(Arc::new(SqlStore(self.driver(now)?)))
     }
@@ -87,13 +85,13 @@ impl PostgresOptions {
         let door = Arc::new(Door::new(self)?);
         let mut writer = door.open(Role::Writer).map_err(cannot_open)?;
         door.own(&mut writer)?;
+        let blobs = Blobs::open(&self.blobs)?;
         let migrated = in_transaction(&mut writer, &mut Spent::default(), |session| {
             migrate::migrate(session, dialect::schema, now.micros())
         });
         migrated.map_err(|error| cannot_open(error.into()))?;
         let readers = Readers::new(door.clone(), self);
         let (writer, spent) = (Mutex::new(Some(writer)), Mutex::default());
-        let blobs = Blobs::at(&self.blobs);
         Ok(Postgres { door, writer, readers, spent, blobs })
     }
 
@@ -102,7 +100,7 @@ impl PostgresOptions {
         let door = Arc::new(Door::new(self)?);
         let readers = Readers::new(door.clone(), self);
         let (writer, spent) = (Mutex::default(), Mutex::default());
-        let blobs = Blobs::at(&self.blobs);
+        let blobs = Blobs::at(&self.blobs)?;
         let looker = Postgres { door, writer, readers, spent, blobs };
         let known = |session: &mut Session<'_>| Ok(migrate::must_be_known(session)?);
         looker.read(known).map_err(cannot_open)?;

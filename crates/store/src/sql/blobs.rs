@@ -1,4 +1,5 @@
-//! What is too large for a row: the row names a file, and a table says which run names which.
+//! What is too large for a row: the row names a file or an object of a service (here: a file), and a
+//! table says which run names which.
 
 use std::collections::BTreeMap;
 
@@ -171,14 +172,12 @@ impl<D: Driver> SqlStore<D> {
     pub(super) fn remove_blobs(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
         let blobs = self.0.blobs();
         let candidates = unnamed(&self.0, blobs.written_before(before, limit)?)?;
-        if candidates.is_empty() {
-            return Ok(0);
-        }
-        // One of them may have been named since. Now nobody can name one.
-        let _alone = blobs.alone();
         let mut removed = 0;
-        for hash in unnamed(&self.0, candidates)? {
-            removed += usize::from(blobs.remove_old(&hash, before)?);
+        // A few at a time, since commits wait meanwhile, and a service far away takes its time.
+        for turn in candidates.chunks(FILES_A_TURN) {
+            // One of them may have been named since. Now nobody can name one.
+            let _alone = blobs.alone();
+            removed += blobs.remove_old(&unnamed(&self.0, turn.to_vec())?, before)?;
         }
         Ok(removed)
     }

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 use rusqlite::{OpenFlags, TransactionBehavior};
 use windlass_core::Time;
 
-use crate::blobs::Blobs;
+use crate::blobs::{BlobPlace, Blobs};
 use crate::error::StoreError;
 use crate::lock::DirectoryLock;
 use crate::rows::Spent;
@@ -42,9 +42,8 @@ const WAL_PAGES_MAX: i64 = 8_192;
 pub struct SqliteOptions {
     /// The directory. It is created if it is missing, and belongs to this process alone.
     pub directory: PathBuf,
-    /// Where values are kept that are too large for a row. It is created when it is needed, and
-    /// belongs to this database alone.
-    pub blobs: PathBuf,
+    /// Where values are kept that are too large for a row.
+    pub blobs: BlobPlace,
     /// How many reads may go on at the same time.
     pub reader_count: usize,
     /// How long a read may take before it is given up. A long read keeps the WAL from being folded
@@ -60,7 +59,7 @@ impl SqliteOptions {
     pub fn at(directory: impl Into<PathBuf>) -> SqliteOptions {
         let directory = directory.into();
         SqliteOptions {
-            blobs: directory.join("blobs"),
+            blobs: directory.join("blobs").into(),
             directory,
             reader_count: 4,
             read_time_max: Duration::from_secs(5),
@@ -83,8 +82,9 @@ impl SqliteOptions {
     ///
     /// # Errors
     ///
-    /// [`StoreError::CannotOpen`] if another process has the directory, the disk refuses, or the
-    /// database was written by a newer version.
+    /// [`StoreError::CannotOpen`] if another process has the directory, the disk refuses, the
+    /// database was written by a newer version, or the service for large values does not let us do
+    /// all we need.
     pub fn open(&self, now: Time) -> Result<Arc<dyn Store>, StoreError> {
         Ok(Arc::new(SqlStore(self.driver(now)?)))
     }
@@ -100,6 +100,7 @@ impl SqliteOptions {
         };
         std::fs::create_dir_all(&self.directory).map_err(cannot_create)?;
         let lock = DirectoryLock::take(&self.directory)?;
+        let blobs = Blobs::open(&self.blobs)?;
         let file = self.directory.join("windlass.db");
         let writer = open_writer(&file)?;
         let migrated = in_transaction(&writer, &mut Spent::default(), |connection| {
@@ -111,7 +112,6 @@ impl SqliteOptions {
         }
         let readers = Readers::open(&file, self)?;
         let (writer, spent) = (Mutex::new(writer), Mutex::default());
-        let blobs = Blobs::at(&self.blobs);
         Ok(Sqlite { writer, spent, readers, blobs, _lock: lock })
     }
 }

@@ -4,6 +4,7 @@
 
 mod access;
 mod blobs;
+mod bucket;
 mod commits;
 mod definitions;
 mod differential;
@@ -12,6 +13,7 @@ mod fixture;
 mod lists;
 mod place;
 mod postgres;
+mod s3;
 mod server;
 mod sqlite;
 

@@ -17,7 +17,11 @@ use crate::server::{PASSWORD, Server, fresh_database, sql};
 
 /// Why a database cannot be opened.
 fn refusal(url: &str) -> String {
-    match PostgresOptions::at(url, "/dev/null/blobs").open(at(0)).map(|_| ()).unwrap_err() {
+    match PostgresOptions::at(url, Path::new("/dev/null/blobs"))
+        .open(at(0))
+        .map(|_| ())
+        .unwrap_err()
+    {
         StoreError::CannotOpen(message) => message,
         other => panic!("{other:?}"),
     }
@@ -156,7 +160,7 @@ fn a_read_that_takes_too_long_is_given_up() {
     let url = fresh_database();
     let options = PostgresOptions {
         read_time_max: std::time::Duration::from_millis(1),
-        ..PostgresOptions::at(&url, "/dev/null/blobs")
+        ..PostgresOptions::at(&url, Path::new("/dev/null/blobs"))
     };
     let store = options.open(at(0)).unwrap();
     let epoch = store.take_over("boot", at(0)).unwrap();

@@ -1,24 +1,18 @@
-//! Large texts, each in a file of its own beside the database.
-//!
-//! A file is named by the SHA-256 of what it holds: `ab/cdef…`. It gets that name only once all of
-//! it is on the disk, so a file that has its name is whole, and whoever reads it checks that. Files
-//! are written before the commit that names them and never changed; one that no commit came to name
-//! is found by its age.
-//!
-//! Not here: which texts are large, and who names a file (`sql::blobs`).
+//! Large texts, each in a file of its own: `ab/cdef…`, by its hash. A file gets that name only once
+//! all of it is on the disk, so a file that has its name is whole.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
-use parking_lot::{Mutex, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use parking_lot::Mutex;
 use windlass_core::Time;
 
 use crate::error::StoreError;
-use crate::text::sha256_hex;
 
 /// How many folders the files are spread over, by the first two digits of their names.
 const FOLDER_COUNT: usize = 256;
@@ -27,55 +21,36 @@ const FOLDER_COUNT: usize = 256;
 const DRAFT: &str = "draft-";
 
 /// A directory of large texts.
-pub(crate) struct Blobs {
+pub(super) struct Files {
     directory: PathBuf,
     draft_count: AtomicU64,
-    /// Shared by those who have written a file and not yet committed its name, and held alone by
-    /// who removes files: none goes between its writing and its commit.
-    in_use: RwLock<()>,
     /// The folder to look at next for files nobody names.
     next_folder: Mutex<usize>,
 }
 
-/// Holds all files in their place.
-pub(crate) type InUse<'a> = RwLockReadGuard<'a, ()>;
+impl fmt::Display for Files {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.directory.display(), f)
+    }
+}
 
-impl Blobs {
+impl Files {
     /// The files of a directory. It is made when the first file is written.
-    pub(crate) fn at(directory: &Path) -> Blobs {
-        Blobs {
+    pub(super) fn at(directory: &Path) -> Files {
+        Files {
             directory: directory.to_owned(),
             draft_count: AtomicU64::new(0),
-            in_use: RwLock::default(),
             next_folder: Mutex::default(),
         }
     }
 
-    /// While this is held, no file is removed.
-    pub(crate) fn in_use(&self) -> InUse<'_> {
-        self.in_use.read()
-    }
-
-    /// While this is held, nobody is about to name a file.
-    pub(crate) fn alone(&self) -> RwLockWriteGuard<'_, ()> {
-        self.in_use.write()
-    }
-
-    /// Writes texts, and returns when they are durable. Answers their hashes. A file that is there
-    /// already is written again: it is young then, and whole.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unavailable`] if the disk refuses.
-    pub(crate) fn put(&self, texts: &[&str]) -> Result<Vec<String>, StoreError> {
+    /// Writes texts under their hashes. A file that is there already is replaced.
+    pub(super) fn put(&self, texts: &[&str], hashes: &[String]) -> Result<(), StoreError> {
         let mut drafts = Vec::with_capacity(texts.len());
-        let hashes: Vec<String> = texts.iter().map(|text| sha256_hex(text.as_bytes())).collect();
-        self.write(texts, &hashes, &mut drafts).map_err(|error| {
+        self.write(texts, hashes, &mut drafts).map_err(|error| {
             drafts.iter().for_each(|draft| drop(std::fs::remove_file(draft)));
-            let directory = self.directory.display();
-            StoreError::Unavailable(format!("cannot write a blob to `{directory}`: {error}"))
-        })?;
-        Ok(hashes)
+            StoreError::Unavailable(format!("cannot write a blob to `{self}`: {error}"))
+        })
     }
 
     fn write(
@@ -111,47 +86,27 @@ impl Blobs {
         sync(parent.unwrap_or_else(|| Path::new(".")))
     }
 
-    /// Reads a text. It is what was written, or an error.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Damaged`], with the hash, if the file is missing or not as it was written.
-    pub(crate) fn read(&self, hash: &str) -> Result<String, StoreError> {
-        let damaged = |what: &str| StoreError::Damaged(format!("the blob `{hash}` {what}"));
-        let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if !is_hash {
-            return Err(damaged("has a name that is no hash"));
-        }
+    /// What is in a file, if there is one.
+    pub(super) fn read(&self, hash: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let (folder, name) = hash.split_at(2);
-        let bytes = std::fs::read(self.directory.join(folder).join(name)).map_err(|error| {
-            match error.kind() {
-                ErrorKind::NotFound => {
-                    damaged(&format!("is missing in `{}`", self.directory.display()))
-                }
-                _ => StoreError::Unavailable(format!("cannot read the blob `{hash}`: {error}")),
+        match std::fs::read(self.directory.join(folder).join(name)) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                Err(StoreError::Unavailable(format!("cannot read the blob `{hash}`: {error}")))
             }
-        })?;
-        if sha256_hex(&bytes) != hash {
-            return Err(damaged("is not as it was written"));
         }
-        String::from_utf8(bytes).map_err(|_| damaged("is no text"))
     }
 
     /// Goes on through the folders until it has looked at `limit` files or at all folders, and
-    /// finishes the one it is in. Answers the files that were written before `before`, by their
-    /// hashes. Old drafts, which nobody can be writing any more, it removes.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unavailable`] if the directory cannot be read.
-    pub(crate) fn written_before(
+    /// finishes the one it is in.
+    pub(super) fn written_before(
         &self,
         before: Time,
         limit: usize,
     ) -> Result<Vec<String>, StoreError> {
         let unavailable = |error: io::Error| {
-            let directory = self.directory.display();
-            StoreError::Unavailable(format!("cannot look through `{directory}`: {error}"))
+            StoreError::Unavailable(format!("cannot look through `{self}`: {error}"))
         };
         for (name, is_old) in self.files("", before).map_err(unavailable)? {
             if is_old && name.starts_with(DRAFT) {
@@ -199,21 +154,18 @@ impl Blobs {
         Ok(found)
     }
 
-    /// Removes a file, unless it was written again since `before`. Answers whether it did.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Unavailable`] if the disk refuses.
-    pub(crate) fn remove_old(&self, hash: &str, before: Time) -> Result<bool, StoreError> {
-        let (folder, name) = hash.split_at(2);
-        let path = self.directory.join(folder).join(name);
-        let is_old = std::fs::metadata(&path)
-            .and_then(|about| micros(&about))
-            .is_ok_and(|written| written < before.micros());
-        if is_old {
-            self.remove(&path)?;
+    pub(super) fn remove_old(&self, hashes: &[String], before: Time) -> Result<usize, StoreError> {
+        let mut removed = 0;
+        for hash in hashes {
+            let (folder, name) = hash.split_at(2);
+            let path = self.directory.join(folder).join(name);
+            let written = std::fs::metadata(&path).and_then(|about| micros(&about));
+            if written.is_ok_and(|written| written < before.micros()) {
+                self.remove(&path)?;
+                removed += 1;
+            }
         }
-        Ok(is_old)
+        Ok(removed)
     }
 
     fn remove(&self, path: &Path) -> Result<(), StoreError> {

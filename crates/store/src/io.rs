@@ -1,4 +1,4 @@
-//! Where connections live: one thread of ours, whoever calls. A caller only waits, so the store may
+//! Where connections to a service live: one thread of ours, whoever calls. A caller only waits, so the store may
 //! be called from any thread, one that runs futures included.
 
 use std::pin::{Pin, pin};
@@ -11,24 +11,34 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::error::StoreError;
 
-pub(super) struct Io(Option<Runtime>);
+/// A thread that futures run on.
+pub(crate) struct Io(Option<Runtime>);
 
 impl Io {
-    pub(super) fn start() -> Result<Io, StoreError> {
+    /// Starts the thread under a name.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::CannotOpen`] if the system refuses.
+    pub(crate) fn start(name: &str) -> Result<Io, StoreError> {
         let mut thread = Builder::new_multi_thread();
-        thread.worker_threads(1).thread_name("windlass-pg").enable_all();
+        thread.worker_threads(1).thread_name(name).enable_all();
         let runtime = thread.build().map_err(|error| {
-            StoreError::CannotOpen(format!("cannot start a thread for the database: {error}"))
+            StoreError::CannotOpen(format!("cannot start the thread `{name}`: {error}"))
         })?;
         Ok(Io(Some(runtime)))
     }
 
     /// Runs a future on the thread, and waits for it.
-    pub(super) fn run<T: Send + 'static>(
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] if the thread has ended.
+    pub(crate) fn run<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let gone = || StoreError::Unavailable("the database's thread has ended".to_owned());
+        let gone = || StoreError::Unavailable("a thread of the store has ended".to_owned());
         let task = self.0.as_ref().ok_or_else(gone)?.spawn(future);
         wait(task).map_err(|_| gone())
     }
@@ -44,7 +54,7 @@ impl Drop for Io {
 }
 
 /// Blocks this thread until the future is done.
-pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -64,17 +74,17 @@ pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
 
 /// A request that has been handed over to its connection. Those handed over later are sent without
 /// waiting for its answer, and are answered after it.
-pub(super) struct Sent<F: Future>(Pin<Box<MaybeDone<F>>>);
+pub(crate) struct Sent<F: Future>(Pin<Box<MaybeDone<F>>>);
 
 impl<F: Future> Sent<F> {
-    pub(super) fn new(request: F) -> Sent<F> {
+    pub(crate) fn new(request: F) -> Sent<F> {
         let mut request = Box::pin(maybe_done(request));
         // A request is handed over when it is first polled.
         let _ = request.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         Sent(request)
     }
 
-    pub(super) fn answer(mut self) -> F::Output {
+    pub(crate) fn answer(mut self) -> F::Output {
         wait(self.0.as_mut());
         self.0.as_mut().take_output().expect("a request that was waited for has its answer")
     }
