@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+#[path = "../../../store/tests/conformance/bucket.rs"]
+#[expect(dead_code, reason = "the store's own tests need more of it")]
+mod bucket;
 mod database;
 #[path = "../../../store/tests/conformance/server.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod postgres;
 
+mod s3;
 #[path = "../api/tamper.rs"]
 mod tamper;
 
@@ -252,6 +256,10 @@ fn settings_say_where_they_come_from() {
         ("[access]\njwt_algorithm = \"RS256\"\n", "`RS256` is none of"),
         ("[server]\ncors_allowed_origins = [\"example.com\"]\n", "is no origin"),
         ("[http]\nallow = [\"10.0.0.0/99\"]\n", "10.0.0.0/99"),
+        ("[store]\nblobs = \"bucket\"\n", "`s3://bucket/prefix`"),
+        ("[store]\nblobs = \"s3://my-bucket\"\n", "store.s3_access_key_id: `store.blobs` needs it"),
+        ("[store]\nblobs = \"s3://my-bucket\"\ns3_endpoint = \"minio\"\n", "store.s3_endpoint"),
+        ("[store]\nblobs = \"s3://my-bucket\"\ns3_region = \"a b\"\n", "store.s3_region"),
         ("[shell", "TOML"),
     ] {
         std::fs::write(at.join("windlass.toml"), content).unwrap();
@@ -268,10 +276,14 @@ fn names_of_other_systems_set_what_the_docs_say() {
     let directory = tempfile::tempdir().unwrap();
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/settings.md");
     let docs = std::fs::read_to_string(docs).unwrap();
-    let table: [(&str, &str, &str, Value); 19] = [
+    let table: [(&str, &str, &str, Value); 23] = [
         // What is secret is not shown.
         ("SERVER_API_KEY", "long enough", "access.server_api_key", json!("***")),
         ("JWT_SECRET", "long enough", "access.jwt_secret", json!("***")),
+        ("AWS_ACCESS_KEY_ID", "AKIA-of-ours", "store.s3_access_key_id", json!("***")),
+        ("AWS_SECRET_ACCESS_KEY", "Not/Shown", "store.s3_secret_access_key", json!("***")),
+        ("AWS_REGION", "eu-west-1", "store.s3_region", json!("eu-west-1")),
+        ("AWS_ENDPOINT_URL", "http://Minio:9000", "store.s3_endpoint", json!("http://Minio:9000")),
         ("JWT_ALGORITHM", "hs512", "access.jwt_algorithm", json!("HS512")),
         ("HOST", "127.0.0.2", "server.listen", json!("127.0.0.2:8000")),
         ("HOST", "localhost", "server.listen", json!("127.0.0.1:8000")),
