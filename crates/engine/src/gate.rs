@@ -62,6 +62,9 @@ pub const HOLDERS_SHOWN_MAX: usize = 20;
 pub struct Gate {
     known: HashMap<Uuid, Known>,
     keys: BTreeMap<String, Key>,
+    /// Runs that were let go before they began and are not over yet. One of them asks again when it
+    /// comes back to memory to be told, and must not pass for a new one.
+    let_go: HashMap<Uuid, Verdict>,
     /// Runs that share nothing and wait for the end of a pause, in order.
     loose: BTreeSet<(Reverse<i32>, Uuid)>,
     paused: HashSet<Uuid>,
@@ -118,6 +121,9 @@ impl Gate {
         if let Some(known) = self.known.get(&ask.run_id) {
             return known.is_admitted.then_some(Verdict::Admit(ask.run_id)).into_iter().collect();
         }
+        if let Some(verdict) = self.let_go.get(&ask.run_id) {
+            return vec![*verdict];
+        }
         let mut verdicts = Vec::new();
         let is_open = self.is_open(ask.workflow_id);
         if let Some(shared) = &ask.concurrency {
@@ -125,7 +131,9 @@ impl Gate {
             key.limit = shared.limit;
             let is_full = key.holders.len() + key.queue.len() >= shared.limit as usize;
             if is_open && is_full && shared.on_limit == OnLimit::Skip {
-                return vec![Verdict::TurnAway(ask.run_id)];
+                let verdict = Verdict::TurnAway(ask.run_id);
+                self.let_go.insert(ask.run_id, verdict);
+                return vec![verdict];
             }
             if shared.on_limit == OnLimit::CancelOldest {
                 verdicts = key.make_room(ask.run_id);
@@ -134,6 +142,7 @@ impl Gate {
                         && !key.holders.contains(run_id)
                     {
                         self.known.remove(run_id);
+                        self.let_go.insert(*run_id, *verdict);
                     }
                 }
             }
@@ -152,6 +161,7 @@ impl Gate {
     /// A run is over, whether it was admitted or not.
     pub fn over(&mut self, run_id: Uuid) -> Vec<Verdict> {
         let mut verdicts = Vec::new();
+        self.let_go.remove(&run_id);
         let Some(known) = self.known.remove(&run_id) else { return verdicts };
         let place = (Reverse(known.priority), run_id);
         let Some(name) = known.key else {
@@ -323,14 +333,18 @@ mod tests {
         gate.ask(&queued(1));
         gate.ask(&queued(2));
         assert_eq!(gate.ask(&ask(3, OnLimit::Skip)), [TurnAway(id(3))]);
+        assert_eq!(gate.ask(&ask(3, OnLimit::Skip)), [TurnAway(id(3))]);
         assert_eq!(gate.over(id(3)), []);
         let newer = |number| ask(number, OnLimit::CancelOldest);
         assert_eq!(gate.ask(&newer(4)), [Replace { run_id: id(1), by: id(4) }]);
         assert_eq!(gate.ask(&newer(5)), [Replace { run_id: id(2), by: id(5) }]);
         assert_eq!(gate.ask(&newer(6)), [Replace { run_id: id(4), by: id(6) }], "it had not begun");
+        let again = gate.ask(&newer(4));
+        assert_eq!(again, [Replace { run_id: id(4), by: id(6) }], "it is told when it is loaded");
         assert_eq!(gate.over(id(4)), []);
         assert_eq!(gate.over(id(1)), [Admit(id(5))]);
         assert_eq!(gate.over(id(2)), [Admit(id(6))]);
+        assert!(gate.let_go.is_empty());
     }
 
     #[test]
