@@ -62,3 +62,18 @@ def test_an_open_drawer_goes_on_with_its_step(server, page, tmp_path):
     page.until(lambda: "Output" in page.drawer.text, "its end is not shown")
     page.until(lambda: page.run_status() == "succeeded", "the run does not go on")
     assert page.is_marked(), "the page was reloaded"
+
+
+def test_a_drawer_goes_along_from_event_to_event(server, page):
+    run = server.execute("greet", who="Grace")
+    server.wait_until_over(run)
+    page.open(f"/runs/{run}?at=4")
+    page.open_step("hello")
+    assert page.path.endswith("?at=4&step=hello")
+    page.press_keys(Keys.ARROW_LEFT)
+    page.until(lambda: page.path.endswith("?at=3&step=hello"), "the step is left behind")
+    assert page.drawer.text.startswith("hello")
+    page.press(("Close",))
+    page.until(lambda: not page.has_drawer(), "it does not close")
+    page.press_keys(Keys.ARROW_RIGHT)
+    page.until(lambda: page.path.endswith("?at=4"), "a step that was closed comes back")

@@ -14,6 +14,13 @@
       if (link.dataset.step === step) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
+    // On the way to other events, the step goes along.
+    for (const link of document.querySelectorAll("[data-keys] a[href*='at=']")) {
+      const address = new URL(link.getAttribute("href"), location);
+      if (step === null) address.searchParams.delete("step");
+      else address.searchParams.set("step", step);
+      link.setAttribute("href", address.pathname + address.search);
+    }
   };
 
   // What the address says is what is shown.

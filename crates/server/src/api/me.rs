@@ -2,7 +2,7 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{Caller, Proof, Role};
+use crate::access::{Caller, Permission, Proof, Role};
 use crate::http::ProblemResponses;
 
 /// Who asks.
@@ -12,6 +12,8 @@ pub struct MeBody {
     pub name: String,
     /// What they are.
     pub role: Role,
+    /// All they may do of what the role may; null if that is everything.
+    pub scopes: Option<Vec<Permission>>,
     /// The project they see and change.
     pub project: String,
     /// Whether a key was needed.
@@ -28,6 +30,7 @@ pub async fn me(caller: Caller) -> Json<MeBody> {
     Json(MeBody {
         name: principal.name.clone(),
         role: principal.role,
+        scopes: principal.scopes.clone(),
         project: principal.project.clone(),
         is_authenticated: principal.proof != Proof::Local,
     })

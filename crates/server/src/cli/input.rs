@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use serde_json::{Map, Value};
+use windlass_core::limits::{DEFINITION_BYTES_MAX, PAYLOAD_BYTES_MAX};
 
 use super::exit::Usage;
 
@@ -16,15 +17,12 @@ pub(crate) fn read(parts: &[String]) -> Result<Value, Usage> {
     let mut input = Value::Object(Map::new());
     for part in parts {
         if part == "-" {
-            let mut text = String::new();
-            std::io::stdin()
-                .read_to_string(&mut text)
-                .map_err(|error| Usage(format!("standard input cannot be read: {error}")))?;
+            let text = text_of("standard input", std::io::stdin())?;
             merge(&mut input, parse("standard input", &text)?);
         } else if let Some(path) = part.strip_prefix('@') {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| Usage(format!("`{path}` cannot be read: {error}")))?;
-            merge(&mut input, parse(path, &text)?);
+            let name = format!("`{path}`");
+            let file = std::fs::File::open(path).map_err(|error| unreadable(&name, &error))?;
+            merge(&mut input, parse(path, &text_of(&name, file)?)?);
         } else {
             let (key, text) =
                 part.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or_else(|| {
@@ -37,7 +35,31 @@ pub(crate) fn read(parts: &[String]) -> Result<Value, Usage> {
     Ok(input)
 }
 
+fn unreadable(name: &str, error: &std::io::Error) -> Usage {
+    Usage(format!("{name} cannot be read: {error}"))
+}
+
+fn text_of(name: &str, source: impl Read) -> Result<String, Usage> {
+    // One byte more than is allowed is enough to know.
+    let most = u64::try_from(PAYLOAD_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let mut text = String::new();
+    source.take(most).read_to_string(&mut text).map_err(|error| unreadable(name, &error))?;
+    if text.len() > PAYLOAD_BYTES_MAX {
+        let message = format!("{name} has more than {PAYLOAD_BYTES_MAX} bytes");
+        return Err(Usage(message));
+    }
+    Ok(text)
+}
+
+/// An input may be larger than a definition, but YAML takes too much memory to be.
 fn parse(name: &str, text: &str) -> Result<Value, Usage> {
+    if text.len() > DEFINITION_BYTES_MAX {
+        return serde_json::from_str(text).map_err(|error| {
+            Usage(format!(
+                "{name}: an input of more than {DEFINITION_BYTES_MAX} bytes has to be JSON: {error}"
+            ))
+        });
+    }
     match windlass_core::source::read(text) {
         Ok(source) => Ok(source.value),
         Err(finding) => Err(Usage(format!("{name}: {finding}"))),
@@ -74,6 +96,26 @@ mod tests {
             json!({ "n": 3, "name": "Ada Lovelace", "quoted": "3", "e": "" })
         );
         assert_eq!(parts(&[&file, "b=4"]).unwrap(), json!({ "a": [1], "b": 4 }));
+    }
+
+    #[test]
+    fn a_large_input_is_no_definition() {
+        let directory = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: String| {
+            let file = directory.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            format!("@{}", file.display())
+        };
+        let (many, too_many) = ("x".repeat(3_000_000), "x".repeat(PAYLOAD_BYTES_MAX));
+        let large = write("large.json", json!({ "text": many }).to_string());
+        assert_eq!(parts(&[&large, "n=1"]).unwrap()["text"], many);
+        let list = write("list.json", json!([many]).to_string());
+        assert_eq!(parts(&[&list]).unwrap()[0], many);
+        let refused = |file: &str| parts(&[file]).unwrap_err().to_string();
+        let yaml = refused(&write("large.yaml", format!("text: {many}\n")));
+        assert!(yaml.contains("has to be JSON"), "{yaml}");
+        let larger = refused(&write("larger.json", json!({ "text": too_many }).to_string()));
+        assert!(larger.contains("has more than 16777216 bytes"), "{larger}");
     }
 
     #[test]

@@ -20,7 +20,10 @@ async fn the_first_key_closes_the_door_behind_it() {
     let me = server.get_as(key, "/api/v1/me").await.body;
     assert_eq!(
         me,
-        json!({ "name": "key:root", "role": "admin", "project": "default", "is_authenticated": true })
+        json!({
+            "name": "key:root", "role": "admin", "scopes": null, "project": "default",
+            "is_authenticated": true,
+        })
     );
     let by_header = request_with("/api/v1/me", "x-api-key", key);
     assert_eq!(server.send(by_header).await.body["name"], "key:root");
@@ -81,6 +84,7 @@ async fn a_key_may_be_good_for_a_part_of_what_its_role_may() {
     let made = server.key(wanted).await;
     assert_eq!(made["scopes"], json!(["operate"]));
     let key = made["key"].as_str().unwrap();
+    assert_eq!(server.get_as(key, "/api/v1/me").await.body["scopes"], json!(["operate"]));
     assert_eq!(server.get_as(key, "/api/v1/runs").await.problem(), "forbidden");
     let run = post(key, "/api/v1/workflows/none/execute", json!({})).await;
     assert_eq!(run.problem(), "workflow-not-found", "it may ask for a run");

@@ -153,6 +153,53 @@ async fn a_failed_run_goes_on_from_where_it_failed() {
     assert_eq!(early.problem(), "wrong-state");
 }
 
+const AGAIN: &str = "
+name: again
+nodes:
+  - { id: draft, type: transform, config: { output: \"{{ default(review.output, 0) + 1 }}\" } }
+  - { id: review, type: transform, needs: [draft], config: { output: \"{{ draft.output }}\" } }
+  - id: each
+    type: map
+    needs: [review]
+    config: { items: [1], body: { nodes: [{ id: w, type: noop }] } }
+edges: [{ source: review, target: draft, when: review.output < 2, max_visits: 3 }]
+output: \"{{ review.output }}\"
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_begins_only_at_a_step_that_is_there() {
+    let server = Server::new();
+    server.deploy(AGAIN).await;
+    let run = server.run("again", json!({})).await;
+    assert_eq!((&run["status"], &run["output"]), (&json!("succeeded"), &json!(2)), "{run}");
+    let path = format!("/api/v1/runs/{}/rerun", run["id"].as_str().unwrap());
+    let rerun = async |from: &str| {
+        let request = request(Method::POST, &path).header("prefer", "wait=10");
+        let body = json!({ "from": from }).to_string();
+        server.send(request.body(body.into()).unwrap()).await
+    };
+    for odd in ["draft#9", "draft#1", "draft[3]", "each[77].w", "each[0]", "each[0].x", ""] {
+        let refused = rerun(odd).await;
+        assert_eq!(refused.problem(), "step-not-found", "{odd}");
+        assert!(refused.body["detail"].as_str().unwrap().contains(&format!("`{odd}`")));
+    }
+    let runs = server.get("/api/v1/runs").await.body;
+    assert_eq!(runs["items"].as_array().unwrap().len(), 1, "nothing was started");
+    // Visits are counted anew, from what there was at the end.
+    let again = rerun("review#2").await.body;
+    assert_eq!((&again["status"], &again["output"]), (&json!("succeeded"), &json!(2)), "{again}");
+    let steps = format!("/api/v1/runs/{}/steps", again["id"].as_str().unwrap());
+    let steps = server.get(&steps).await.body;
+    let paths: Vec<(&str, bool)> = steps["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|step| (step["path"].as_str().unwrap(), step["reason"] == "reused"))
+        .collect();
+    assert_eq!(paths, [("draft", true), ("review", false), ("each", false), ("each[0].w", false)]);
+    assert_eq!(rerun("each[0].w").await.body["status"], "succeeded");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_runs_of_a_workflow_are_resumed_once() {
     let server = Server::new();

@@ -158,6 +158,23 @@ fn a_run_says_by_its_exit_status_how_it_ended() {
 }
 
 #[test]
+fn an_input_may_be_larger_than_a_definition() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let file = "name: Big\nnodes: [{id: a, type: transform, config: {output: '{{ len(input.text) \
+                }}'}}]\n";
+    std::fs::write(at.join("big.yaml"), file).unwrap();
+    let input = json!({ "text": "x".repeat(3_000_000) }).to_string();
+    std::fs::write(at.join("3mb.json"), &input).unwrap();
+    assert_eq!(ok(at, &["run", "big.yaml", "-i", "@3mb.json", "--data", "d"]).trim(), "3000000");
+    ok(at, &["workflow", "execute", "Big", "-i", "@3mb.json", "--data", "d"]);
+    let mut child = command(at, &["run", "big.yaml", "-i", "-"]);
+    let mut child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), input.as_bytes()).unwrap();
+    assert_eq!(text(&child.wait_with_output().unwrap().stdout).trim(), "3000000");
+}
+
+#[test]
 fn a_killed_run_goes_on() {
     let directory = tempfile::tempdir().unwrap();
     let definition = "name: long\nnodes:\n  - {id: a, type: shell, config: {env: {F: '{{ input.f }}'}, \

@@ -8,9 +8,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+use uuid::Uuid;
+use windlass_core::definition::Plan;
 use windlass_core::run::Fact;
 use windlass_engine::{NewRun, Workflow};
-use windlass_store::RunRow;
+use windlass_store::{RunRow, Store};
 
 use crate::access::Caller;
 use crate::api::execute::{answer, check_labels, execute, new_run, refusal};
@@ -23,6 +25,8 @@ use crate::http::{Body, ProblemResponses, key, prefer};
 
 /// The `from` that means whatever has not succeeded.
 pub const FAILED: &str = "failed";
+/// Steps read at once where one of them is looked for.
+const STEPS_AT_ONCE: usize = 1_000;
 
 /// How the new run is to differ.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, ToSchema)]
@@ -35,7 +39,8 @@ pub struct RerunRequest {
     pub newest: bool,
     /// Begins at this step, and reuses what the run has done besides it and what follows it;
     /// `failed` begins at whatever has not succeeded. What was undone runs again, and a step inside of
-    /// a block begins with its block. Left out: from the start.
+    /// a block begins with its block. Visits are counted anew: `review#2` begins at the first visit of
+    /// `review`, with what was there at the end. Left out: from the start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
     /// Further labels.
@@ -107,9 +112,39 @@ pub async fn repeat(app: &Arc<App>, row: RunRow, request: RerunRequest) -> Resul
             return Err(Problem::new(problem::INVALID_REQUEST, message));
         }
         let from = (from != FAILED).then_some(from);
+        if let Some(from) = &from {
+            check_step(app, row.run_id, &run.plan, from).await?;
+        }
         run.reused = app.engine.reusable(row.run_id, from).await.map_err(refusal)?;
     }
     Ok(run)
+}
+
+/// Refuses what is neither a step of the run nor a node of its graph, whose turn may not have come.
+async fn check_step(app: &App, run_id: Uuid, plan: &Plan, from: &str) -> Result<(), Problem> {
+    if plan.graph.nodes.iter().any(|node| node.id == from) {
+        return Ok(());
+    }
+    let wanted = from.to_owned();
+    let look = move |store: &dyn Store| {
+        let mut after = None;
+        loop {
+            let page = store.steps(run_id, after, STEPS_AT_ONCE)?;
+            if page.items.iter().any(|step| step.path == wanted) {
+                return Ok(true);
+            }
+            after = page.items.last().map(|step| step.ordinal);
+            if !page.has_more || after.is_none() {
+                return Ok(false);
+            }
+        }
+    };
+    match app.engine.read(look).await? {
+        true => Ok(()),
+        false => {
+            Err(Problem::new(problem::STEP_NOT_FOUND, format!("the run has no step `{from}`")))
+        }
+    }
 }
 
 /// The workflow in the version that ran.
