@@ -145,8 +145,8 @@ impl Store for CrashStore {
         logs(run_id: Uuid, after: u64, path: Option<&str>, limit: usize)
             -> Result<Page<LogRow>, StoreError>;
         key(project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError>;
-        prune_keys(before: Time, limit: usize) -> Result<usize, StoreError>;
-        prune_runs(before: Time, limit: usize) -> Result<usize, StoreError>;
+        prune_keys(epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError>;
+        prune_runs(epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError>;
         prune_blobs(before: Time, limit: usize) -> Result<usize, StoreError>;
         tidy() -> Result<(), StoreError>;
         spent() -> Spent;

@@ -149,13 +149,16 @@ pub trait Store: Access + Send + Sync + 'static {
     /// What an idempotency key stands for.
     fn key(&self, project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError>;
 
-    /// Forgets at most `limit` keys used before `before`. Answers how many.
-    fn prune_keys(&self, before: Time, limit: usize) -> Result<usize, StoreError>;
+    /// Forgets at most `limit` keys used before `before`. Answers how many, or
+    /// [`StoreError::Fenced`] if another server has taken over since `epoch`.
+    fn prune_keys(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError>;
 
     /// Deletes at most `limit` runs that were over before `before`, with everything that hangs on
     /// them. A sub-run goes once its parent has gone, and a run that has a sub-run which is not over
-    /// stays. Of large runs it deletes fewer at once. Answers how many it deleted.
-    fn prune_runs(&self, before: Time, limit: usize) -> Result<usize, StoreError>;
+    /// stays. Of large runs it deletes fewer at once, and of a very large one a part, which counts as
+    /// one. Answers how many it deleted, or [`StoreError::Fenced`] if another server has taken over
+    /// since `epoch`.
+    fn prune_runs(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError>;
 
     /// Removes files of large values that no run names any more and that were written before
     /// `before`. That must lie well back, by an hour or so: a file is written before the commit that

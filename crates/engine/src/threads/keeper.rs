@@ -209,13 +209,15 @@ impl Keeper {
         self.next_prune = now.plus(PRUNE_EVERY);
         let keys_before = ago(now, KEYS_KEPT);
         let runs_before = self.retention.map(|retention| ago(now, retention));
-        let keeper = self.shared.keeper.clone();
+        let (keeper, epoch) = (self.shared.keeper.clone(), self.shared.epoch);
         let prune: Call = Box::new(move |store| {
-            let keys = store.prune_keys(keys_before, PRUNE_AT_ONCE).unwrap_or_else(|error| {
-                tracing::warn!(%error, "old idempotency keys could not be forgotten");
-                0
-            });
-            let runs = runs_before.map_or(Ok(0), |before| store.prune_runs(before, RUNS_AT_ONCE));
+            let keys =
+                store.prune_keys(epoch, keys_before, PRUNE_AT_ONCE).unwrap_or_else(|error| {
+                    tracing::warn!(%error, "old idempotency keys could not be forgotten");
+                    0
+                });
+            let runs =
+                runs_before.map_or(Ok(0), |before| store.prune_runs(epoch, before, RUNS_AT_ONCE));
             let runs = runs.unwrap_or_else(|error| {
                 tracing::warn!(%error, "old runs could not be deleted");
                 0

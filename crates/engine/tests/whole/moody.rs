@@ -88,8 +88,8 @@ impl Store for Moody {
         fn events_at(run_id: Uuid, seqs: &[u64]) -> Result<Vec<NumberedEvent>>;
         fn logs(run_id: Uuid, after: u64, path: Option<&str>, limit: usize) -> Result<Page<LogRow>>;
         fn key(project: &str, route: &str, key: &str) -> Result<Option<KeyRow>>;
-        fn prune_keys(before: Time, limit: usize) -> Result<usize>;
-        fn prune_runs(before: Time, limit: usize) -> Result<usize>;
+        fn prune_keys(epoch: i64, before: Time, limit: usize) -> Result<usize>;
+        fn prune_runs(epoch: i64, before: Time, limit: usize) -> Result<usize>;
         fn prune_blobs(before: Time, limit: usize) -> Result<usize>;
         fn tidy() -> Result<()>;
         fn spent() -> Spent;

@@ -278,12 +278,20 @@ impl Store for MemoryStore {
         Ok(self.data.lock().keys.get(&place).map(|(row, _)| row.clone()))
     }
 
-    fn prune_keys(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
-        Ok(self.data.lock().prune_keys(before, limit))
+    fn prune_keys(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError> {
+        let mut data = self.data.lock();
+        if epoch < data.epoch {
+            return Err(StoreError::Fenced);
+        }
+        Ok(data.prune_keys(before, limit))
     }
 
-    fn prune_runs(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
-        Ok(self.data.lock().prune_runs(before, limit))
+    fn prune_runs(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError> {
+        let mut data = self.data.lock();
+        if epoch < data.epoch {
+            return Err(StoreError::Fenced);
+        }
+        Ok(data.prune_runs(before, limit))
     }
 
     fn prune_blobs(&self, _before: Time, _limit: usize) -> Result<usize, StoreError> {

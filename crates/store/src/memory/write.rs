@@ -209,20 +209,21 @@ impl Data {
                     && row.finished_at.is_none()
             })
         };
-        let old: Vec<Uuid> = self
+        let mut old: Vec<(Time, Uuid)> = self
             .runs
             .values()
             .map(|run| &run.row)
-            .filter(|row| row.finished_at.is_some_and(|at| at < before))
-            .filter(|row| row.status.is_terminal() && !has_open_child(row.run_id))
+            .filter(|row| !has_open_child(row.run_id))
             .filter(|row| {
                 row.parent.as_ref().is_none_or(|parent| !self.runs.contains_key(&parent.run_id))
             })
-            .map(|row| row.run_id)
-            .take(limit)
+            .filter_map(|row| Some((row.finished_at.filter(|at| *at < before)?, row.run_id)))
             .collect();
-        for run_id in &old {
+        old.sort();
+        old.truncate(limit);
+        for (_, run_id) in &old {
             self.runs.remove(run_id);
+            self.keys.retain(|_, (key, _)| key.run_id != *run_id);
         }
         old.len()
     }

@@ -1,6 +1,7 @@
 //! Making connections: what is asked of a server before it is trusted, and how long to wait before
 //! knocking again.
 
+use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -48,6 +49,8 @@ pub(super) struct Door {
     read_time_max: Duration,
     trouble: Mutex<Option<Trouble>>,
     io: Io,
+    /// Told when a writer's connection has ended.
+    lost: Sender<()>,
 }
 
 /// The last knock was not answered.
@@ -58,23 +61,28 @@ struct Trouble {
 }
 
 impl Door {
-    pub(super) fn new(options: &PostgresOptions) -> Result<Door, StoreError> {
+    /// With whoever listens for the end of a writer's connection.
+    pub(super) fn new(options: &PostgresOptions, lost: Sender<()>) -> Result<Door, StoreError> {
         let address = address::parse(&options.url)?;
         let connector = tls::connector(&address)?;
         let (read_time_max, trouble, io) =
             (options.read_time_max, Mutex::default(), Io::start("windlass-pg")?);
-        Ok(Door { address, connector, read_time_max, trouble, io })
+        Ok(Door { address, connector, read_time_max, trouble, io, lost })
     }
 
     /// Makes a connection that may be used.
     pub(super) fn open(&self, role: Role) -> Result<PgConnection, StoreError> {
         let (config, connector) = (self.address.config.clone(), self.connector.clone());
+        let lost = (role == Role::Writer).then(|| self.lost.clone());
         let connected = self.io.run(async move {
             let (client, connection) = config.connect(connector).await?;
             tokio::spawn(async move {
                 // Whoever uses the client is told as well.
                 if let Err(error) = connection.await {
                     tracing::warn!(error = message(&error), "a connection to the database ended");
+                }
+                if let Some(lost) = lost {
+                    let _ = lost.send(());
                 }
             });
             Ok(client)
@@ -110,9 +118,11 @@ impl Door {
             Ok(mut connection) => {
                 *trouble = None;
                 if role == Role::Writer {
-                    // Somebody else may have it by now. That is for the epoch to tell.
-                    let _ = connection.ask(OWN)?;
                     tracing::info!("connected to the database again");
+                    // That is for the epoch to tell: whoever took over has a newer one.
+                    if connection.ask(OWN)? != ["t"] {
+                        tracing::error!("another windlass process is using the database");
+                    }
                 }
                 Ok(connection)
             }

@@ -17,7 +17,7 @@ mod readers;
 mod tls;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -56,7 +56,7 @@ impl fmt::Debug for PostgresOptions {
 /// The driver for Postgres.
 pub(crate) struct Postgres {
     door: Arc<Door>,
-    writer: Mutex<Option<PgConnection>>,
+    writer: Arc<Mutex<Option<PgConnection>>>,
     readers: Readers,
     spent: Mutex<Spent>,
     blobs: Blobs,
@@ -82,7 +82,8 @@ impl PostgresOptions {
     }
 
     pub(crate) fn driver(&self, now: Time) -> Result<Postgres, StoreError> {
-        let door = Arc::new(Door::new(self)?);
+        let (lost, ends) = mpsc::channel();
+        let door = Arc::new(Door::new(self, lost)?);
         let mut writer = door.open(Role::Writer).map_err(cannot_open)?;
         door.own(&mut writer)?;
         let blobs = Blobs::open(&self.blobs)?;
@@ -91,15 +92,16 @@ impl PostgresOptions {
         });
         migrated.map_err(|error| cannot_open(error.into()))?;
         let readers = Readers::new(door.clone(), self);
-        let (writer, spent) = (Mutex::new(Some(writer)), Mutex::default());
+        let (writer, spent) = (Arc::new(Mutex::new(Some(writer))), Mutex::default());
+        watch(&door, &writer, ends)?;
         Ok(Postgres { door, writer, readers, spent, blobs })
     }
 
     /// For reading alone, also while another process has the database.
     pub(crate) fn looker(&self) -> Result<Postgres, StoreError> {
-        let door = Arc::new(Door::new(self)?);
+        let door = Arc::new(Door::new(self, mpsc::channel().0)?);
         let readers = Readers::new(door.clone(), self);
-        let (writer, spent) = (Mutex::default(), Mutex::default());
+        let (writer, spent) = (Arc::default(), Mutex::default());
         let blobs = Blobs::at(&self.blobs)?;
         let looker = Postgres { door, writer, readers, spent, blobs };
         let known = |session: &mut Session<'_>| Ok(migrate::must_be_known(session)?);
@@ -107,6 +109,40 @@ impl PostgresOptions {
         Ok(looker)
     }
 }
+
+/// Makes the writer's connection anew as soon as it has ended, and with it the lock that keeps other
+/// processes out: a server with nothing to write would leave the database open to them.
+fn watch(
+    door: &Arc<Door>,
+    writer: &Arc<Mutex<Option<PgConnection>>>,
+    ends: mpsc::Receiver<()>,
+) -> Result<(), StoreError> {
+    let (door, writer) = (Arc::downgrade(door), Arc::downgrade(writer));
+    let watching = move || {
+        while let Ok(()) = ends.recv() {
+            loop {
+                let Some((door, writer)) = door.upgrade().zip(writer.upgrade()) else { return };
+                let mut connection = writer.lock();
+                if connection.as_ref().is_some_and(PgConnection::is_usable) {
+                    break;
+                }
+                if let Ok(opened) = door.open_again(Role::Writer) {
+                    *connection = Some(opened);
+                    break;
+                }
+                drop(connection);
+                drop((door, writer));
+                std::thread::sleep(KNOCK_EVERY);
+            }
+        }
+    };
+    let started = std::thread::Builder::new().name("postgres-watch".into()).spawn(watching);
+    let started = started.map(drop);
+    started.map_err(|error| StoreError::CannotOpen(format!("cannot start a thread: {error}")))
+}
+
+/// How often it is seen whether the door may be knocked at again.
+const KNOCK_EVERY: Duration = Duration::from_millis(50);
 
 /// Whatever keeps a database from being opened is a reason not to start.
 fn cannot_open(error: StoreError) -> StoreError {

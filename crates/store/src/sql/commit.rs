@@ -108,7 +108,7 @@ impl<D: Driver> SqlStore<D> {
     }
 }
 
-fn prove_epoch(connection: &mut impl Connection, epoch: i64) -> Result<(), SqlError> {
+pub(super) fn prove_epoch(connection: &mut impl Connection, epoch: i64) -> Result<(), SqlError> {
     let mut newer = false;
     connection.query(&NEWER_EPOCH, &[epoch.into()], &mut |_| {
         newer = true;

@@ -15,6 +15,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "blob_refs", include_str!("../../migrations/0003_blob_refs.sql")),
     (4, "lists", include_str!("../../migrations/0004_lists.sql")),
     (5, "heirs", include_str!("../../migrations/0005_heirs.sql")),
+    (6, "retention", include_str!("../../migrations/0006_retention.sql")),
 ];
 
 static CREATE_TABLE: Statement = Statement::new(

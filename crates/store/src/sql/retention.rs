@@ -4,28 +4,32 @@ use std::collections::BTreeMap;
 
 use windlass_core::Time;
 
+use super::commit::prove_epoch;
 use super::read::{Columns, all};
-use super::runs::latest_id_of;
-use super::{Connection, Driver, Row, SqlStore, Statement, Value};
+use super::{Connection, Driver, Row, SqlError, SqlStore, Statement, Value};
 use crate::error::StoreError;
 
-/// A family goes from its eldest on, and nobody goes who has a child that is not over. Who was over
-/// before a time was created before it, so nothing younger is looked at.
+/// A family goes from its eldest on, and nobody goes who has a child that is not over.
 static FIND: Statement = Statement::new(
-    "SELECT run.run_id, run.project, run.labels, run.last_seq FROM run
-      WHERE run.run_id < $1 AND run.finished_at < $2
-        AND run.status IN ('succeeded', 'failed', 'cancelled')
+    "SELECT run.run_id, run.project, run.labels, run.created_at, run.last_seq,
+            (SELECT MAX(log.log_seq) FROM log WHERE log.run_id = run.run_id)
+       FROM run
+      WHERE run.finished_at IS NOT NULL AND run.finished_at < $1
         AND NOT EXISTS (SELECT 1 FROM run AS parent WHERE parent.run_id = run.parent_run_id)
         AND NOT EXISTS (SELECT 1 FROM run AS child
                          WHERE child.parent_run_id = run.run_id AND child.finished_at IS NULL)
-      ORDER BY run.run_id LIMIT $3",
+      ORDER BY run.finished_at, run.run_id LIMIT $2",
 );
 
 static DELETE_LABEL: Statement = Statement::new(
     "DELETE FROM run_label WHERE project = $1 AND key = $2 AND value = $3 AND run_id = $4",
 );
 
-/// What is kept by run. Keys go by their own age, and messages when they are taken up.
+/// A key would lead to a run that is not there. It was used when the run was created.
+static DELETE_KEY: Statement =
+    Statement::new("DELETE FROM idempotency_key WHERE used_at = $1 AND run_id = $2");
+
+/// What is kept by run. Messages go when they are taken up.
 static DELETE_BY_RUN: [Statement; 7] = [
     Statement::new("DELETE FROM blob_ref WHERE run_id = $1"),
     Statement::new("DELETE FROM journal WHERE run_id = $1"),
@@ -36,14 +40,32 @@ static DELETE_BY_RUN: [Statement; 7] = [
     Statement::new("DELETE FROM run WHERE run_id = $1"),
 ];
 
-/// Events of all runs that are deleted at once, about. There are at most as many rows of other kinds.
-const EVENTS_AT_ONCE: u64 = 20_000;
+/// The first rows of a large run, table by table. Its journal goes last: without that it could not
+/// be shown at all.
+static DELETE_FIRST: [Statement; 3] = [
+    Statement::new(
+        "DELETE FROM log WHERE run_id = $1
+            AND log_seq < (SELECT MIN(log_seq) FROM log WHERE run_id = $1) + $2",
+    ),
+    Statement::new(
+        "DELETE FROM step WHERE run_id = $1
+            AND ordinal < (SELECT MIN(ordinal) FROM step WHERE run_id = $1) + $2",
+    ),
+    Statement::new(
+        "DELETE FROM journal WHERE run_id = $1
+            AND last_seq < (SELECT MIN(first_seq) FROM journal WHERE run_id = $1) + $2",
+    ),
+];
+
+/// Events and log lines that are deleted in one transaction, about: commits wait for it.
+const ROWS_AT_ONCE: i64 = 20_000;
 
 struct Old {
     run_id: String,
     project: String,
     labels: BTreeMap<String, String>,
-    event_count: u64,
+    created_at: Time,
+    rows: i64,
 }
 
 fn old(row: &dyn Row) -> Result<Old, StoreError> {
@@ -52,40 +74,65 @@ fn old(row: &dyn Row) -> Result<Old, StoreError> {
         run_id: columns.text()?,
         project: columns.text()?,
         labels: columns.opt_json()?.unwrap_or_default(),
-        event_count: columns.int()?,
+        created_at: columns.time()?,
+        rows: columns.int::<i64>()?.saturating_add(columns.opt_int()?.unwrap_or(0)),
     })
 }
 
 impl<D: Driver> SqlStore<D> {
-    pub(super) fn delete_runs(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
-        let latest = latest_id_of(before);
-        let values = [Value::Text(&latest), before.into(), limit.into()];
+    pub(super) fn delete_runs(
+        &self,
+        epoch: i64,
+        before: Time,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let values = [before.into(), limit.into()];
         // Mostly there is nothing to delete, and then nothing is written.
         if self.0.read(|connection| Ok(all(connection, &FIND, &values, old)?))?.is_empty() {
             return Ok(0);
         }
         let deleted = self.0.write(|connection| {
+            prove_epoch(connection, epoch)?;
             let mut runs = all(connection, &FIND, &values, old)?;
-            let mut event_count = 0;
-            runs.retain(|run| {
-                let is_room = event_count < EVENTS_AT_ONCE;
-                event_count += run.event_count;
-                is_room
-            });
-            let labels = runs.iter().flat_map(|run| {
-                let row = |(key, value)| -> [Value<'_>; 4] {
-                    let (key, value): (&String, &String) = (key, value);
-                    [(&run.project).into(), key.into(), value.into(), (&run.run_id).into()]
-                };
-                run.labels.iter().map(row)
-            });
-            connection.execute_many(&DELETE_LABEL, labels)?;
-            for statement in &DELETE_BY_RUN {
-                let ids = runs.iter().map(|run| [Value::from(&run.run_id)]);
-                connection.execute_many(statement, ids)?;
+            if let Some(first) = runs.first().filter(|run| run.rows > ROWS_AT_ONCE)
+                && delete_first(connection, &first.run_id)?
+            {
+                return Ok(1);
             }
+            let mut rows = 0;
+            runs.retain(|run| {
+                let is_room = rows < ROWS_AT_ONCE;
+                rows = if is_room { rows.saturating_add(run.rows) } else { i64::MAX };
+                is_room && (run.rows <= ROWS_AT_ONCE || rows == run.rows)
+            });
+            delete(connection, &runs)?;
             Ok(runs.len())
         });
         deleted.map_err(StoreError::from)
     }
+}
+
+/// Deletes the first rows of a run. Answers whether it had any.
+fn delete_first(connection: &mut impl Connection, run_id: &str) -> Result<bool, SqlError> {
+    for statement in &DELETE_FIRST {
+        if connection.execute(statement, &[run_id.into(), ROWS_AT_ONCE.into()])? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn delete(connection: &mut impl Connection, runs: &[Old]) -> Result<(), SqlError> {
+    let labels = runs.iter().flat_map(|run| {
+        run.labels.iter().map(|(key, value)| -> [Value<'_>; 4] {
+            [(&run.project).into(), key.into(), value.into(), (&run.run_id).into()]
+        })
+    });
+    connection.execute_many(&DELETE_LABEL, labels)?;
+    let keys = runs.iter().map(|run| [run.created_at.into(), Value::from(&run.run_id)]);
+    connection.execute_many(&DELETE_KEY, keys)?;
+    for statement in &DELETE_BY_RUN {
+        connection.execute_many(statement, runs.iter().map(|run| [Value::from(&run.run_id)]))?;
+    }
+    Ok(())
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use uuid::Uuid;
 use windlass_core::run::RunStatus;
 
+use super::commit::prove_epoch;
 use super::read::Columns;
 use super::{
     Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value, journal, steps,
@@ -225,10 +226,12 @@ impl<D: Driver> SqlStore<D> {
 
     pub(super) fn delete_keys(
         &self,
+        epoch: i64,
         before: windlass_core::Time,
         limit: usize,
     ) -> Result<usize, StoreError> {
         let delete = |connection: &mut D::Connection<'_>| {
+            prove_epoch(connection, epoch)?;
             connection.execute(&PRUNE_KEYS, &[before.into(), limit.into()])
         };
         self.0.write(delete).map_err(StoreError::from)
@@ -245,11 +248,6 @@ const ID_OLDER_MILLIS: i64 = 24 * 3_600_000;
 fn first_id_of(time: windlass_core::Time, slack: i64) -> String {
     let millis = (time.micros() / 1_000 + slack).clamp(0, (1 << 48) - 1);
     Uuid::from_u128(u128::try_from(millis).unwrap_or(0) << 80).to_string()
-}
-
-/// No run that was created before a time has an id behind this one.
-pub(super) fn latest_id_of(time: windlass_core::Time) -> String {
-    first_id_of(time, ID_YOUNGER_MILLIS)
 }
 
 /// A list of runs under way to its SQL. Only fixed words and placeholders enter the text.
@@ -339,7 +337,7 @@ impl<'a> ListQuery<'a> {
             let _ = write!(query.text, " AND run.created_at >= {after} AND {order} >= {earliest}");
         }
         if let Some(until) = filter.created_before {
-            let latest = query.bind(latest_id_of(until));
+            let latest = query.bind(first_id_of(until, ID_YOUNGER_MILLIS));
             let until = query.bind_int(until.micros());
             let _ = write!(query.text, " AND run.created_at < {until} AND {order} < {latest}");
         }

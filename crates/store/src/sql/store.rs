@@ -178,12 +178,12 @@ impl<D: Driver> Store for SqlStore<D> {
         self.read_key(project, route, key)
     }
 
-    fn prune_keys(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
-        self.delete_keys(before, limit)
+    fn prune_keys(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError> {
+        self.delete_keys(epoch, before, limit)
     }
 
-    fn prune_runs(&self, before: Time, limit: usize) -> Result<usize, StoreError> {
-        self.delete_runs(before, limit)
+    fn prune_runs(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError> {
+        self.delete_runs(epoch, before, limit)
     }
 
     fn prune_blobs(&self, before: Time, limit: usize) -> Result<usize, StoreError> {

@@ -165,8 +165,8 @@ fn turn(dice: &mut Dice, pair: &Pair, epoch: &mut i64) -> &'static str {
         }
         3 => {
             let (before, limit) = (i64::try_from(dice.below(14)).unwrap(), dice.below(3) as usize);
-            pair.both(|store| store.prune_keys(at(before), limit).unwrap());
-            pair.both(|store| store.prune_runs(at(before), limit).unwrap());
+            pair.both(|store| store.prune_keys(*epoch, at(before), limit).unwrap());
+            pair.both(|store| store.prune_runs(*epoch, at(before), limit).unwrap());
             "prune"
         }
         5 => {

@@ -91,6 +91,7 @@ promises! {
         a_search_for_a_text_ends_somewhere,
         old_keys_are_pruned,
         old_runs_go_with_all_they_have,
+        a_very_large_old_run_goes_in_parts,
         a_key_has_its_time,
         an_empty_store_has_empty_lists;
 }

@@ -139,9 +139,9 @@ fn who_was_cut_off_and_replaced_writes_nothing_more() {
     let url = fresh_database();
     let first = open_at(&url);
     let older = first.take_over("one", at(0)).unwrap();
+    // Another process was quicker to come back, and is gone again by now.
+    sql(&url, "INSERT INTO server (epoch, boot_id, started_at) VALUES (99, 'two', 0)");
     cut_off(&url);
-    let second = open_at(&url);
-    let newer = second.take_over("two", at(0)).unwrap();
     // It first has to notice that its connection is gone.
     let refused = loop {
         match first.commit(older, &[new_run(7)]) {
@@ -150,9 +150,28 @@ fn who_was_cut_off_and_replaced_writes_nothing_more() {
         }
     };
     assert_eq!(refused, Err(StoreError::Fenced));
+    assert_eq!(first.prune_runs(older, at(9), 9), Ok(0));
+    assert_eq!(first.prune_keys(older, at(9), 9), Err(StoreError::Fenced));
+    drop(first);
+    let second = open_at(&url);
+    let newer = second.take_over("three", at(0)).unwrap();
     assert_eq!(second.commit(newer, &[new_run(8)]).unwrap(), []);
     let all = second.runs(PROJECT, &RunFilter::default(), None, 9).unwrap().items;
     assert_eq!(all.iter().map(|row| row.run_id).collect::<Vec<_>>(), [id(8)]);
+}
+
+#[test]
+fn a_database_stays_ours_when_the_connection_ends_and_nothing_is_to_be_written() {
+    let url = fresh_database();
+    let _store = open_at(&url);
+    cut_off(&url);
+    let held = "SELECT count(*) FROM pg_locks, pg_database WHERE locktype = 'advisory'
+        AND pg_locks.database = pg_database.oid AND datname = current_database() AND objid = 1";
+    let begin = std::time::Instant::now();
+    while sql(&url, held) != "1" {
+        assert!(begin.elapsed().as_secs() < 30, "the lock does not come back");
+    }
+    assert!(refusal(&url).contains("another windlass process is using it"));
 }
 
 #[test]
