@@ -197,7 +197,12 @@ pub fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// What a segment of a path or a value in a query has percent-encoded: all but RFC 3986's unreserved
+/// characters.
+const RESERVED: percent_encoding::AsciiSet =
+    percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
 /// A word as one segment of a path.
 pub fn segment(word: &str) -> String {
-    percent_encoding::utf8_percent_encode(word, percent_encoding::NON_ALPHANUMERIC).to_string()
+    percent_encoding::utf8_percent_encode(word, &RESERVED).to_string()
 }

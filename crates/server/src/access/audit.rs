@@ -78,6 +78,20 @@ fn write(store: &dyn Store, entries: &[AuditEntry]) {
     }
 }
 
+/// A path as people read it, however its caller has encoded it: only what would make another path of
+/// it, or no text, stays encoded.
+fn plain(path: &str) -> String {
+    const KEPT: percent_encoding::AsciiSet =
+        percent_encoding::CONTROLS.add(b'/').add(b'%').add(b'?').add(b'#');
+    let segment = |segment: &str| match percent_encoding::percent_decode_str(segment).decode_utf8()
+    {
+        Ok(word) => percent_encoding::utf8_percent_encode(&word, &KEPT).to_string(),
+        Err(_) => segment.to_owned(),
+    };
+    let plain = path.split('/').map(segment).collect::<Vec<_>>().join("/");
+    plain.chars().take(TARGET_LENGTH_MAX).collect()
+}
+
 /// What was done is done; that it could not be recorded must not stay unseen.
 fn missing(entry: &AuditEntry, error: impl std::fmt::Display) {
     let AuditEntry { action, target, principal, .. } = entry;
@@ -114,7 +128,7 @@ impl Record {
             project: caller.project().to_owned(),
             principal: caller.name().to_owned(),
             action: action.to_owned(),
-            target: path.chars().take(TARGET_LENGTH_MAX).collect(),
+            target: plain(path),
             detail: None,
         };
         let request_id = request_id.to_owned();
@@ -128,7 +142,7 @@ impl Record {
         let makes = entry.action.ends_with(".create") || entry.action.ends_with(".deploy");
         let made = response.headers().get(header::LOCATION).and_then(|at| at.to_str().ok());
         if let Some(made) = made.filter(|_| makes && response.status().is_success()) {
-            entry.target = made.chars().take(TARGET_LENGTH_MAX).collect();
+            entry.target = plain(made);
         }
         let status = response.status().as_u16();
         entry.detail = Some(json!({ "status": status, "request_id": self.request_id }).to_string());
@@ -148,5 +162,20 @@ impl Drop for Record {
         entry.detail = Some(json!({ "status": null, "request_id": self.request_id }).to_string());
         // Nobody waits for it.
         self.log.hand_over(entry);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_target_is_the_same_whoever_has_encoded_it() {
+        for path in ["/api/v1/workflows/a-b c", "/api/v1/workflows/a%2Db%20c"] {
+            assert_eq!(plain(path), "/api/v1/workflows/a-b c");
+        }
+        for kept in ["/x/a%2Fb", "/x/100%25", "/x/%0A", "/x/%FF"] {
+            assert_eq!(plain(kept), kept);
+        }
     }
 }

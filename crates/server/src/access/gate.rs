@@ -14,7 +14,7 @@ use windlass_engine::Engine;
 use windlass_store::ApiKeyRow;
 
 use super::audit::AuditLog;
-use super::limit::Limits;
+use super::limit::{Limits, SignIns};
 use super::principal::{Caller, Principal, Proof};
 use super::role::{Permission, Role};
 use super::session::Sessions;
@@ -46,6 +46,8 @@ pub struct Gate {
     pub sessions: Sessions,
     /// How often each may call.
     pub limits: Limits,
+    /// How often a sign-in may fail.
+    pub sign_ins: SignIns,
     /// What was done.
     pub audit: AuditLog,
     /// Keys at hand, by hash.
@@ -86,6 +88,7 @@ impl Gate {
             tokens: Tokens::new(access)?,
             sessions: Sessions::new(directory, access.session_time.0)?,
             limits: Limits::new(access),
+            sign_ins: SignIns::default(),
             audit: AuditLog::new(engine.store().clone()),
             known: RwLock::default(),
             changes: watch::Sender::new(0),

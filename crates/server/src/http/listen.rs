@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -56,11 +57,11 @@ pub async fn serve(
             () = is_down(&mut going_down) => break,
         };
         match accepted {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 let (router, going_down) = (router.clone(), going_down.clone());
                 tokio::spawn(async move {
                     let held = permit.ok().map(|permit| Held(Arc::new(permit)));
-                    connection(stream, router, held, going_down).await;
+                    connection(stream, peer, router, held, going_down).await;
                 });
             }
             Err(error) => {
@@ -76,6 +77,7 @@ pub async fn serve(
 
 async fn connection(
     stream: TcpStream,
+    peer: SocketAddr,
     router: Router,
     held: Option<Held>,
     mut going_down: watch::Receiver<bool>,
@@ -85,7 +87,8 @@ async fn connection(
     // A client that does not read would keep its connection for ever.
     let silence_ms = u32::try_from(SILENCE_MAX.as_millis()).unwrap_or(u32::MAX);
     let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, silence_ms);
-    let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+    let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(peer));
         let (router, held) = (router.clone(), held.clone());
         async move { Ok::<_, Infallible>(answer(router, held, request).await) }
     });

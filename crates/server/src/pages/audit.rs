@@ -77,14 +77,17 @@ impl From<AuditVerdict> for Verdict {
 }
 
 impl Row {
-    fn of(row: AuditRow, names: &BTreeMap<String, String>) -> Row {
+    /// As the people of a project see it: pages of other projects are not theirs.
+    fn of(row: AuditRow, names: &BTreeMap<String, String>, project: &str) -> Row {
         let at = moment(row.entry.at);
+        let is_own = row.entry.project == project;
         let body = AuditBody::from(row);
         let (name, href) = match about(&body.target) {
             Some(("runs", word)) => {
-                (format!("run {}", short_id(&word)), Some(format!("/runs/{}", segment(&word))))
+                let href = is_own.then(|| format!("/runs/{}", segment(&word)));
+                (format!("run {}", short_id(&word)), href)
             }
-            Some((_, word)) => match names.get(&word) {
+            Some((_, word)) => match names.get(&word).filter(|_| is_own) {
                 Some(name) => {
                     (format!("workflow {name}"), Some(format!("/workflows/{}", segment(name))))
                 }
@@ -118,12 +121,16 @@ fn about(target: &str) -> Option<(&'static str, String)> {
 }
 
 /// What people call the workflows that the records are about, by the word the records have.
-fn names(store: &dyn Store, rows: &[AuditRow]) -> Result<BTreeMap<String, String>, StoreError> {
+fn names(
+    store: &dyn Store,
+    rows: &[AuditRow],
+    project: &str,
+) -> Result<BTreeMap<String, String>, StoreError> {
     let mut names = BTreeMap::new();
-    for row in rows {
+    for row in rows.iter().filter(|row| row.entry.project == project) {
         let Some(("workflows", word)) = about(&row.entry.target) else { continue };
         if !names.contains_key(&word)
-            && let Some(found) = store.workflow(&row.entry.project, &word)?
+            && let Some(found) = store.workflow(project, &word)?
         {
             names.insert(word, found.name);
         }
@@ -138,12 +145,13 @@ pub(super) async fn page(
 ) -> Result<Response, PageProblem> {
     let project = visible(&caller);
     let may_check = project.is_none();
+    let own = caller.project().to_owned();
     let read = move |store: &dyn Store| {
         let end = end(store, project.as_deref())?;
         let before = query.before.unwrap_or(end + 1).clamp(1, end + 1);
         let (rows, older) = page_before(store, project.as_deref(), before)?;
-        let names = names(store, &rows)?;
-        let rows: Vec<Row> = rows.into_iter().map(|row| Row::of(row, &names)).collect();
+        let names = names(store, &rows, &own)?;
+        let rows: Vec<Row> = rows.into_iter().map(|row| Row::of(row, &names, &own)).collect();
         Ok((rows, older, end))
     };
     let (rows, older, end) = app.engine.read(read).await?;

@@ -1,10 +1,13 @@
 //! `/login`: a key for a session of pages.
 
-use axum::Form;
-use axum::extract::State;
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use axum::extract::rejection::FormRejection;
-use axum::http::{HeaderMap, header};
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Form};
 use serde::{Deserialize, Serialize};
 use windlass_store::AuditEntry;
 
@@ -61,18 +64,23 @@ fn show(app: &App, next: String, refused: Option<Problem>) -> Response {
         refused: refused.map(Told::from),
     };
     let mut response = (status, render_page("login.html", context)).into_response();
-    let no_store = axum::http::HeaderValue::from_static("no-store");
+    let no_store = HeaderValue::from_static("no-store");
     response.headers_mut().insert(header::CACHE_CONTROL, no_store);
     response
 }
 
 pub(super) async fn sign_in(
     State(app): Shared,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
     headers: HeaderMap,
     filled: Result<Form<Filled>, FormRejection>,
 ) -> Result<Response, PageProblem> {
+    let peer = peer.map(|Extension(ConnectInfo(peer))| peer.ip());
     let Form(filled) =
         filled.map_err(|error| Problem::new(problem::BAD_PARAMETER, error.body_text()))?;
+    if let Err(wait) = app.gate.sign_ins.check(peer) {
+        return Ok(too_often(&app, filled.next, wait));
+    }
     let found = match filled.dev && app.gate.is_dev {
         true => Ok(Principal { name: "dev".to_owned(), proof: Proof::Dev, ..Principal::local() }),
         false => app
@@ -84,7 +92,14 @@ pub(super) async fn sign_in(
     let signed_in = found.and_then(|principal| Ok((app.gate.session_for(&principal)?, principal)));
     let (cookie, principal) = match signed_in {
         Ok(signed_in) => signed_in,
-        Err(problem) => return Ok(show(&app, filled.next, Some(problem))),
+        Err(problem) => {
+            if problem.code == problem::UNAUTHENTICATED {
+                app.gate.sign_ins.failed(peer);
+                let from = peer.map(tracing::field::display);
+                tracing::warn!(peer = from, "somebody could not sign in");
+            }
+            return Ok(show(&app, filled.next, Some(problem)));
+        }
     };
     let entry = AuditEntry {
         at: app.engine.clock().now(),
@@ -99,6 +114,15 @@ pub(super) async fn sign_in(
     let cookie = app.gate.sessions.set_cookie(&cookie, is_secure(&headers));
     response.headers_mut().insert(header::SET_COOKIE, cookie);
     Ok(response)
+}
+
+/// The answer to whom nobody listens for a while.
+fn too_often(app: &App, next: String, wait: Duration) -> Response {
+    let seconds = wait.as_secs().saturating_add(1);
+    let message = format!("too many sign-ins from your address have failed; go on in {seconds} s");
+    let mut response = show(app, next, Some(Problem::new(problem::RATE_LIMITED, message)));
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
 }
 
 pub(super) async fn sign_out(headers: HeaderMap) -> Response {

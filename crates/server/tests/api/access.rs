@@ -343,6 +343,31 @@ async fn who_calls_too_often_is_told_when_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_fails_to_sign_in_too_often_has_to_wait() {
+    let server = Server::closed();
+    let sign_in = async |from: Option<&str>, key: &str| {
+        let mut request = request(Method::POST, "/login")
+            .header("content-type", "application/x-www-form-urlencoded");
+        if let Some(from) = from {
+            let peer: std::net::SocketAddr = from.parse().unwrap();
+            request = request.extension(axum::extract::ConnectInfo(peer));
+        }
+        server.send(request.body(format!("key={key}").into()).unwrap()).await
+    };
+    let good = ADMIN.replace(' ', "+");
+    for _ in 0..10 {
+        let refused = sign_in(Some("192.0.2.1:1000"), "wrong").await;
+        assert_eq!(refused.status, 401, "{}", refused.body);
+    }
+    let refused = sign_in(Some("192.0.2.1:2000"), &good).await;
+    assert_eq!(refused.status, 429, "a right key is no way to tell: {}", refused.body);
+    let wait: u64 = refused.header("retry-after").parse().unwrap();
+    assert!((1..=7).contains(&wait), "{wait}");
+    assert_eq!(sign_in(Some("192.0.2.2:1000"), &good).await.status, 303, "another may");
+    assert_eq!(sign_in(None, &good).await.status, 303);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_changed_is_recorded_with_who_and_when() {
     let server = Server::closed();
     let editor = server.key(json!({ "name": "ed", "role": "editor" })).await;
