@@ -13,7 +13,7 @@ use crate::api::execute::{new_run, refusal};
 use crate::api::workflow::find;
 use crate::app::{App, PROJECT};
 use crate::boot::Purpose;
-use crate::config::load;
+use crate::config::{LogFormat, load};
 use crate::http::key;
 
 /// Runs a server for trying things out: `http` nodes may ask this machine itself.
@@ -36,13 +36,17 @@ impl Dev {
         start_log(&config);
         let purpose =
             Purpose { allows_loopback: true, is_dev: true, is_active: true, ..Purpose::default() };
+        let format = config.log.format;
         let server = Server::start(config, purpose).await?;
         if self.demo {
             for line in demo(&server.house.app).await? {
-                exit::message(&line);
+                match format {
+                    LogFormat::Json => tracing::info!("{line}"),
+                    LogFormat::Text => exit::message(&line),
+                }
             }
         }
-        exit::message(&format!("windlass is ready at {}", server.url));
+        server.say_ready(format);
         server.until_told().await;
         Ok(Exit::Ok)
     }

@@ -41,8 +41,9 @@ impl Serve {
         let CrashArgs { crash_log, crash_at: at } = self.crash;
         let crash = crash_log.map(|log| Crash { log, at });
         let purpose = Purpose { is_active: true, crash, ..Purpose::default() };
+        let format = config.log.format;
         let server = Server::start(config, purpose).await?;
-        exit::message(&format!("windlass is ready at {}", server.url));
+        server.say_ready(format);
         server.until_told().await;
         Ok(Exit::Ok)
     }
@@ -101,6 +102,14 @@ impl Server {
         let router = router::router(&house.app);
         let serving = tokio::spawn(listen::serve(listener, router, connections, going_down));
         Ok(Server { house, url, data, serving })
+    }
+
+    /// Says where it is, in the way the log is written: whoever reads JSON reads nothing else.
+    pub(super) fn say_ready(&self, format: LogFormat) {
+        match format {
+            LogFormat::Json => tracing::info!(url = self.url, "windlass is ready"),
+            LogFormat::Text => exit::message(&format!("windlass is ready at {}", self.url)),
+        }
     }
 
     /// Waits for a signal and ends: no new requests, the attempts under way get their grace, a

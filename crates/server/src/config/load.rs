@@ -1,7 +1,9 @@
 //! Where settings come from, and saying so.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use figment::error::{Actual, Kind};
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
@@ -70,17 +72,20 @@ pub fn load(flags: &Flags) -> Result<Loaded, ConfigError> {
         None => {}
     }
     for found in seeds::read(&figment).map_err(ConfigError)? {
-        figment = figment.merge(Flag { name: found.variable, key: found.key, value: found.value });
+        let (name, key) = (found.variable.to_owned(), found.key.to_owned());
+        figment = figment.merge(Flag { name, key, value: found.value });
     }
     let is_setting = |key: &figment::value::UncasedStr| {
         key.as_str().contains("__") && !key.starts_with("SECRET_")
     };
-    figment = figment.merge(Env::prefixed(PREFIX).filter(is_setting).split("__"));
+    let variables = Env::prefixed(PREFIX).filter(is_setting).split("__");
+    figment = figment.merge(&variables);
     let named = Env::raw().only(&[DATABASE_VARIABLE]).iter().next().map(|(_, text)| text);
     let named = named.filter(|text| !text.is_empty()).map(|text| (DATABASE_VARIABLE, text));
     let flag = flags.database.clone().map(|text| ("--database", text));
     for (name, text) in named.into_iter().chain(flag) {
         for (key, value) in seeds::database_values(text.trim()) {
+            let (name, key) = (name.to_owned(), key.to_owned());
             figment = figment.merge(Flag { name, key, value });
         }
     }
@@ -90,8 +95,8 @@ pub fn load(flags: &Flags) -> Result<Loaded, ConfigError> {
     if let Some(data) = &flags.data {
         figment = figment.merge(Flag::text("--data", "store.data", &data.to_string_lossy()));
     }
-    let config: Config = figment.extract().map_err(|errors| {
-        ConfigError(errors.into_iter().map(|error| error.to_string()).collect())
+    let config = extract(&mut figment, &variables).map_err(|errors| {
+        ConfigError(errors.into_iter().map(|error| in_words(&error)).collect())
     })?;
     let complaints = config.check();
     if !complaints.is_empty() {
@@ -102,6 +107,73 @@ pub fn load(flags: &Flags) -> Result<Loaded, ConfigError> {
     }
     let settings = settings_of(&figment, &config);
     Ok(Loaded { config, settings })
+}
+
+/// A variable is text, and what it looks like is a guess: `12345678901` may be a secret as well as a
+/// number. What does not fit as guessed is read as the text it is, or as a list of texts.
+fn extract(figment: &mut Figment, variables: &Env) -> Result<Config, figment::Error> {
+    let given: BTreeMap<String, String> =
+        variables.iter().map(|(key, text)| (key.into_string(), text)).collect();
+    let mut tried = BTreeSet::new();
+    loop {
+        let error = match figment.extract::<Config>() {
+            Ok(config) => return Ok(config),
+            Err(error) => error,
+        };
+        let key = error.path.join(".");
+        let (Kind::InvalidType(_, wanted), Some(text)) = (&error.kind, given.get(&key)) else {
+            return Err(error);
+        };
+        let value = match wanted.contains("sequence") {
+            true => Value::from(seeds::list(text)),
+            false => Value::from(text.as_str()),
+        };
+        if !tried.insert(key.clone()) {
+            return Err(error);
+        }
+        let name = variable_of(&key);
+        *figment = std::mem::take(figment).merge(Flag { name, key, value });
+    }
+}
+
+/// An error with the setting it is about. What was found is left out: it may be a secret.
+fn in_words(error: &figment::Error) -> String {
+    let key = error.path.join(".");
+    let from = error.metadata.as_ref().map(|metadata| origin(metadata, &key));
+    let from = from.map(|from| format!(" (from {from})")).unwrap_or_default();
+    match &error.kind {
+        _ if key.is_empty() => error.to_string(),
+        Kind::Message(message) if message.contains("is not a duration") => {
+            format!("{key}: a duration such as `30d`, `12h` or `5s` is expected: {message}{from}")
+        }
+        Kind::Message(message) => format!("{key}: {message}{from}"),
+        Kind::InvalidType(found, wanted) => {
+            format!("{key}: {} is expected, not {}{from}", wanted_of(wanted), kind_of(found))
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// What serde expects, in words.
+fn wanted_of(wanted: &str) -> &str {
+    match wanted {
+        "a boolean" => "true or false",
+        "a sequence" => "a list",
+        "a string" | "path string" => "a text",
+        "u64" => "a whole number",
+        other => other,
+    }
+}
+
+fn kind_of(found: &Actual) -> &'static str {
+    match found {
+        Actual::Bool(_) => "true or false",
+        Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number",
+        Actual::Char(_) | Actual::Str(_) => "a text",
+        Actual::Seq => "a list",
+        Actual::Map => "a table",
+        _ => "this",
+    }
 }
 
 fn settings_of(figment: &Figment, config: &Config) -> Vec<Setting> {
@@ -118,13 +190,21 @@ fn settings_of(figment: &Figment, config: &Config) -> Vec<Setting> {
 }
 
 fn origin_of(figment: &Figment, key: &str) -> String {
-    let Some(metadata) = figment.find_metadata(key) else { return "default".to_owned() };
+    match figment.find_metadata(key) {
+        Some(metadata) => origin(metadata, key),
+        None => "default".to_owned(),
+    }
+}
+
+fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "__").to_uppercase())
+}
+
+fn origin(metadata: &Metadata, key: &str) -> String {
     match &metadata.source {
         Some(figment::Source::File(path)) => path.display().to_string(),
         // What the provider says of itself would name no variable.
-        _ if metadata.name.contains("environment") => {
-            format!("{PREFIX}{}", key.replace('.', "__").to_uppercase())
-        }
+        _ if metadata.name.contains("environment") => variable_of(key),
         _ => metadata.name.to_string(),
     }
 }
@@ -144,24 +224,24 @@ impl<P: Provider> Provider for Named<P> {
 
 /// One value for one key.
 struct Flag {
-    name: &'static str,
-    key: &'static str,
+    name: String,
+    key: String,
     value: Value,
 }
 
 impl Flag {
-    fn text(name: &'static str, key: &'static str, value: &str) -> Flag {
-        Flag { name, key, value: Value::from(value) }
+    fn text(name: &str, key: &str, value: &str) -> Flag {
+        Flag { name: name.to_owned(), key: key.to_owned(), value: Value::from(value) }
     }
 }
 
 impl Provider for Flag {
     fn metadata(&self) -> Metadata {
-        Metadata::named(self.name)
+        Metadata::named(self.name.clone())
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let value = figment::util::nest(self.key, self.value.clone());
+        let value = figment::util::nest(&self.key, self.value.clone());
         let dict = value.into_dict().unwrap_or_default();
         Ok(Profile::Default.collect(dict))
     }

@@ -119,7 +119,7 @@ fn host(text: &str) -> Option<IpAddr> {
 }
 
 /// With commas between, or as a JSON list: both are in use.
-fn list(text: &str) -> Vec<String> {
+pub(super) fn list(text: &str) -> Vec<String> {
     serde_json::from_str(text).unwrap_or_else(|_| {
         let words = text.split(',').map(|word| word.trim().trim_end_matches('/'));
         words.filter(|word| !word.is_empty()).map(str::to_owned).collect()

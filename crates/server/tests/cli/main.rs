@@ -9,6 +9,7 @@ mod database;
 #[path = "../../../store/tests/conformance/server.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod postgres;
+mod settings;
 
 mod s3;
 #[path = "../api/tamper.rs"]
