@@ -57,7 +57,12 @@ pub struct Refusal(pub ProblemBody);
 
 /// A refusal in words: what, and what exactly in every place.
 fn describe(problem: &ProblemBody) -> String {
-    let mut text = format!("{}: {}", problem.title, problem.detail);
+    // Where the detail says it all, the title need not say it before.
+    let is_repeated = problem.detail.to_lowercase().starts_with(&problem.title.to_lowercase());
+    let mut text = match is_repeated {
+        true => problem.detail.clone(),
+        false => format!("{}: {}", problem.title, problem.detail),
+    };
     // One error is usually all that the detail says already.
     let is_said = problem.errors.len() == 1 && problem.detail.contains(&problem.errors[0].message);
     for error in &problem.errors {
@@ -143,8 +148,8 @@ impl Client {
                 if let Some(key) = key {
                     request = request.bearer_auth(key.reveal());
                 }
-                let response =
-                    request.send().await.with_context(|| format!("cannot reach {base}"))?;
+                let unreachable = |error| anyhow!("cannot reach {base}: {}", last_cause(&error));
+                let response = request.send().await.map_err(unreachable)?;
                 (response.status(), response.bytes().await?)
             }
             Client::Here { router, .. } => {
@@ -190,6 +195,15 @@ impl Client {
             Err(_) => Err(anyhow!("the server answered {}", answer.status)),
         }
     }
+}
+
+/// What lies under an error: what is above it only says that something was asked.
+fn last_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(below) = cause.source() {
+        cause = below;
+    }
+    cause.to_string()
 }
 
 /// Chooses the TLS of this process. That it is chosen already is fine.

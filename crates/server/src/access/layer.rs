@@ -137,7 +137,7 @@ fn secret(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 fn turn_away(request: &Request, path: Option<&MatchedPath>, problem: Problem) -> Response {
     let is_page = match path.map(MatchedPath::as_str) {
         // What a script of ours asks for is no page to go on from.
-        Some(path) => is_page(path) && !path.ends_with("/live") && !path.ends_with("/drawer"),
+        Some(path) => is_for_people(path),
         None => {
             let accept = request.headers().get(header::ACCEPT);
             accept
@@ -154,6 +154,11 @@ fn turn_away(request: &Request, path: Option<&MatchedPath>, problem: Problem) ->
     let mut response = problem.into_response();
     response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
     response
+}
+
+/// Whether what a route answers is shown to a person as it is.
+pub fn is_for_people(path: &str) -> bool {
+    is_page(path) && !path.ends_with("/live") && !path.ends_with("/drawer")
 }
 
 /// Whether a route is for people.

@@ -85,7 +85,13 @@ pub(crate) struct Usage(pub String);
 
 /// Says what went wrong.
 pub(crate) fn report(error: &anyhow::Error) {
-    message(&format!("error: {error:#}"));
+    let Some(Refusal(problem)) = error.downcast_ref::<Refusal>() else {
+        return message(&format!("error: {error:#}"));
+    };
+    message(&format!("error[{}]: {error:#}", problem.code));
+    if problem.status == 401 {
+        message("    hint: show a key by `--api-key` or `WINDLASS_API_KEY`");
+    }
 }
 
 /// Writes a message for people.

@@ -2,7 +2,7 @@ use axum::http::Method;
 use clap::Args;
 use serde_json::json;
 
-use super::output::cell;
+use super::output::{cell, time};
 use super::{Connect, Exit, exit, output};
 use crate::client::Question;
 
@@ -39,9 +39,10 @@ impl Halt {
             exit::message("everything goes on");
             return Ok(Exit::Ok);
         }
-        let (by, at, reason) = (cell(&halt, "by"), cell(&halt, "at"), cell(&halt, "reason"));
-        let line = format!("everything is stopped, by {by} at {at} {reason}");
-        output::line(line.trim_end());
+        let reason = halt["reason"].as_str().filter(|reason| !reason.is_empty());
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let (by, at) = (cell(&halt, "by"), time(&halt, "at"));
+        output::line(&format!("everything is stopped, by {by} at {at}{reason}"));
         Ok(Exit::Ok)
     }
 }

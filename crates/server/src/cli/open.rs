@@ -26,9 +26,10 @@ pub(crate) struct Open {
 impl Open {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let place = self.file.display();
-        let text = std::fs::read(&self.file).map_err(|error| Usage(format!("{place}: {error}")))?;
+        let text = std::fs::read(&self.file)
+            .map_err(|error| Usage(format!("`{place}` cannot be read: {error}")))?;
         let loaded = RunFile::parse(&text).and_then(RunFile::into_store);
-        let (store, run_id) = loaded.map_err(|error| Usage(format!("{place}: {error:#}")))?;
+        let (store, run_id) = loaded.map_err(|error| Usage(format!("`{place}`: {error:#}")))?;
         // Not the settings of this machine: neither its keys nor its data have to do with the file.
         let mut config = Config::default();
         config.server.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));

@@ -97,6 +97,9 @@ impl Server {
         if let Some(data) = &data {
             connect::write_record(data, &url)
                 .with_context(|| format!("cannot write to `{}`", data.display()))?;
+            // The settings may have it relative to wherever this was started.
+            let place = data.canonicalize().unwrap_or_else(|_| data.clone());
+            tracing::info!(data = %place.display(), "the data directory");
         }
         let going_down = house.go_down.subscribe();
         let router = router::router(&house.app);

@@ -96,7 +96,7 @@ pub fn load(flags: &Flags) -> Result<Loaded, ConfigError> {
         figment = figment.merge(Flag::text("--data", "store.data", &data.to_string_lossy()));
     }
     let config = extract(&mut figment, &variables).map_err(|errors| {
-        ConfigError(errors.into_iter().map(|error| in_words(&error)).collect())
+        ConfigError(errors.into_iter().map(|error| in_words(&figment, &error)).collect())
     })?;
     let complaints = config.check();
     if !complaints.is_empty() {
@@ -137,7 +137,7 @@ fn extract(figment: &mut Figment, variables: &Env) -> Result<Config, figment::Er
 }
 
 /// An error with the setting it is about. What was found is left out: it may be a secret.
-fn in_words(error: &figment::Error) -> String {
+fn in_words(figment: &Figment, error: &figment::Error) -> String {
     let key = error.path.join(".");
     let from = error.metadata.as_ref().map(|metadata| origin(metadata, &key));
     let from = from.map(|from| format!(" (from {from})")).unwrap_or_default();
@@ -145,6 +145,13 @@ fn in_words(error: &figment::Error) -> String {
         _ if key.is_empty() => error.to_string(),
         Kind::Message(message) if message.contains("is not a duration") => {
             format!("{key}: a duration such as `30d`, `12h` or `5s` is expected: {message}{from}")
+        }
+        Kind::Message(message) if message.contains("socket address") => {
+            let given = figment.find_value(&key).ok().and_then(Value::into_string);
+            let given = given.map(|given| format!(", not `{given}`")).unwrap_or_default();
+            format!(
+                "{key}: an address with a port is expected, such as `127.0.0.1:8000`{given}{from}"
+            )
         }
         Kind::Message(message) => format!("{key}: {message}{from}"),
         Kind::InvalidType(found, wanted) => {

@@ -16,7 +16,7 @@ use super::render::page as render_page;
 use super::workflow::Told;
 use crate::access::session::{Sessions, is_secure};
 use crate::access::{Principal, Proof};
-use crate::api::query::Asked;
+use crate::api::query::{Asked, unreadable};
 use crate::app::{App, Shared};
 use crate::http::problem::{self, Problem};
 
@@ -76,8 +76,7 @@ pub(super) async fn sign_in(
     filled: Result<Form<Filled>, FormRejection>,
 ) -> Result<Response, PageProblem> {
     let peer = peer.map(|Extension(ConnectInfo(peer))| peer.ip());
-    let Form(filled) =
-        filled.map_err(|error| Problem::new(problem::BAD_PARAMETER, error.body_text()))?;
+    let Form(filled) = filled.map_err(|error| unreadable(&error.body_text()))?;
     if let Err(wait) = app.gate.sign_ins.check(peer) {
         return Ok(too_often(&app, filled.next, wait));
     }

@@ -13,12 +13,12 @@ use windlass_engine::shard::{Answer, Command};
 use super::error::PageProblem;
 use crate::access::Caller;
 use crate::api::execute::{execute, refusal};
-use crate::api::query::Named;
+use crate::api::query::{Named, unreadable};
 use crate::api::run::find;
 use crate::api::runs::mark::MarkStatus;
 use crate::api::runs::rerun::{RerunRequest, repeat};
 use crate::app::{App, Shared};
-use crate::http::problem::{BAD_PARAMETER, Problem};
+use crate::http::problem::Problem;
 
 pub(super) async fn cancel(
     State(app): Shared,
@@ -84,7 +84,7 @@ pub(super) async fn rerun(
     Named(word): Named<String>,
     again: Result<Form<Again>, FormRejection>,
 ) -> Result<Response, PageProblem> {
-    let Form(again) = again.map_err(|error| Problem::new(BAD_PARAMETER, error.body_text()))?;
+    let Form(again) = again.map_err(|error| unreadable(&error.body_text()))?;
     let row = find(&app, caller.project(), &word).await?;
     let request = RerunRequest { from: again.from, ..RerunRequest::default() };
     let run = repeat(&app, row, request).await?;
@@ -107,7 +107,7 @@ pub(super) async fn mark(
     Named(word): Named<String>,
     said: Result<Form<Said>, FormRejection>,
 ) -> Result<Response, PageProblem> {
-    let Form(said) = said.map_err(|error| Problem::new(BAD_PARAMETER, error.body_text()))?;
+    let Form(said) = said.map_err(|error| unreadable(&error.body_text()))?;
     let mark = match said.status {
         MarkStatus::Skipped => Mark::Skipped,
         MarkStatus::Succeeded if said.output.trim().is_empty() => Mark::Succeeded(Arc::default()),

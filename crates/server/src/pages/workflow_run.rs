@@ -10,10 +10,9 @@ use super::form::{fields, input_of};
 use super::workflow::{Form, show};
 use crate::access::Caller;
 use crate::api::execute::{execute, new_run};
-use crate::api::query::Named;
+use crate::api::query::{Named, unreadable};
 use crate::api::workflow::find;
 use crate::app::Shared;
-use crate::http::problem::{BAD_PARAMETER, Problem};
 
 pub(super) async fn run(
     State(app): Shared,
@@ -21,7 +20,7 @@ pub(super) async fn run(
     Named(word): Named<String>,
     filled: Result<axum::Form<Vec<(String, String)>>, axum::extract::rejection::FormRejection>,
 ) -> Result<Response, PageProblem> {
-    let filled = filled.map_err(|error| Problem::new(BAD_PARAMETER, error.body_text()))?;
+    let filled = filled.map_err(|error| unreadable(&error.body_text()))?;
     let filled: BTreeMap<String, String> = filled.0.into_iter().collect();
     let workflow = find(&app, caller.project(), &word).await?;
     let schema = workflow.plan.input.as_ref().map(|schema| schema.source());

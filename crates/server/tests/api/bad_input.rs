@@ -114,3 +114,27 @@ async fn strange_words_find_nothing_and_break_nothing() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_is_told_in_plain_words() {
+    let server = Server::new();
+    server.deploy(ADD).await;
+    let run = server.run("add", json!({ "n": 1 })).await;
+    let run = run["id"].as_str().unwrap();
+    for (path, detail) in [
+        ("/api/v1/audit?after=", "`after`: a whole number is expected"),
+        ("/api/v1/runs?text=a&text=b", "`text`: is given twice"),
+        ("/api/v1/audit?after=soon", "`after`: a whole number is expected"),
+    ] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.problem(), "bad-parameter", "{path}");
+        assert_eq!(answer.body["detail"], detail, "{path}");
+    }
+    // Who looks at pages is answered with one.
+    let page = server.get(&format!("/runs/{run}?at=now")).await;
+    assert_eq!(page.status, 400);
+    assert!(page.header("content-type").starts_with("text/html"), "{}", page.body);
+    assert!(page.body.as_str().unwrap().contains("a whole number is expected"), "{}", page.body);
+    let part = server.get(&format!("/runs/{run}/drawer?at=now")).await;
+    assert_eq!(part.problem(), "bad-parameter");
+}

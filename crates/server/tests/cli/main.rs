@@ -10,6 +10,7 @@ mod database;
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod postgres;
 mod settings;
+mod words;
 
 mod s3;
 #[path = "../api/tamper.rs"]

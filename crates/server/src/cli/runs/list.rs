@@ -6,6 +6,9 @@ use crate::cli::output::{self, cell, time};
 use crate::cli::{Connect, Exit, Format};
 use crate::client::segment;
 
+/// The longest reason that is shown whole in a row, in characters.
+const REASON_LENGTH_MAX: usize = 30;
+
 /// Lists runs, the newest first.
 #[derive(Debug, Args)]
 pub(crate) struct List {
@@ -51,7 +54,7 @@ impl List {
                     vec![
                         cell(item, "id"),
                         cell(item, "workflow"),
-                        standing(item),
+                        in_short(item),
                         time(item, "created_at"),
                         time(item, "finished_at"),
                         cell(item, "steps_total"),
@@ -64,6 +67,17 @@ impl List {
         }
         Ok(Exit::Ok)
     }
+}
+
+/// A status and the beginning of why.
+fn in_short(item: &Value) -> String {
+    let mut item = item.clone();
+    if let Some(reason) = item["reason"].as_str()
+        && let Some((end, _)) = reason.char_indices().nth(REASON_LENGTH_MAX)
+    {
+        item["reason"] = format!("{}…", &reason[..end]).into();
+    }
+    standing(&item)
 }
 
 /// A status and why.

@@ -56,6 +56,10 @@ impl RerunFailed {
             vec![cell(item, "run_id"), cell(item, "resumed_as"), cell(item, "error")]
         };
         let items = answer["items"].as_array().cloned().unwrap_or_default();
+        if items.is_empty() {
+            exit::message("no run that has failed is left to be resumed");
+            return Ok(Exit::Ok);
+        }
         let rows: Vec<_> = items.iter().map(row).collect();
         output::table(&["FAILED", "RESUMED AS", "ERROR"], &rows);
         if answer["has_more"] == true {
