@@ -67,6 +67,34 @@ fn an_end_that_a_kill_changes_is_named_with_its_place() {
 }
 
 #[test]
+fn a_sub_run_needs_its_workflow() {
+    let directory = tempfile::tempdir().unwrap();
+    let parent = "name: parent\nnodes:\n  - {id: ask, type: workflow, config: {workflow: child}}\n";
+    let child = "name: child\nnodes:\n  - {id: nap, type: delay, config: {duration: 1h}}\n  \
+                 - {id: say, type: shell, needs: [nap], config: {script: echo said}}\n";
+    std::fs::write(directory.path().join("child.yaml"), child).unwrap();
+    let (code, _, told) = crash(directory.path(), parent, &["--sample", "2"]);
+    assert_eq!(code, 2, "{told}");
+    assert!(told.contains("there is no workflow `child`; give its file by `--with`"), "{told}");
+    let with = ["--with", "child.yaml", "--sample", "4", "--ignore", "/steps/ask/output"];
+    let (code, report, told) = crash(directory.path(), parent, &with);
+    assert_eq!((code, &report["failed"]), (0, &json!(0)), "{told}");
+    assert_eq!(report["undisturbed"], json!({ "status": "succeeded", "error": null }));
+    assert!(told.contains("parent: undisturbed it succeeded; 4 kills"), "{told}");
+    let run = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        command.args(["run", "w.yaml", "--quiet"]).args(arguments).current_dir(directory.path());
+        command.output().unwrap()
+    };
+    let alone = run(&[]);
+    assert_eq!(alone.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&alone.stderr).contains("hint: give the file"));
+    let quick = child.replace("1h", "1ms");
+    std::fs::write(directory.path().join("child.yaml"), quick).unwrap();
+    assert_eq!(run(&["--with", "child.yaml"]).status.code(), Some(0));
+}
+
+#[test]
 fn a_sample_takes_as_many_places_as_asked() {
     let directory = tempfile::tempdir().unwrap();
     let definition = "name: w\ninput: {type: object, required: [n], properties: {n: {type: \

@@ -7,14 +7,15 @@ use clap::Args;
 use uuid::Uuid;
 use windlass_core::limits::DEFINITION_BYTES_MAX;
 use windlass_engine::shard::{Answer, Command};
-use windlass_store::{Deployed, Overview};
+use windlass_store::{Deployed, Overview, WorkflowRow};
 
 use super::exit::{Usage, message};
+use super::test::MISSING;
 use super::{Exit, input, output, progress};
 use crate::api::execute::{new_run, refusal};
 use crate::api::run::{find as find_run, read};
 use crate::api::workflow::find;
-use crate::app::PROJECT;
+use crate::app::{App, PROJECT};
 use crate::boot::{House, Purpose, build};
 use crate::client::Refusal;
 use crate::config::{Flags, load};
@@ -32,6 +33,9 @@ pub(crate) struct Run {
     /// The input: `key=value`, `@FILE`, or `-` for standard input. May be given several times.
     #[arg(short, long, value_name = "PART", conflicts_with = "resume")]
     input: Vec<String>,
+    /// Further definitions that it needs, such as those of its sub-runs. May be given several times.
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    with: Vec<PathBuf>,
     /// Keeps the state in this directory, so that the run survives the end of this process.
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
@@ -102,6 +106,9 @@ impl Run {
         let run = read(app, PROJECT, &run_id.to_string()).await.map_err(refused)?;
         if let Some(error) = &run.error {
             message(&format!("failed: {error}"));
+            if MISSING.contains(&error.code.as_str()) {
+                message("    hint: give the file of what is missing by `--with`");
+            }
         }
         if run.status == "cancelled" {
             message("cancelled");
@@ -115,12 +122,13 @@ impl Run {
     async fn created(&self, house: &House, text: String) -> anyhow::Result<Option<Uuid>> {
         let app = &house.app;
         let input = input::read(&self.input)?;
-        let (checked, deployed) = app.engine.deploy(PROJECT, text, None).await?;
-        let file = self.file.as_deref().unwrap_or_else(|| Path::new("-")).display();
-        for finding in &checked.findings {
-            message(&format!("{file}:{finding}"));
+        for file in &self.with {
+            if deployed(app, file, read_definition(file)?).await?.is_none() {
+                return Ok(None);
+            }
         }
-        let Some(Deployed::New(row) | Deployed::Same(row)) = deployed else { return Ok(None) };
+        let file = self.file.as_deref().unwrap_or_else(|| Path::new("-"));
+        let Some(row) = deployed(app, file, text).await? else { return Ok(None) };
         let workflow = find(app, PROJECT, &row.name).await.map_err(refused)?;
         let run = new_run(&workflow, input, Default::default());
         match app.engine.create(PROJECT, run).await {
@@ -147,6 +155,18 @@ impl Run {
 /// A problem of the API as an error of the command line: it has the same exit status.
 fn refused(problem: Problem) -> anyhow::Error {
     Refusal(problem.body()).into()
+}
+
+/// Deploys a definition. `None` if it has errors; what was found is told.
+async fn deployed(app: &App, file: &Path, text: String) -> anyhow::Result<Option<WorkflowRow>> {
+    let (checked, deployed) = app.engine.deploy(PROJECT, text, None).await?;
+    for finding in &checked.findings {
+        message(&format!("{}:{finding}", file.display()));
+    }
+    Ok(match deployed {
+        Some(Deployed::New(row) | Deployed::Same(row)) => Some(row),
+        _ => None,
+    })
 }
 
 /// The text of a definition.

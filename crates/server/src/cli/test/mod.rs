@@ -15,7 +15,7 @@ mod prepare;
 mod server;
 mod story;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use clap::Args;
@@ -27,6 +27,9 @@ use super::{Exit, Format, input, output};
 use crate::crash::Boundary;
 use prepare::Prepared;
 use story::{Story, Teller};
+
+/// Errors of steps that mean that something was not deployed.
+pub(super) const MISSING: [&str; 2] = ["workflow_not_found", "unknown_kind"];
 
 /// Runs a workflow over and over, kills the server at every place, and compares how it ends.
 ///
@@ -43,6 +46,11 @@ pub(crate) struct Test {
     /// The definition, in YAML or JSON.
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// Further definitions that it needs, such as those of its sub-runs. Their waits are shortened
+    /// too; what they do to the world is not counted, and a step of theirs whose outcome nobody knows
+    /// is not settled. May be given several times.
+    #[arg(long, value_name = "FILE")]
+    with: Vec<PathBuf>,
     /// Kills the server at every place.
     #[arg(long, required = true)]
     crash_everywhere: bool,
@@ -71,16 +79,15 @@ impl Test {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         debug_assert!(self.crash_everywhere, "there is no other test yet");
         let directory = tempfile::Builder::new().prefix("windlass-test-").tempdir()?;
-        let text = super::run::read_definition(&self.file)?;
         let effects = directory.path().join("effects");
-        let file = self.file.display();
-        let prepared = match prepare::definition(&text, &effects, self.wait_max.0) {
-            Ok(prepared) => prepared,
-            Err(findings) => {
-                findings.iter().for_each(|finding| message(&format!("{file}:{finding}")));
-                return Ok(Exit::CheckFailed);
-            }
+        let Some(prepared) = self.prepared(&self.file, Some(&effects))? else {
+            return Ok(Exit::CheckFailed);
         };
+        let mut further = Vec::with_capacity(self.with.len());
+        for file in &self.with {
+            let Some(one) = self.prepared(file, None)? else { return Ok(Exit::CheckFailed) };
+            further.push(one.document);
+        }
         let input = match (self.input.is_empty(), &prepared.example) {
             (true, Some(example)) => example.clone(),
             _ => input::read(&self.input)?,
@@ -89,11 +96,13 @@ impl Test {
             root: directory.path().to_owned(),
             effects,
             prepared: &prepared,
+            further,
             input,
             patience: self.patience.0,
             told: 0,
         };
         let expected = teller.tell(None, None).await?;
+        refuse_missing(&expected)?;
         self.refuse_chance(&expected, &teller.tell(None, None).await?)?;
         let places = sampled(&places_of(&expected), self.sample);
         let mut reports = Vec::with_capacity(places.len());
@@ -109,6 +118,19 @@ impl Test {
             reports.push(report);
         }
         Ok(self.conclude(&prepared.name, &expected, &reports))
+    }
+
+    /// A definition that is ready to be tested; `None` if it has errors, which are told.
+    fn prepared(&self, file: &Path, effects: Option<&Path>) -> anyhow::Result<Option<Prepared>> {
+        let text = super::run::read_definition(file)?;
+        match prepare::definition(&text, effects, self.wait_max.0) {
+            Ok(prepared) => Ok(Some(prepared)),
+            Err(findings) => {
+                let name = file.display();
+                findings.iter().for_each(|finding| message(&format!("{name}:{finding}")));
+                Ok(None)
+            }
+        }
     }
 
     /// What differs by itself cannot tell what a kill has done.
@@ -133,9 +155,11 @@ impl Test {
         let failed = reports.iter().filter(|report| report.complaint.is_some()).count();
         let killed = reports.iter().filter(|report| report.was_killed).count();
         let settled = reports.iter().filter(|report| !report.settled.is_empty()).count();
+        let undisturbed = how_it_ended(expected);
         match self.output {
             Format::Json => output::json(&json!({
                 "workflow": name,
+                "undisturbed": { "status": expected.end["status"], "error": expected.end["error"] },
                 "boundaries_total": expected.commits.len() * 2,
                 "boundaries_tested": reports.len(),
                 "killed": killed,
@@ -144,17 +168,40 @@ impl Test {
                 "boundaries": reports.iter().map(Report::json).collect::<Vec<_>>(),
             })),
             Format::Table => {
-                let rows: Vec<_> = reports.iter().map(|report| report.row(expected)).collect();
+                let mut rows = vec![vec!["none".to_owned(), "-".to_owned(), undisturbed.clone()]];
+                rows.extend(reports.iter().map(|report| report.row(expected)));
                 output::table(&["PLACE", "EVENTS", "RESULT"], &rows);
             }
         }
         message(&format!(
-            "{name}: {killed} kills at {} of {} places, {settled} with a step settled by hand, \
+            "{name}: undisturbed it {undisturbed}; {killed} kills at {} of {} places, {settled} with a step settled by hand, \
              {failed} differences",
             reports.len(),
             expected.commits.len() * 2
         ));
         if failed == 0 { Exit::Ok } else { Exit::RunFailed }
+    }
+}
+
+/// Refuses a run that fails because what it asks for is not there: that would say nothing of kills.
+fn refuse_missing(story: &Story) -> anyhow::Result<()> {
+    let steps = story.end["steps"].as_object().into_iter().flatten();
+    for (path, step) in steps.filter(|_| story.end["status"] == "failed") {
+        let code = step["error"]["code"].as_str().unwrap_or_default();
+        if MISSING.contains(&code) {
+            let message = step["error"]["message"].as_str().unwrap_or_default();
+            bail!(Usage(format!("`{path}` fails: {message}; give its file by `--with`")));
+        }
+    }
+    Ok(())
+}
+
+/// How a run ended, in a few words.
+fn how_it_ended(story: &Story) -> String {
+    let status = story.end["status"].as_str().unwrap_or_default();
+    match story.end["error"]["code"].as_str() {
+        Some(code) => format!("{status} ({code})"),
+        None => status.to_owned(),
     }
 }
 

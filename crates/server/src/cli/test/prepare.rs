@@ -24,14 +24,14 @@ pub(super) struct Prepared {
     pub(super) example: Option<Value>,
 }
 
-/// Checks and prepares a definition.
+/// Checks and prepares a definition. Without a file to count them in, effects are not counted.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with it.
 pub(super) fn definition(
     text: &str,
-    effect_log: &Path,
+    effect_log: Option<&Path>,
     wait_max: Duration,
 ) -> Result<Prepared, Vec<Finding>> {
     let checked = definition::check(text, Registry::builtin().kinds());
@@ -40,7 +40,7 @@ pub(super) fn definition(
     }
     let mut document = source::read(text).map_err(|finding| vec![finding])?.value;
     let mut preparation =
-        Preparation { note: effects::note(effect_log), wait_max, never: BTreeSet::new() };
+        Preparation { note: effect_log.map(effects::note), wait_max, never: BTreeSet::new() };
     preparation.retries(document.get_mut("defaults"));
     preparation.graph(&mut document);
     Ok(Prepared {
@@ -53,7 +53,7 @@ pub(super) fn definition(
 
 struct Preparation {
     /// The line of shell that counts an effect.
-    note: String,
+    note: Option<String>,
     wait_max: Duration,
     never: BTreeSet<String>,
 }
@@ -99,11 +99,12 @@ impl Preparation {
     }
 
     fn shell(&self, config: &mut Map<String, Value>) {
+        let Some(note) = &self.note else { return };
         if let Some(Value::String(script)) = config.get_mut("script") {
-            *script = format!("{}\n{script}", self.note);
+            *script = format!("{note}\n{script}");
         }
         if let Some(Value::Array(words)) = config.get_mut("argv") {
-            let first = format!("{}; exec \"$@\"", self.note);
+            let first = format!("{note}; exec \"$@\"");
             let shell = [json!("/bin/sh"), json!("-c"), json!(first), json!("sh")];
             words.splice(0..0, shell);
         }
@@ -150,7 +151,7 @@ nodes:
     #[test]
     fn shell_steps_count_and_waits_are_short_wherever_they_stand() {
         let wait_max = Duration::from_millis(50);
-        let prepared = definition(TEXT, Path::new("/tmp/e'f"), wait_max).unwrap();
+        let prepared = definition(TEXT, Some(Path::new("/tmp/e'f")), wait_max).unwrap();
         assert_eq!(prepared.never, ["a".to_owned()].into());
         assert_eq!(prepared.example, Some(json!({ "a": 1 })));
         let at = |pointer: &str| prepared.document.pointer(pointer).unwrap().clone();
@@ -170,7 +171,7 @@ nodes:
 
     #[test]
     fn what_is_wrong_is_found_before_anything_runs() {
-        let findings = definition("name: t\nnodes: []\n", Path::new("e"), Duration::ZERO);
+        let findings = definition("name: t\nnodes: []\n", None, Duration::ZERO);
         assert!(!findings.unwrap_err().is_empty());
     }
 }

@@ -44,6 +44,8 @@ pub(super) struct Teller<'a> {
     pub(super) root: PathBuf,
     pub(super) effects: PathBuf,
     pub(super) prepared: &'a Prepared,
+    /// Definitions that are deployed besides.
+    pub(super) further: Vec<Value>,
     pub(super) input: Value,
     pub(super) patience: Duration,
     pub(super) told: u32,
@@ -63,8 +65,9 @@ impl Teller<'_> {
         remove_if_there(&self.effects)?;
         let mut story = Story::default();
         let mut server = Server::start(&directory, at).await?;
-        let definition = Question::post("/api/v1/workflows", &self.prepared.document);
-        server.client.expect(definition).await?;
+        for document in self.further.iter().chain([&self.prepared.document]) {
+            server.client.expect(Question::post("/api/v1/workflows", document)).await?;
+        }
         let mut promised = None;
         let first = self.live(&mut server, &mut promised, undisturbed, &mut story).await;
         if let Err(error) = first {
