@@ -144,7 +144,10 @@ fn in_words(figment: &Figment, error: &figment::Error) -> String {
     match &error.kind {
         _ if key.is_empty() => error.to_string(),
         Kind::Message(message) if message.contains("is not a duration") => {
-            format!("{key}: a duration such as `30d`, `12h` or `5s` is expected: {message}{from}")
+            let given = message.split('`').nth(1).unwrap_or_default();
+            format!(
+                "{key}: a duration such as `30d`, `12h` or `5s` is expected, not `{given}`{from}"
+            )
         }
         Kind::Message(message) if message.contains("socket address") => {
             let given = figment.find_value(&key).ok().and_then(Value::into_string);

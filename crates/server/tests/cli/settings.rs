@@ -35,7 +35,11 @@ fn a_variable_is_text_whatever_it_looks_like() {
 fn what_is_wrong_with_a_variable_is_said_without_its_value() {
     let directory = tempfile::tempdir().unwrap();
     for (name, value, wanted) in [
-        ("WINDLASS_STORE__RETENTION", "5", "store.retention: a duration such as `30d`"),
+        (
+            "WINDLASS_STORE__RETENTION",
+            "5",
+            "store.retention: a duration such as `30d`, `12h` or `5s` is expected, not `5` (from",
+        ),
         ("WINDLASS_STORE__RETENTION", "5", "(from WINDLASS_STORE__RETENTION)"),
         (
             "WINDLASS_SHELL__CONCURRENCY",
