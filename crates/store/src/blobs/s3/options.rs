@@ -67,10 +67,12 @@ impl S3Options {
                  and `.`"
             ));
         }
-        let prefix = prefix.trim_end_matches('/');
+        let is_relative = !prefix.starts_with('/');
+        let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         // What needs no quoting anywhere means the same to every service.
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.!/".contains(&byte);
-        let is_path = prefix.len() <= PREFIX_BYTES_MAX
+        let is_path = is_relative
+            && prefix.len() <= PREFIX_BYTES_MAX
             && prefix.bytes().all(is_plain)
             && (prefix.is_empty()
                 || !prefix.split('/').any(|part| matches!(part, "" | "." | "..")));
