@@ -57,9 +57,7 @@ impl<'a> Environment<'a> {
             }
         }
     }
-}
 
-impl<'a> Environment<'a> {
     /// A value of its own. A copy is paid for before it is made: a value may be large, and an
     /// expression may name it often.
     pub(super) fn own(&self, value: Cow<'_, Value>, offset: usize) -> Result<Value, ExprError> {
@@ -69,20 +67,14 @@ impl<'a> Environment<'a> {
         }
     }
 
-    /// Pays for reading all of a value.
-    pub(super) fn look_at(&self, value: &Value, offset: usize) -> Result<(), ExprError> {
-        // What is small costs no more than the operator itself.
-        match value {
-            Value::String(_) | Value::Array(_) | Value::Object(_) => {
-                self.burn(json::size(value) / 64, offset)
-            }
-            _ => Ok(()),
-        }
+    pub(super) fn copy(&self, value: &Value, offset: usize) -> Result<Value, ExprError> {
+        self.look_at(value, offset)?;
+        Ok(value.clone())
     }
 
-    pub(super) fn copy(&self, value: &Value, offset: usize) -> Result<Value, ExprError> {
-        self.burn(json::size(value) / 64, offset)?;
-        Ok(value.clone())
+    /// Pays for reading all of a value.
+    pub(super) fn look_at(&self, value: &Value, offset: usize) -> Result<(), ExprError> {
+        self.burn(json::size(value) / 64, offset)
     }
 }
 
@@ -280,7 +272,16 @@ fn binary<'a>(
     let (left, right) = (evaluate(a, env)?, evaluate(b, env)?);
     match operator {
         Operator::Equal | Operator::NotEqual => {
-            env.look_at(&left, a.offset)?;
+            // Of values of other types or lengths nothing more is read.
+            match (&*left, &*right) {
+                (Value::String(a_text), Value::String(b_text)) if a_text.len() == b_text.len() => {
+                    env.burn(a_text.len() / 64, a.offset)?;
+                }
+                (Value::Array(_), Value::Array(_)) | (Value::Object(_), Value::Object(_)) => {
+                    env.look_at(&left, a.offset)?;
+                }
+                _ => {}
+            }
             Ok(Value::Bool(ops::equal(&left, &right) == (operator == Operator::Equal)))
         }
         Operator::In => Ok(Value::Bool(ops::contains(&right, &left, b.offset, env)?)),

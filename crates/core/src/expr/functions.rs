@@ -220,16 +220,12 @@ impl Call<'_, '_> {
 
     /// The smallest or largest of a list, or of two values. All numbers, or all texts.
     fn extreme(&self, wanted: Ordering) -> Result<Value, ExprError> {
-        let pair: Vec<Value>;
-        let items = if self.values.len() == 2 {
-            let own = |value: &Cow<'_, Value>| self.env.copy(value, self.offset);
-            pair = self.values.iter().map(own).collect::<Result<_, _>>()?;
-            &pair
-        } else {
-            self.list()?
+        let items: Vec<&Value> = match self.values.len() {
+            2 => self.values.iter().map(|value| &**value).collect(),
+            _ => self.list()?.iter().collect(),
         };
         self.env.burn(items.len(), self.offset)?;
-        let mut items = items.iter();
+        let mut items = items.into_iter();
         let Some(mut best) = items.next() else {
             return Err(self.error(&format!("`{}` of an empty list", self.name)));
         };

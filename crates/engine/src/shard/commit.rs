@@ -22,7 +22,7 @@ pub(super) const ROW_LAG_MAX: Duration = Duration::from_millis(500);
 /// database has a limit for those.
 const SNAPSHOT_BYTES_MAX: u64 = 256 * 1024 * 1024;
 /// Bytes of events in one batch, about.
-const BATCH_BYTES_MAX: usize = 64 * 1024 * 1024;
+const BATCH_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The batch under way: for each of its runs, what is released when it is durable.
 #[derive(Debug)]
@@ -56,6 +56,12 @@ impl<T> Batch<T> {
     }
 }
 
+/// Bytes of the events in a write.
+fn bytes_of(write: &RunWrite) -> u64 {
+    let bytes: usize = write.chunks.iter().map(|chunk| chunk.body.len()).sum();
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
 impl<T> Shard<T> {
     /// Seals what has gathered, unless a batch is under way or it can wait for company.
     pub(super) fn flush(&mut self, now: Time, out: &mut Vec<Output<T>>) {
@@ -74,7 +80,7 @@ impl<T> Shard<T> {
         while writes.len() < count && bytes < BATCH_BYTES_MAX {
             let Some(run_id) = self.dirty.pop_front() else { break };
             if let Some((write, entry)) = self.seal(now, run_id) {
-                bytes += write.chunks.iter().map(|chunk| chunk.body.len()).sum::<usize>();
+                bytes += bytes_of(&write);
                 writes.push(write);
                 entries.push(entry);
             }
@@ -129,8 +135,7 @@ impl<T> Shard<T> {
             leaves_memory,
         };
         run.last_seq = sealed.last_seq;
-        let written: usize = sealed.write.chunks.iter().map(|chunk| chunk.body.len()).sum();
-        run.bytes = run.bytes.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
+        run.bytes = run.bytes.saturating_add(bytes_of(&sealed.write));
         run.row = row;
         if writes_row {
             run.row_lags_since = None;

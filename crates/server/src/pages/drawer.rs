@@ -15,7 +15,7 @@ use super::error::PageProblem;
 use super::render::{Me, Moment, json, moment, page_for, took};
 use super::run::Query;
 use super::run_at;
-use super::run_view::{Line, title};
+use super::run_view::{Line, attempts_max, title};
 use crate::access::Caller;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
@@ -275,10 +275,7 @@ fn shown(row: &RunRow, plan: Option<&Plan>, step: StepBody) -> Drawer {
     Drawer {
         run_id: row.run_id.to_string(),
         title: title(&step.path, plan),
-        attempts_max: node
-            .and_then(|node| node.retry.as_ref())
-            .map(|retry| retry.max_attempts)
-            .filter(|most| *most > 1),
+        attempts_max: attempts_max(node),
         attempt: step.attempt,
         queued: queued.map(moment),
         started: started.map(moment),

@@ -1,7 +1,7 @@
 //! What the page of a run shows, from what the store knows.
 
 use serde::Serialize;
-use windlass_core::definition::Plan;
+use windlass_core::definition::{Node, Plan};
 use windlass_core::run::{StepStatus, path};
 use windlass_core::{Failure, Time};
 use windlass_engine::Definitions;
@@ -260,6 +260,12 @@ fn counts(counts: &windlass_core::run::Counts) -> Vec<Count> {
     ORDER.into_iter().map(part).filter(|part| part.count > 0).collect()
 }
 
+/// How many attempts a node may have, if that is more than one.
+pub(super) fn attempts_max(node: Option<&Node>) -> Option<u32> {
+    let most = node?.retry.as_ref()?.max_attempts;
+    Some(most).filter(|most| *most > 1)
+}
+
 fn step_row(step: StepBody, plan: Option<&Plan>, link: &dyn Fn(&str) -> String) -> StepRowView {
     let node = plan.and_then(|plan| plan.locate(&step.path)).map(|(_, node)| node);
     let time = |text: &Option<String>| text.as_deref().and_then(Time::parse);
@@ -269,10 +275,7 @@ fn step_row(step: StepBody, plan: Option<&Plan>, link: &dyn Fn(&str) -> String) 
         key: format!("step-{}", step.path),
         href: link(&step.path),
         title: title(&step.path, plan),
-        attempts_max: node
-            .and_then(|node| node.retry.as_ref())
-            .map(|retry| retry.max_attempts)
-            .filter(|most| *most > 1),
+        attempts_max: attempts_max(node),
         path: step.path,
         kind: step.kind,
         status: step.status,

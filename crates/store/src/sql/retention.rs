@@ -75,7 +75,7 @@ fn old(row: &dyn Row) -> Result<Old, StoreError> {
         project: columns.text()?,
         labels: columns.opt_json()?.unwrap_or_default(),
         created_at: columns.time()?,
-        rows: columns.int::<i64>()?.saturating_add(columns.opt_int()?.unwrap_or(0)),
+        rows: columns.int::<i64>()? + columns.opt_int()?.unwrap_or(0),
     })
 }
 
@@ -86,25 +86,21 @@ impl<D: Driver> SqlStore<D> {
         before: Time,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        let values = [before.into(), limit.into()];
-        // Mostly there is nothing to delete, and then nothing is written.
-        if self.0.read(|connection| Ok(all(connection, &FIND, &values, old)?))?.is_empty() {
-            return Ok(0);
-        }
         let deleted = self.0.write(|connection| {
             prove_epoch(connection, epoch)?;
-            let mut runs = all(connection, &FIND, &values, old)?;
-            if let Some(first) = runs.first().filter(|run| run.rows > ROWS_AT_ONCE)
-                && delete_first(connection, &first.run_id)?
-            {
+            let mut runs = all(connection, &FIND, &[before.into(), limit.into()], old)?;
+            let Some(first) = runs.first() else { return Ok(0) };
+            if first.rows > ROWS_AT_ONCE && delete_first(connection, &first.run_id)? {
                 return Ok(1);
             }
+            // One at least, and then as many as there is room for.
             let mut rows = 0;
-            runs.retain(|run| {
-                let is_room = rows < ROWS_AT_ONCE;
-                rows = if is_room { rows.saturating_add(run.rows) } else { i64::MAX };
-                is_room && (run.rows <= ROWS_AT_ONCE || rows == run.rows)
+            let fit = runs.iter().take_while(|run| {
+                rows += run.rows;
+                rows <= ROWS_AT_ONCE
             });
+            let count = fit.count().max(1);
+            runs.truncate(count);
             delete(connection, &runs)?;
             Ok(runs.len())
         });
