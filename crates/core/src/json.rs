@@ -1,6 +1,7 @@
 //! Small questions about JSON values: how large, how deep, what type.
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 /// Bytes of `value`'s compact JSON text, without building it.
 pub fn size(value: &Value) -> usize {
@@ -39,6 +40,24 @@ fn text_size(text: &str) -> usize {
         _ => 0,
     });
     text.len() + escapes.sum::<usize>() + 2
+}
+
+/// SHA-256 of `value`'s compact JSON text with the fields of every object in order, in hexadecimal.
+pub fn sha256(value: &Value) -> String {
+    let hash = Sha256::digest(sorted(value).to_string());
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(name, _)| *name);
+            fields.into_iter().map(|(name, value)| (name.clone(), sorted(value))).collect()
+        }
+        other => other.clone(),
+    }
 }
 
 /// How deep `value` nests: 0 for a scalar, 1 for `[]`.

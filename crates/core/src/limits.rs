@@ -49,6 +49,14 @@ pub const LOOP_ITERATION_COUNT_DEFAULT: u32 = 1_000;
 pub const LOOP_ITERATION_COUNT_MAX: u32 = 100_000;
 /// How deep runs may nest that ask for one another.
 pub const SUB_RUN_DEPTH_MAX: u32 = 16;
+/// `approvers` of one approval.
+pub const APPROVER_COUNT_MAX: usize = 100;
+/// Signals that one run may be sent.
+pub const SIGNAL_COUNT_MAX: u32 = 10_000;
+/// Signals of one run that no step has taken yet.
+pub const SIGNALS_KEPT_MAX: usize = 1_000;
+/// What one step may record while it is under way.
+pub const RECORD_COUNT_MAX: usize = 10_000;
 /// `concurrency.limit`.
 pub const CONCURRENCY_MAX: u32 = 100_000;
 /// The highest priority of a run; the lowest is as far below zero.

@@ -61,22 +61,7 @@ mod tests {
     use super::*;
 
     fn write(number: u128) -> RunWrite {
-        RunWrite {
-            run_id: Uuid::from_u128(number),
-            after_seq: 0,
-            create: None,
-            standing: None,
-            chunks: vec![],
-            new_steps: vec![],
-            changed_steps: vec![],
-            timers_set: vec![],
-            timers_cleared: vec![],
-            snapshot: None,
-            drop_snapshot: false,
-            logs: vec![],
-            received: vec![],
-            messages: vec![],
-        }
+        RunWrite { run_id: Uuid::from_u128(number), ..RunWrite::default() }
     }
 
     #[test]

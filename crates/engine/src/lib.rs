@@ -23,6 +23,7 @@
 pub mod clock;
 pub mod committer;
 mod definitions;
+mod deliver;
 mod dispatch;
 mod engine;
 mod feed;
@@ -40,10 +41,11 @@ mod view;
 mod why;
 
 pub use definitions::{DefinitionError, Definitions, Workflow, content_hash};
+pub use deliver::Delivered;
 pub use dispatch::{DispatchConfig, Queue, SecretSource};
 pub use engine::{Engine, EngineConfig, Health, NewRun, Spent, Submitted};
 pub use feed::{Feed, News, Subscription};
 pub use halt::Halt;
 pub use replay::Replay;
-pub use view::RunView;
+pub use view::{AskView, RunView};
 pub use why::Why;

@@ -63,7 +63,6 @@ impl Replay {
         let body = serde_json::to_string(&events).expect("events have only text keys");
         RunWrite {
             run_id: state.created.run_id,
-            after_seq: 0,
             create: Some(new_run(
                 project.to_owned(),
                 state.created.clone(),
@@ -73,14 +72,7 @@ impl Replay {
             standing: Some(standing(state, self.last_seq)),
             chunks: vec![Chunk { first_seq: 1, last_seq: self.last_seq, body }],
             new_steps: self.steps.values().cloned().collect(),
-            changed_steps: Vec::new(),
-            timers_set: Vec::new(),
-            timers_cleared: Vec::new(),
-            snapshot: None,
-            drop_snapshot: false,
-            logs: Vec::new(),
-            received: Vec::new(),
-            messages: Vec::new(),
+            ..RunWrite::default()
         }
     }
 }
@@ -153,6 +145,7 @@ pub(crate) fn has_input(fact: &Fact) -> bool {
         fact,
         Fact::StepQueued { .. }
             | Fact::StepWaiting { .. }
+            | Fact::StepAwaiting { resumes: None, .. }
             | Fact::ChildRequested { .. }
             | Fact::MapOpened { .. }
             | Fact::LoopOpened { .. }

@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use uuid::Uuid;
-use windlass_core::run::{Counts, RunState, RunStatus};
+use windlass_core::kinds::Awaits;
+use windlass_core::run::{Counts, Decision, Refused, RunState, RunStatus};
 use windlass_core::{Failure, Time};
 
 /// A run as clients see it.
@@ -65,5 +66,46 @@ impl RunView {
             finished_at: state.finished_at,
             counts: state.counts.clone(),
         }
+    }
+}
+
+/// What a step asks of people.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AskView {
+    /// The step.
+    pub path: String,
+    /// The config of the approval, rendered.
+    pub input: Arc<Value>,
+    /// What a decision is bound to.
+    pub hash: String,
+    /// Since when it is asked.
+    pub since: Time,
+    /// Until when.
+    pub deadline: Option<Time>,
+    /// What was decided so far.
+    pub decisions: Vec<Decision>,
+    /// Who has started the run.
+    pub requester: Option<String>,
+}
+
+impl AskView {
+    /// What the step at `path` asks.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such step, or it asks nobody.
+    pub fn of(state: &RunState, path: &str) -> Result<AskView, Refused> {
+        let step = state.step(path).ok_or_else(|| Refused::NoSuchStep(path.to_owned()))?;
+        let ask = step.ask().filter(|ask| ask.awaits == Awaits::Approval);
+        let ask = ask.ok_or_else(|| Refused::NotAsked(path.to_owned()))?;
+        Ok(AskView {
+            path: path.to_owned(),
+            input: ask.input.clone(),
+            hash: ask.hash(path),
+            since: ask.since,
+            deadline: ask.deadline(),
+            decisions: ask.decisions.clone(),
+            requester: state.created.by.clone(),
+        })
     }
 }

@@ -15,10 +15,10 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::Counts;
 use windlass_store::{
-    Access, Admission, ApiKeyRow, AuditEntry, AuditRow, AuditVerdict, Conflict, DefinitionRow,
-    Deploy, Deployed, KeyRow, LogRow, Message, MessageKey, NumberedEvent, Overview, Page, Pause,
-    RunFilter, RunPage, RunRow, RunWrite, Spent, StepRow, Store, StoreError, StoredRun, TimerRow,
-    WorkflowRow,
+    Access, Admission, ApiKeyRow, AskKey, AskRow, AuditEntry, AuditRow, AuditVerdict, Conflict,
+    DefinitionRow, Deploy, Deployed, KeyRow, LogRow, Message, MessageKey, NumberedEvent, Overview,
+    Page, Pause, RunFilter, RunPage, RunRow, RunWrite, Spent, StepRow, Store, StoreError,
+    StoredRun, TimerRow, WorkflowRow,
 };
 
 /// What to write down of the commits, and where to end.
@@ -118,6 +118,8 @@ impl Store for CrashStore {
         take_over(boot_id: &str, now: Time) -> Result<i64, StoreError>;
         load_run(run_id: Uuid, state_version: u32) -> Result<Option<StoredRun>, StoreError>;
         orphans(epoch: i64, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, StoreError>;
+        asks(project: &str, kind: &str, name: Option<&str>, after: Option<&AskKey>, limit: usize)
+            -> Result<Page<AskRow>, StoreError>;
         due_timers(until: Time, limit: usize) -> Result<Vec<TimerRow>, StoreError>;
         admissions(after: Option<Uuid>, limit: usize) -> Result<Page<Admission>, StoreError>;
         messages(after: Option<(Time, MessageKey)>, limit: usize)

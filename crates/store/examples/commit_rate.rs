@@ -78,18 +78,9 @@ fn step(run_id: Uuid, seq: u64) -> RunWrite {
     RunWrite {
         run_id,
         after_seq: seq - 1,
-        create: None,
-        standing: None,
         chunks: vec![event(seq)],
         new_steps: vec![row],
-        changed_steps: vec![],
-        timers_set: vec![],
-        timers_cleared: vec![],
-        snapshot: None,
-        drop_snapshot: false,
-        logs: vec![],
-        received: vec![],
-        messages: vec![],
+        ..RunWrite::default()
     }
 }
 

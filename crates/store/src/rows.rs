@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde_json::Value;
 use uuid::Uuid;
 use windlass_core::run::{Counts, Event, RunStatus, StepStatus};
 use windlass_core::{Failure, Time};
@@ -248,6 +249,47 @@ pub struct TimerRow {
     pub run_id: Uuid,
     /// The step.
     pub path: String,
+}
+
+/// A step that waits for somebody's word.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AskRow {
+    /// The project.
+    pub project: String,
+    /// The run.
+    pub run_id: Uuid,
+    /// The step.
+    pub path: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// `approval`, `signal` or `event`.
+    pub kind: String,
+    /// Of the signal or event; the title of an approval.
+    pub name: String,
+    /// Who may decide, what the event's data has to be.
+    pub detail: Value,
+    /// Since when.
+    pub since: Time,
+    /// Until when.
+    pub deadline: Option<Time>,
+}
+
+/// The place of an [`AskRow`] in a list.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AskKey {
+    /// Since when it waits.
+    pub since: Time,
+    /// The run.
+    pub run_id: Uuid,
+    /// The step.
+    pub path: String,
+}
+
+impl AskRow {
+    /// Its place in a list.
+    pub fn key(&self) -> AskKey {
+        AskKey { since: self.since, run_id: self.run_id, path: self.path.clone() }
+    }
 }
 
 /// Everything needed to bring a run back to memory.

@@ -8,8 +8,8 @@ use crate::access::Access;
 use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause, RunFilter,
-    RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    Admission, AskKey, AskRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause,
+    RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
 
@@ -33,6 +33,17 @@ pub trait Store: Access + Send + Sync + 'static {
     /// Everything needed to bring a run back to memory. A snapshot of another version than
     /// `state_version` is passed over.
     fn load_run(&self, run_id: Uuid, state_version: u32) -> Result<Option<StoredRun>, StoreError>;
+
+    /// Steps of a project that wait for a word of this kind and, if one is named, of this name; those
+    /// that have waited longest first, behind `after`.
+    fn asks(
+        &self,
+        project: &str,
+        kind: &str,
+        name: Option<&str>,
+        after: Option<&AskKey>,
+        limit: usize,
+    ) -> Result<Page<AskRow>, StoreError>;
 
     /// Runs that something has to be done for and that a server before `epoch` wrote last, by id.
     fn orphans(

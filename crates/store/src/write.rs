@@ -8,13 +8,13 @@ use windlass_core::run::{Counts, RunStatus};
 use windlass_core::{Failure, Time};
 
 use crate::message::{Message, MessageKey};
-use crate::rows::{ConcurrencySlot, LogRow, ParentRun, Snapshot, StepRow};
+use crate::rows::{AskRow, ConcurrencySlot, LogRow, ParentRun, Snapshot, StepRow};
 
 /// Everything one commit has to say about one run. It is written whole or not at all.
 ///
 /// A write may also be about messages alone: with `after_seq` 0, nothing created, no event and no
 /// standing, it concerns no run, and only `received` and `messages` count.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunWrite {
     /// The run.
     pub run_id: Uuid,
@@ -36,6 +36,10 @@ pub struct RunWrite {
     pub timers_set: Vec<(String, Time)>,
     /// Timers that are no longer needed, by step.
     pub timers_cleared: Vec<String>,
+    /// Steps that wait for somebody's word from now on.
+    pub asks_set: Vec<AskRow>,
+    /// Steps that wait for nobody's word any more.
+    pub asks_cleared: Vec<String>,
     /// The folded state, if the run is to leave memory.
     pub snapshot: Option<Snapshot>,
     /// Whether an earlier snapshot is of no use any more.

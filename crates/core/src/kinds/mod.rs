@@ -8,6 +8,7 @@
 //! To add a pure kind: one file with its config struct and `impl PureNode`, one line in
 //! [`Kinds::pure`].
 
+mod approval;
 mod conditional;
 mod delay;
 mod end;
@@ -18,6 +19,8 @@ mod start;
 mod switch;
 mod transform;
 mod r#try;
+mod wait_event;
+mod wait_signal;
 mod workflow;
 
 use std::collections::BTreeMap;
@@ -27,10 +30,14 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+pub use approval::{Approval, OnDeadline, OnReject, Quorum};
 use map::BlockBody;
 pub(crate) use map::OnItemFailure;
+pub use wait_event::WaitEvent;
+pub use wait_signal::{OnTimeout, WaitSignal};
 pub use workflow::SubRun;
 
 use crate::expr::Type;
@@ -65,6 +72,8 @@ pub enum Work {
     Pure(fn(Pure) -> Result<Done, Failure>),
     /// A timer: the step waits, then hands on what came before it.
     Timer(fn(&Value) -> Result<Duration, Failure>),
+    /// Somebody outside: the step waits for their word.
+    Word(fn(&Value) -> Result<Wait, Failure>),
     /// The core, by running a graph of its own once for each item.
     Map,
     /// The core, by running a graph of its own again and again.
@@ -75,6 +84,49 @@ pub enum Work {
     SubRun,
     /// An executor or a worker, outside of the core.
     Outside,
+}
+
+/// A wait for somebody's word.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wait {
+    /// What for.
+    pub awaits: Awaits,
+    /// How long until something has to be done without it.
+    pub time: Option<Duration>,
+}
+
+impl Wait {
+    /// The wait for an approval with this config.
+    ///
+    /// # Errors
+    ///
+    /// `bad_config` if it is none.
+    pub(crate) fn for_approval(config: &Value) -> Result<Wait, Failure> {
+        approval::wait(config)
+    }
+}
+
+/// Whose word a step waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Awaits {
+    /// The decisions of people.
+    Approval,
+    /// A signal of this name to the run.
+    Signal(String),
+    /// An event of this name from outside.
+    Event(String),
+}
+
+impl Awaits {
+    /// The word for it: the reason of the step that waits.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Awaits::Approval => "approval",
+            Awaits::Signal(_) => "signal",
+            Awaits::Event(_) => "event",
+        }
+    }
 }
 
 /// What a pure node has to work with.
@@ -318,6 +370,9 @@ impl Kinds {
         kinds.add_pure::<switch::Switch>();
         kinds.add_pure::<fail::Fail>();
         kinds.add(Kind::new::<delay::Delay>(Work::Timer(delay::wait)));
+        kinds.add(Kind::new::<Approval>(Work::Word(approval::wait)));
+        kinds.add(Kind::new::<WaitSignal>(Work::Word(wait_signal::wait)));
+        kinds.add(Kind::new::<WaitEvent>(Work::Word(wait_event::wait)));
         kinds.add(Kind::new::<map::Map>(Work::Map));
         kinds.add(Kind::new::<r#loop::Loop>(Work::Loop));
         kinds.add(Kind::new::<r#try::Try>(Work::Try));

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::event::Decision;
 use super::{RunStatus, StepStatus};
 use crate::failure::Failure;
 use crate::schema::Violation;
@@ -48,6 +49,59 @@ pub enum What {
         path: String,
         /// Which attempt.
         attempt: u32,
+    },
+    /// An attempt has ended because somebody has to decide something first.
+    AttemptAsks {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// When it began.
+        started_at: Time,
+        /// What the answer is to be called among the step's records.
+        key: String,
+        /// What is asked: the config of an `approval`.
+        ask: Arc<Value>,
+    },
+    /// An attempt notes how far it has come.
+    AttemptRecorded {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// What it calls the note.
+        key: String,
+        /// The note.
+        value: Arc<Value>,
+    },
+    /// Somebody decides about what a step asks.
+    Vote {
+        /// The step.
+        path: String,
+        /// What they say.
+        vote: Vote,
+    },
+    /// The run is sent a signal.
+    Signal {
+        /// Its name.
+        name: String,
+        /// What comes with it.
+        payload: Arc<Value>,
+        /// Who sends it.
+        by: String,
+        /// What its sender calls it. A second one of the same id is refused.
+        id: Option<String>,
+    },
+    /// An event from outside may be the one that a step waits for.
+    Event {
+        /// The step.
+        path: String,
+        /// The event's name.
+        name: String,
+        /// Its data.
+        data: Arc<Value>,
+        /// Who sends it.
+        by: String,
     },
     /// The time a step waits for has come.
     TimerFired {
@@ -118,6 +172,17 @@ pub enum What {
     },
 }
 
+/// What somebody says about what a step asks, and who they are.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Vote {
+    /// What they say.
+    pub decision: Decision,
+    /// Their roles.
+    pub roles: Vec<String>,
+    /// The hash of what they have seen. Left out, whatever is asked.
+    pub hash: Option<String>,
+}
+
 /// What somebody says of a step that is in mid-life.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Mark {
@@ -161,6 +226,33 @@ pub enum Refused {
         /// Where it stands.
         status: StepStatus,
     },
+    /// An approval is decided by those who may, and by nobody else.
+    #[error("`{0}` waits for an approval, which cannot be marked as done; decide it instead")]
+    NotByHand(String),
+    /// The step does not wait for such a word.
+    #[error("`{0}` does not wait for that")]
+    NotAsked(String),
+    /// What is asked is not what was seen.
+    #[error("what `{0}` asks is not what the decision is about; look at it again")]
+    OtherSubject(String),
+    /// Somebody decides who may not.
+    #[error("`{0}` may not decide this")]
+    NotApprover(String),
+    /// Somebody decides twice.
+    #[error("`{0}` has decided already")]
+    DecidedAlready(String),
+    /// There is no form to fill in.
+    #[error("there is no form to fill in")]
+    NoForm,
+    /// The form is not filled in as it should be.
+    #[error("the form is not filled in as its schema says")]
+    BadForm(Vec<Violation>),
+    /// The run has had this very signal before.
+    #[error("the signal `{0}` was received before")]
+    SignalKnown(String),
+    /// The run takes no more signals.
+    #[error("the run takes no more signals: too many were sent, or too many wait to be taken")]
+    TooManySignals,
     /// What is said of a step cannot be kept.
     #[error("{}", .0.message)]
     BadOutput(Failure),

@@ -35,11 +35,12 @@ mod why;
 pub use counts::Counts;
 pub use decide::{CreateRun, create};
 pub use event::{
-    Again, Cause, Concurrency, EdgeDecision, Event, Fact, Parent, Reused, RunCreated, Then, Undo,
+    Again, Cause, Concurrency, Decision, EdgeDecision, Event, Fact, Parent, Resume, Reused,
+    RunCreated, Then, Undo, Verdict,
 };
-pub use input::{AttemptError, Input, Mark, Refused, What};
+pub use input::{AttemptError, Input, Mark, Refused, Vote, What};
 pub use outstanding::Effect;
-pub use state::{Child, Pause, RunState, Step};
+pub use state::{Ask, Child, Pause, Record, RunState, Signal, Step};
 pub use status::{RunStatus, StepStatus};
 pub use why::{Because, RunWhy, StepWhy, WHY_STEP_COUNT_MAX};
 

@@ -40,7 +40,9 @@ impl Effect {
             | Fact::AttemptInterrupted { path, retry_at, .. } => {
                 Some(Effect::SetTimer { path: path.clone(), due: *retry_at })
             }
-            Fact::StepWaiting { path, until, .. } => {
+            Fact::StepAwaiting { path, until: Some(until), .. }
+            | Fact::Reminded { path, until: Some(until) }
+            | Fact::StepWaiting { path, until, .. } => {
                 Some(Effect::SetTimer { path: path.clone(), due: *until })
             }
             Fact::RunStarted { deadline: Some(due), .. } => Some(Effect::of_deadline(*due)),

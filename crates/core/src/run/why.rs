@@ -2,11 +2,14 @@
 //! things up.
 
 use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::state::{Block, BlockOf, Pause};
+use super::event::Verdict;
+use super::state::{Ask, Block, BlockOf, Pause};
 use super::{RunState, Step, StepStatus};
 use crate::definition::{Graph, Join, Node, Plan};
+use crate::kinds::{Awaits, Quorum};
 use crate::time::Time;
 
 /// Steps that [`RunState::why`] names, at most.
@@ -72,6 +75,40 @@ pub enum Because {
     ChildRun {
         /// That run.
         run_id: Uuid,
+    },
+    /// People who decide.
+    Approval {
+        /// What they are asked.
+        title: String,
+        /// Who may decide; everybody with the right to approve, if nobody is named.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        approvers: Vec<String>,
+        /// How many have to approve.
+        needed: u32,
+        /// Who has decided, and what.
+        decided: Vec<(String, Verdict)>,
+        /// Until when they can.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deadline: Option<Time>,
+    },
+    /// A signal to the run.
+    Signal {
+        /// Its name.
+        name: String,
+        /// Until when.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deadline: Option<Time>,
+    },
+    /// An event from outside.
+    Event {
+        /// Its name.
+        name: String,
+        /// What its data has to be.
+        #[serde(rename = "match")]
+        matching: Value,
+        /// Until when.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deadline: Option<Time>,
     },
     /// Somebody who says what has become of an attempt.
     OutcomeUnknown {
@@ -149,6 +186,9 @@ impl RunState {
     }
 
     fn because_active(&self, step: &Step) -> Because {
+        if let Some(ask) = step.ask() {
+            return because_of(ask);
+        }
         let attempt = step.attempt;
         match (step.status, step.until, &step.child) {
             (StepStatus::BackingOff, Some(at), _) => {
@@ -203,6 +243,30 @@ impl RunWhy {
             self.steps.push(StepWhy { path: path.to_owned(), status, because });
         } else {
             self.has_more = true;
+        }
+    }
+}
+
+fn because_of(ask: &Ask) -> Because {
+    let deadline = ask.deadline();
+    match &ask.awaits {
+        Awaits::Approval => {
+            let field = |name: &str| ask.input.get(name).cloned().unwrap_or_default();
+            let approvers = serde_json::from_value(field("approvers")).unwrap_or_default();
+            let quorum: Quorum = serde_json::from_value(field("quorum")).unwrap_or_default();
+            let decisions = ask.decisions.iter();
+            Because::Approval {
+                title: field("title").as_str().unwrap_or_default().to_owned(),
+                approvers,
+                needed: quorum.needed,
+                decided: decisions.map(|one| (one.by.clone(), one.verdict)).collect(),
+                deadline,
+            }
+        }
+        Awaits::Signal(name) => Because::Signal { name: name.clone(), deadline },
+        Awaits::Event(name) => {
+            let matching = ask.input.get("match").cloned().unwrap_or_default();
+            Because::Event { name: name.clone(), matching, deadline }
         }
     }
 }

@@ -11,7 +11,8 @@ use uuid::Uuid;
 use windlass_core::definition::{Plan, check};
 use windlass_core::kinds::{Kind, Kinds, NodeConfig, Work};
 use windlass_core::run::{
-    AttemptError, CreateRun, Event, Input, Mark, RunState, Step, What, create,
+    AttemptError, CreateRun, Decision, Event, Input, Mark, RunState, Step, Verdict, Vote, What,
+    create,
 };
 use windlass_core::{Failure, Time};
 
@@ -104,6 +105,33 @@ impl Desk {
                 let (path, child) = (path.to_string(), self.child(path));
                 What::ChildEnded { path, child, result: Ok(Arc::new(output.clone())) }
             }
+            Act::Approve(path, by) => voted(path, by, Verdict::Approve),
+            Act::Reject(path, by) => voted(path, by, Verdict::Reject),
+            Act::Signal(name, payload) => What::Signal {
+                name: name.to_string(),
+                payload: Arc::new(payload.clone()),
+                by: "somebody".to_owned(),
+                id: Some(format!("signal-{}", self.events.len())),
+            },
+            Act::Event(path, name, data) => What::Event {
+                path: path.to_string(),
+                name: name.to_string(),
+                data: Arc::new(data.clone()),
+                by: "somebody".to_owned(),
+            },
+            Act::Record(path, key) => What::AttemptRecorded {
+                path: path.to_string(),
+                attempt: self.attempt(path),
+                key: key.to_string(),
+                value: Arc::new(Value::from(*key)),
+            },
+            Act::Ask(path, title) => What::AttemptAsks {
+                path: path.to_string(),
+                attempt: self.attempt(path),
+                started_at: self.now,
+                key: "answer".to_owned(),
+                ask: Arc::new(serde_json::json!({ "title": title })),
+            },
             Act::Abort(code) => What::Abort { error: Failure::new(*code, "past a limit") },
         };
         self.decide(what);
@@ -141,4 +169,11 @@ fn error(code: &str, is_final: bool) -> AttemptError {
 fn marked(path: &str, mark: Mark) -> What {
     let (by, reason) = ("somebody".to_owned(), Some("they looked".to_owned()));
     What::Mark { path: path.to_owned(), mark, by, reason }
+}
+
+fn voted(path: &str, by: &str, verdict: Verdict) -> What {
+    let comment = Some("I have looked".to_owned());
+    let decision = Decision { by: by.to_owned(), verdict, form: None, comment };
+    let vote = Vote { decision, roles: Vec::new(), hash: None };
+    What::Vote { path: path.to_owned(), vote }
 }

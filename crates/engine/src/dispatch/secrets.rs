@@ -70,6 +70,7 @@ mod tests {
             attempt: 1,
             kind: Arc::from("http"),
             input: Arc::new(json!({ "headers": { "a": "as written" } })),
+            records: Vec::new(),
             secrets: vec![SecretSlot { path: "/headers/a".into(), parts }],
             timeout: None,
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::definition;
-use windlass_core::run::{Effect, StepStatus, What};
+use windlass_core::run::{AttemptError, Effect, Refused, StepStatus, What};
 use windlass_nodes::Executor;
 use windlass_store::LogRow;
 
@@ -60,6 +60,7 @@ impl<T> Shard<T> {
             kind: step.kind.clone(),
             input: step.input.clone().unwrap_or_default(),
             secrets: step.secrets.clone(),
+            records: step.records().to_vec(),
             timeout: run.plan.locate(&path).and_then(|(_, node)| node.timeout),
             path,
         };
@@ -75,7 +76,7 @@ impl<T> Shard<T> {
         let Some(Executor::Inline(run)) = self.config.registry.executor(&kind) else { return };
         let result = run((*input).clone()).map(Arc::new);
         let what = What::AttemptEnded { path, attempt, started_at: now, result };
-        self.tell_live(now, run_id, what);
+        let _ = self.tell_live(now, run_id, what);
     }
 
     pub(super) fn report(
@@ -86,7 +87,7 @@ impl<T> Shard<T> {
         attempt: u32,
         report: Report,
     ) {
-        if matches!(report, Report::Ended { .. } | Report::Abandoned) {
+        if matches!(report, Report::Ended { .. } | Report::Asks { .. } | Report::Abandoned) {
             self.flying.remove(&(run_id, path.clone(), attempt));
         }
         if !self.live.contains_key(&run_id) {
@@ -115,22 +116,27 @@ impl<T> Shard<T> {
             }
             Report::Ended { started_at, result } => {
                 let ended = What::AttemptEnded { path, attempt, started_at, result };
-                self.tell_live(now, run_id, ended);
+                let _ = self.tell_live(now, run_id, ended);
+            }
+            Report::Asks { started_at, key, ask } => {
+                let asks = What::AttemptAsks { path: path.clone(), attempt, started_at, key, ask };
+                if let Err(Refused::BadOutput(failure)) = self.tell_live(now, run_id, asks) {
+                    let result = Err(AttemptError { failure, is_final: true });
+                    let ended = What::AttemptEnded { path, attempt, started_at, result };
+                    let _ = self.tell_live(now, run_id, ended);
+                }
             }
             Report::Abandoned => {}
         }
     }
 
-    /// Tells a run in memory something that it may refuse: it came late, or twice. Answers whether
-    /// it took it.
-    pub(super) fn tell_live(&mut self, now: Time, run_id: Uuid, what: What) -> bool {
+    /// Tells a run in memory something that it may refuse: it came late, or twice.
+    pub(super) fn tell_live(&mut self, now: Time, run_id: Uuid, what: What) -> Result<(), Refused> {
         let moment = self.moment(now);
-        let Some(run) = self.live.get_mut(&run_id) else { return false };
-        let is_taken = run.take(moment, what).is_ok();
-        if is_taken {
-            self.touch(now, run_id, true);
-            self.go_on(now, run_id);
-        }
-        is_taken
+        let Some(run) = self.live.get_mut(&run_id) else { return Ok(()) };
+        run.take(moment, what)?;
+        self.touch(now, run_id, true);
+        self.go_on(now, run_id);
+        Ok(())
     }
 }

@@ -320,22 +320,7 @@ impl<T> Shard<T> {
 /// A write that only throws a message away.
 fn throw_away<T>(key: MessageKey) -> (RunWrite, Entry<T>) {
     let run_id = key.target;
-    let write = RunWrite {
-        run_id,
-        after_seq: 0,
-        create: None,
-        standing: None,
-        chunks: Vec::new(),
-        new_steps: Vec::new(),
-        changed_steps: Vec::new(),
-        timers_set: Vec::new(),
-        timers_cleared: Vec::new(),
-        snapshot: None,
-        drop_snapshot: false,
-        logs: Vec::new(),
-        received: vec![key],
-        messages: Vec::new(),
-    };
+    let write = RunWrite { run_id, received: vec![key], ..RunWrite::default() };
     let entry = Entry {
         // It concerns no run, and whatever becomes of it, none is to be read again.
         run_id: Uuid::nil(),

@@ -113,7 +113,7 @@ impl<T> Shard<T> {
             return self.hold(target, Held::Message(message), out);
         }
         if let Some(what) = what_of(&message) {
-            self.tell_live(now, target, what);
+            let _ = self.tell_live(now, target, what);
         }
         let Some(run) = self.live.get_mut(&target) else { return };
         run.pending.received.extend(settled_by(message));

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use windlass_core::definition::Plan;
 use windlass_core::expr::SecretSlot;
 use windlass_core::run::{
-    AttemptError, Concurrency, CreateRun, Mark, Refused, RunState, RunWhy, What,
+    AttemptError, Concurrency, CreateRun, Mark, Record, Refused, RunState, RunWhy, Vote, What,
 };
 use windlass_core::{HumanDuration, Time};
 use windlass_store::{
@@ -15,7 +15,7 @@ use windlass_store::{
     StoreError, TimerRow,
 };
 
-use crate::view::RunView;
+use crate::view::{AskView, RunView};
 
 /// What a shard is told. `T` stands for whoever waits for an answer.
 #[derive(Debug)]
@@ -137,6 +137,51 @@ pub enum Command {
         /// Why, in their words.
         reason: Option<String>,
     },
+    /// Decide about what a step asks.
+    Vote {
+        /// The step.
+        path: String,
+        /// What is decided, and by whom.
+        vote: Vote,
+    },
+    /// Send it a signal.
+    Signal {
+        /// Its name.
+        name: String,
+        /// What comes with it.
+        payload: Arc<Value>,
+        /// Who sends it.
+        by: String,
+        /// What its sender calls it.
+        id: Option<String>,
+    },
+    /// Tell a step of an event that it waits for.
+    Event {
+        /// The step.
+        path: String,
+        /// The event's name.
+        name: String,
+        /// Its data.
+        data: Arc<Value>,
+        /// Who sends it.
+        by: String,
+    },
+    /// Keep a note of how far an attempt has come.
+    Record {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// What it calls the note.
+        key: String,
+        /// The note.
+        value: Arc<Value>,
+    },
+    /// Say what a step asks.
+    Asked {
+        /// The step.
+        path: String,
+    },
     /// Bring it to memory and let it go on, if it is not there already.
     Wake,
     /// Say why it does not move, or why one step of it does not.
@@ -165,6 +210,15 @@ pub enum Report {
         started_at: Time,
         /// With what.
         result: Result<Arc<Value>, AttemptError>,
+    },
+    /// It has ended because somebody has to decide something first.
+    Asks {
+        /// When it began.
+        started_at: Time,
+        /// What the answer is to be called.
+        key: String,
+        /// What is asked: the config of an `approval`.
+        ask: Arc<Value>,
     },
     /// It was given up with the server, and has no result.
     Abandoned,
@@ -285,6 +339,8 @@ pub struct AttemptOrder {
     pub input: Arc<Value>,
     /// Where the secrets go.
     pub secrets: Vec<SecretSlot>,
+    /// What earlier attempts have recorded, in order.
+    pub records: Vec<Record>,
     /// How long it may take.
     pub timeout: Option<HumanDuration>,
 }
@@ -325,6 +381,8 @@ pub enum Answer {
     },
     /// Why the run does not move, as far as the run itself knows.
     Why(Box<RunWhy>),
+    /// What a step asks.
+    Asked(Box<AskView>),
     /// There is no such run.
     NoSuchRun,
     /// The run takes no such thing now.

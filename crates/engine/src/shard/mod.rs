@@ -40,6 +40,7 @@ use windlass_store::MessageKey;
 pub use mail::{Order, Outcome, refusal, word};
 pub use messages::*;
 
+use crate::view::AskView;
 use commit::Batch;
 use live::{LiveRun, Moment};
 use load::{Loading, Trouble};
@@ -263,6 +264,12 @@ impl<T> Shard<T> {
             out.push(Output::Answer(ticket, Answer::Why(why)));
             return self.let_go_if_idle(now, run_id);
         }
+        if let Command::Asked { path } = command {
+            let asked = AskView::of(&run.state, &path);
+            let answer = asked.map_or_else(Answer::Refused, |view| Answer::Asked(Box::new(view)));
+            out.push(Output::Answer(ticket, answer));
+            return self.let_go_if_idle(now, run_id);
+        }
         let result = match command {
             Command::Cancel { by, reason } => run.take(moment, What::Cancel { by, reason }),
             Command::Terminate { by, reason } => run.take(moment, What::Terminate { by, reason }),
@@ -279,7 +286,17 @@ impl<T> Shard<T> {
             Command::Mark { path, mark, by, reason } => {
                 run.take(moment, What::Mark { path, mark, by, reason })
             }
-            Command::Wake | Command::Why { .. } => Ok(0),
+            Command::Vote { path, vote } => run.take(moment, What::Vote { path, vote }),
+            Command::Signal { name, payload, by, id } => {
+                run.take(moment, What::Signal { name, payload, by, id })
+            }
+            Command::Event { path, name, data, by } => {
+                run.take(moment, What::Event { path, name, data, by })
+            }
+            Command::Record { path, attempt, key, value } => {
+                run.take(moment, What::AttemptRecorded { path, attempt, key, value })
+            }
+            Command::Wake | Command::Why { .. } | Command::Asked { .. } => Ok(0),
         };
         match result {
             Ok(_) => {
@@ -320,7 +337,7 @@ impl<T> Shard<T> {
         if !self.live.contains_key(&run_id) {
             return self.hold(run_id, load::Held::Tell(what), out);
         }
-        if !self.tell_live(now, run_id, what) {
+        if self.tell_live(now, run_id, what).is_err() {
             self.let_go_if_idle(now, run_id);
         }
     }

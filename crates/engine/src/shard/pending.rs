@@ -7,13 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use serde_json::{Value, json};
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::json;
+use windlass_core::kinds::Awaits;
 use windlass_core::run::{Effect, Event, Fact, Parent, RunState, STATE_VERSION, Step};
 use windlass_store::{
-    CHUNK_BYTES_MAX, Chunk, LogRow, Message, MessageKey, NewRun, NumberedEvent, RunWrite, Snapshot,
-    StepRow,
+    AskRow, CHUNK_BYTES_MAX, Chunk, LogRow, Message, MessageKey, NewRun, NumberedEvent, RunWrite,
+    Snapshot, StepRow,
 };
 
 use super::mail::{Order, to_parent, word};
@@ -30,6 +32,8 @@ pub(super) struct Pending<T> {
     steps: BTreeMap<u32, PendingStep>,
     timers_set: BTreeMap<String, Time>,
     timers_cleared: BTreeSet<String>,
+    asks_set: BTreeSet<String>,
+    asks_cleared: BTreeSet<String>,
     pub(super) logs: Vec<LogRow>,
     /// Orders that are released once the batch is durable.
     pub(super) effects: Vec<Effect>,
@@ -61,6 +65,8 @@ impl<T> Default for Pending<T> {
             steps: BTreeMap::new(),
             timers_set: BTreeMap::new(),
             timers_cleared: BTreeSet::new(),
+            asks_set: BTreeSet::new(),
+            asks_cleared: BTreeSet::new(),
             logs: Vec::new(),
             effects: Vec::new(),
             received: Vec::new(),
@@ -94,7 +100,8 @@ impl<T> Pending<T> {
     pub(super) fn record(&mut self, state: &mut RunState, event: Event) {
         let step_path = event.fact.step();
         let before = step_path.and_then(|path| state.step(path));
-        let had_timer = before.is_some_and(|step| step.until.is_some());
+        let timer = before.and_then(|step| step.until);
+        let asked = before.is_some_and(|step| step.ask().is_some());
         // A step has a kind from its first event on, and a row from then on too.
         let is_new = before.is_none_or(|step| step.kind.is_empty());
         let had_deadline = state.deadline().is_some();
@@ -106,12 +113,20 @@ impl<T> Pending<T> {
             self.timers_set.remove("");
             self.timers_cleared.insert(String::new());
         }
+        if matches!(event.fact, Fact::RunFailed { .. }) {
+            // A run that fails as a whole may leave steps behind that never heard of it.
+            for (path, step) in state.steps() {
+                self.note_ask(path, step.ask().is_some(), false);
+            }
+        }
         let place = self.events.len();
         if let Some(path) = step_path {
-            if had_timer {
+            let step = state.step(path);
+            if timer.is_some() && timer != step.and_then(|step| step.until) {
                 self.timers_set.remove(path);
                 self.timers_cleared.insert(path.to_owned());
             }
+            self.note_ask(path, asked, step.is_some_and(|step| step.ask().is_some()));
             self.take_back_start(&event.fact, path);
             if let Some(step) = state.step(path) {
                 self.note_step(path, step, &event.fact, (place, is_new));
@@ -130,6 +145,16 @@ impl<T> Pending<T> {
         }
         self.bytes += bytes_of(&event.fact);
         self.events.push(Some(event));
+    }
+
+    fn note_ask(&mut self, path: &str, was: bool, is: bool) {
+        if was && !is {
+            self.asks_set.remove(path);
+            self.asks_cleared.insert(path.to_owned());
+        } else if is && !was {
+            self.asks_cleared.remove(path);
+            self.asks_set.insert(path.to_owned());
+        }
     }
 
     fn set_timer(&mut self, path: &str, due: Time) {
@@ -194,7 +219,10 @@ impl<T> Pending<T> {
             Fact::AttemptStarted { .. } => {
                 self.starts.insert(path.to_owned(), self.events.len());
             }
-            Fact::StepSucceeded { .. } | Fact::StepFailed { .. } | Fact::AttemptFailed { .. } => {
+            Fact::StepSucceeded { .. }
+            | Fact::StepFailed { .. }
+            | Fact::AttemptFailed { .. }
+            | Fact::StepAwaiting { resumes: Some(_), .. } => {
                 if let Some(place) = self.starts.remove(path) {
                     self.events[place] = None;
                 }
@@ -262,6 +290,8 @@ impl<T> Pending<T> {
             changed_steps,
             timers_set: self.timers_set.into_iter().collect(),
             timers_cleared: self.timers_cleared.into_iter().collect(),
+            asks_set: self.asks_set.iter().filter_map(|path| ask_row(run, path)).collect(),
+            asks_cleared: self.asks_cleared.into_iter().collect(),
             snapshot,
             drop_snapshot: run.has_snapshot && state.status.is_terminal(),
             logs: self.logs.clone(),
@@ -289,6 +319,31 @@ pub(super) struct Sealing<'a> {
     pub(super) has_snapshot: bool,
     pub(super) writes_row: bool,
     pub(super) takes_snapshot: bool,
+}
+
+/// How a step is found that waits for somebody's word.
+fn ask_row(run: &Sealing<'_>, path: &str) -> Option<AskRow> {
+    let ask = run.state.step(path)?.ask()?;
+    let field = |name: &str| ask.input.get(name).cloned().unwrap_or_default();
+    let (name, detail) = match &ask.awaits {
+        Awaits::Approval => {
+            let title = field("title").as_str().unwrap_or_default().to_owned();
+            (title, json!({ "approvers": field("approvers"), "quorum": field("quorum") }))
+        }
+        Awaits::Signal(name) => (name.clone(), Value::Null),
+        Awaits::Event(name) => (name.clone(), field("match")),
+    };
+    Some(AskRow {
+        project: run.project.to_owned(),
+        run_id: run.state.created.run_id,
+        path: path.to_owned(),
+        workflow: run.state.created.workflow.clone(),
+        kind: ask.awaits.as_str().to_owned(),
+        name,
+        detail,
+        since: ask.since,
+        deadline: ask.deadline(),
+    })
 }
 
 /// What a run has to tell another.
@@ -325,7 +380,10 @@ fn bytes_of(fact: &Fact) -> usize {
     match fact {
         Fact::StepQueued { input, .. }
         | Fact::StepWaiting { input, .. }
+        | Fact::StepAwaiting { input, .. }
         | Fact::ChildRequested { input, .. } => json::size(input),
+        Fact::SignalReceived { payload, .. } => json::size(payload),
+        Fact::StepRecorded { value, .. } => json::size(value),
         Fact::StepSucceeded { output, .. } | Fact::RunSucceeded { output } => json::size(output),
         Fact::MapOpened { items, .. } => items.iter().map(json::size).sum(),
         _ => 0,

@@ -26,3 +26,4 @@ mod trouble;
 mod two_servers;
 mod visiting;
 mod watching;
+mod words;

@@ -69,6 +69,7 @@ impl Store for Moody {
         fn take_over(boot_id: &str, now: Time) -> Result<i64>;
         fn load_run(run_id: Uuid, state_version: u32) -> Result<Option<StoredRun>>;
         fn orphans(epoch: i64, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>>;
+        fn asks(project: &str, kind: &str, name: Option<&str>, after: Option<&AskKey>, limit: usize) -> Result<Page<AskRow>>;
         fn due_timers(until: Time, limit: usize) -> Result<Vec<TimerRow>>;
         fn admissions(after: Option<Uuid>, limit: usize) -> Result<Page<Admission>>;
         fn messages(after: Option<(Time, MessageKey)>, limit: usize) -> Result<Page<Message>>;

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use axum::http::Method;
 
 use super::principal::Principal;
-use super::role::Permission::{self, Administer, Edit, Operate, Read};
+use super::role::Permission::{self, Administer, Approve, Edit, Operate, Read};
 
 /// What a route asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,11 @@ pub const ROUTES: &[Route] = &[
     acts("POST", "/api/v1/runs/{run}/rerun", Operate, RUN_CREATE),
     read("/api/v1/runs/{run}/why"),
     acts("POST", "/api/v1/runs/{run}/steps/{step}/mark", Operate, "step.mark"),
+    acts("POST", "/api/v1/runs/{run}/signals/{name}", Operate, "run.signal"),
+    acts("POST", "/api/v1/events/{name}", Operate, "event.send"),
+    read("/api/v1/approvals"),
+    read("/api/v1/runs/{run}/approvals/{step}"),
+    acts("POST", "/api/v1/runs/{run}/approvals/{step}", Approve, "approval.decide"),
     read("/api/v1/halt"),
     Route { method: "PUT", path: "/api/v1/halt", need: Need::OfServer(Administer), action: "halt" },
     Route {
@@ -139,6 +144,9 @@ pub const ROUTES: &[Route] = &[
     acts("POST", "/runs/{run}/resume", Operate, "run.resume"),
     acts("POST", "/runs/{run}/mark", Operate, "step.mark"),
     acts("POST", "/runs/{run}/rerun", Operate, RUN_CREATE),
+    read("/approvals"),
+    read("/runs/{run}/approvals/{step}"),
+    acts("POST", "/runs/{run}/approvals/{step}", Approve, "approval.decide"),
     read("/workflows"),
     read("/workflows/{workflow}"),
     read("/workflows/{workflow}/diff"),

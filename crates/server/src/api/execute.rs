@@ -100,7 +100,7 @@ pub fn refusal(answer: Answer) -> Problem {
             tracing::error!(%message, "a run cannot be driven");
             Problem::new(problem::INTERNAL, message)
         }
-        Answer::Run(_) | Answer::Existing { .. } | Answer::Why(_) => {
+        Answer::Run(_) | Answer::Existing { .. } | Answer::Why(_) | Answer::Asked(_) => {
             Problem::new(problem::INTERNAL, "an answer in the wrong place")
         }
     }

@@ -4,10 +4,13 @@
 //! test in `tests/api`. Handlers shape what the engine and its store say; SQL and decisions are
 //! theirs.
 
+pub mod approval;
+pub mod approvals;
 pub mod audit;
 pub mod docs;
 mod document;
 pub mod event;
+pub mod events;
 pub mod execute;
 pub mod halt;
 pub mod key;
@@ -49,6 +52,7 @@ use crate::facade::{auto_workflow, workflow_service, workflow_socket};
     tags(
         (name = "workflows", description = "Names with versions"),
         (name = "runs", description = "Executions of workflows"),
+        (name = "approvals", description = "What people are asked"),
         (name = "nodes", description = "Kinds of node"),
         (name = "facades", description = "The paths and words of systems that Windlass unites"),
         (name = "access", description = "Who may call, and what they changed"),
@@ -86,6 +90,10 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::why::why))
         .routes(routes!(runs::mark::mark_step))
         .routes(routes!(runs::rerun::rerun_run))
+        .routes(routes!(runs::signal::send_signal))
+        .routes(routes!(events::send::send_event))
+        .routes(routes!(approvals::list::list_approvals))
+        .routes(routes!(approvals::get::get_approval, approvals::decide::decide_approval))
         .routes(routes!(runs::stream::stream_run))
         .routes(routes!(nodes::list::list_kinds))
         .routes(routes!(nodes::get::get_kind))

@@ -227,7 +227,9 @@ fn body(step: &StepRow, facts: &HashMap<u64, Fact>) -> StepBody {
 
 fn input_of(fact: &Fact) -> Option<Value> {
     match fact {
-        Fact::StepQueued { input, .. } | Fact::StepWaiting { input, .. } => Some((**input).clone()),
+        Fact::StepQueued { input, .. }
+        | Fact::StepWaiting { input, .. }
+        | Fact::StepAwaiting { input, .. } => Some((**input).clone()),
         Fact::MapOpened { items, concurrency, .. } => {
             let mut input = serde_json::Map::new();
             input.insert("items".to_owned(), Value::Array((**items).clone()));

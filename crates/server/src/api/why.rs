@@ -5,7 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_core::Time;
-use windlass_core::run::{Because, StepWhy};
+use windlass_core::run::{Because, StepWhy, Verdict};
 use windlass_engine::Why;
 use windlass_store::RunRow;
 
@@ -48,8 +48,8 @@ pub struct StepCause {
     pub path: String,
     /// Where it stands.
     pub status: &'static str,
-    /// `upstream`, `ready`, `attempt`, `retry`, `timer`, `child_run`, `outcome_unknown`, `bodies` or
-    /// `kind_limit`.
+    /// `upstream`, `ready`, `attempt`, `retry`, `timer`, `approval`, `signal`, `event`, `child_run`,
+    /// `outcome_unknown`, `bodies` or `kind_limit`.
     pub because: String,
     /// The same as a sentence.
     pub message: String,
@@ -166,6 +166,21 @@ fn cause_of(step: &StepWhy) -> StepCause {
         }
         Because::Timer { until } => format!("waits until {}", clock(*until)),
         Because::ChildRun { run_id } => format!("waits for the run {run_id}"),
+        Because::Approval { title, approvers, needed, decided, deadline } => {
+            let who = match approvers.as_slice() {
+                [] => "whoever may approve".to_owned(),
+                some => some.join(", "),
+            };
+            let given = decided.iter().filter(|(_, verdict)| *verdict == Verdict::Approve).count();
+            let until = until(*deadline);
+            format!("asks {who}: {title} ({given} of {needed} have approved{until})")
+        }
+        Because::Signal { name, deadline } => {
+            format!("waits for the signal `{name}`{}", until(*deadline))
+        }
+        Because::Event { name, deadline, .. } => {
+            format!("waits for the event `{name}`{}", until(*deadline))
+        }
         Because::OutcomeUnknown { attempt } => {
             format!("nobody knows what has become of attempt {attempt}; somebody has to say")
         }
@@ -185,6 +200,10 @@ fn cause_of(step: &StepWhy) -> StepCause {
         message,
         details,
     }
+}
+
+fn until(deadline: Option<Time>) -> String {
+    deadline.map_or_else(String::new, |deadline| format!(", until {}", clock(deadline)))
 }
 
 /// A time as people read it, in UTC and to the second. The exact one is in the details.

@@ -3,6 +3,7 @@
 //!
 //! To add a command: one file with its arguments and `run`, one line in [`Command`].
 
+mod approval;
 mod audit;
 mod bench;
 mod check;
@@ -12,6 +13,7 @@ mod connect;
 mod db;
 mod dev;
 mod doctor;
+mod event;
 mod exit;
 mod halt;
 mod input;
@@ -61,6 +63,10 @@ enum Command {
     Workflow(workflow::Workflow),
     #[command(subcommand)]
     Runs(runs::Runs),
+    #[command(subcommand)]
+    Approval(approval::Approval),
+    #[command(subcommand)]
+    Event(event::Event),
     Open(open::Open),
     Halt(halt::Halt),
     #[command(subcommand)]
@@ -143,6 +149,8 @@ async fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Test(command) => command.run().await,
         Command::Workflow(command) => command.run().await,
         Command::Runs(command) => command.run().await,
+        Command::Approval(command) => command.run().await,
+        Command::Event(command) => command.run().await,
         Command::Open(command) => command.run().await,
         Command::Halt(command) => command.run().await,
         Command::Key(command) => command.run().await,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use uuid::Uuid;
+use windlass_core::kinds::Awaits;
 use windlass_core::run::Fact;
 use windlass_store::{LogRow, NumberedEvent, Overview};
 
@@ -112,6 +113,19 @@ fn told(fact: &Fact) -> Option<String> {
         }
         Fact::AttemptInterrupted { path, attempt, .. } => {
             format!("{path}: attempt {attempt} was interrupted")
+        }
+        Fact::StepAwaiting { path, awaits: Awaits::Approval, input, .. } => {
+            let title = input["title"].as_str().unwrap_or_default();
+            format!("{path}: waits for an approval: {title}")
+        }
+        Fact::StepAwaiting { path, awaits: Awaits::Signal(name), .. } => {
+            format!("{path}: waits for the signal {name}")
+        }
+        Fact::StepAwaiting { path, awaits: Awaits::Event(name), .. } => {
+            format!("{path}: waits for the event {name}")
+        }
+        Fact::StepDecided { path, decision } => {
+            format!("{path}: {} says {}", decision.by, decision.verdict.as_str())
         }
         Fact::StepWaiting { path, until, .. } => format!("{path}: waits until {until}"),
         Fact::StepParked { path, .. } => format!("{path}: waits for a decision"),

@@ -50,6 +50,7 @@ codes! {
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path does not know this method";
     REQUEST_TIMEOUT = "request-timeout", 408, "The request took too long";
     WRONG_STATE = "wrong-state", 409, "The run is in no state for this";
+    APPROVAL_CHANGED = "approval-changed", 409, "What is asked is not what was seen";
     EXTERNAL_ID_TAKEN = "external-id-taken", 409, "Another run has this external id";
     VERSION_MISMATCH = "version-mismatch", 412, "The workflow has changed meanwhile";
     BODY_TOO_LARGE = "body-too-large", 413, "The body is too large";
@@ -267,6 +268,13 @@ impl From<Refused> for Problem {
                 let detail = summary(&violations).unwrap_or(message);
                 Problem::violations(INVALID_INPUT, &detail, violations)
             }
+            Refused::BadForm(violations) => {
+                let detail = summary(&violations).unwrap_or(message);
+                Problem::violations(INVALID_REQUEST, &detail, violations)
+            }
+            Refused::NoForm => Problem::new(INVALID_REQUEST, message),
+            Refused::NotApprover(_) => Problem::new(FORBIDDEN, message),
+            Refused::OtherSubject(_) => Problem::new(APPROVAL_CHANGED, message),
             Refused::InputTooLarge { .. } => Problem::new(INPUT_TOO_LARGE, message),
             Refused::NoSuchStep(_) => Problem::new(STEP_NOT_FOUND, message),
             Refused::BadOutput(_) => Problem::new(INVALID_REQUEST, message),

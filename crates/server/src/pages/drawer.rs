@@ -270,7 +270,9 @@ fn shown(row: &RunRow, plan: Option<&Plan>, step: StepBody) -> Drawer {
     let is_own = path::scope_of(&step.path).is_empty() && !step.path.ends_with(path::UNDO);
     let is_block = node.is_none_or(|node| !node.bodies.is_empty());
     let must_settle = step.status == "waiting" && step.reason.as_deref() == Some("outcome_unknown");
-    let is_open = matches!(step.status, "queued" | "running" | "backing_off" | "waiting");
+    let is_asking = step.reason.as_deref() == Some("approval");
+    let is_open =
+        !is_asking && matches!(step.status, "queued" | "running" | "backing_off" | "waiting");
     let waited = started.zip(queued).map(|(started, queued)| started.since(queued));
     Drawer {
         run_id: row.run_id.to_string(),

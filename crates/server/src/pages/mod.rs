@@ -4,6 +4,8 @@
 //! To add a page: a file here with its context and handlers, a template of the same name in
 //! `templates/`, one line in [`router`], a sample in `tests/pages`.
 
+mod approval;
+mod approvals;
 mod assets;
 mod attempts;
 mod audit;
@@ -58,6 +60,8 @@ pub fn router() -> Router<Arc<App>> {
         .route("/runs/{run}/resume", post(run_actions::resume))
         .route("/runs/{run}/mark", post(run_actions::mark))
         .route("/runs/{run}/rerun", post(run_actions::rerun))
+        .route("/runs/{run}/approvals/{step}", get(approval::page).post(approval::decide))
+        .route("/approvals", get(approvals::page))
         .route("/workflows", get(workflows::page))
         .route("/workflows/{workflow}", get(workflow::page))
         .route("/workflows/{workflow}/diff", get(workflow_diff::page))

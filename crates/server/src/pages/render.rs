@@ -75,6 +75,8 @@ pub struct Me {
     pub is_session: bool,
     /// Whether they may start, stop and repair runs.
     pub may_operate: bool,
+    /// Whether they may decide what waits for an approval.
+    pub may_approve: bool,
     /// Whether they may see the audit log.
     pub may_administer: bool,
     /// Who has stopped everything, as a sentence.
@@ -92,6 +94,7 @@ impl Me {
             csrf: caller.session.as_ref().map(token).unwrap_or_default(),
             is_session: caller.session.is_some() && principal.proof != Proof::Local,
             may_operate: principal.may(Permission::Operate),
+            may_approve: principal.may(Permission::Approve),
             // A file of a run has no such log.
             may_administer: principal.may(Permission::Administer) && !app.is_file,
             halted: app.engine.halted().map(|halt| match halt.reason {

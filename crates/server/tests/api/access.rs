@@ -149,13 +149,16 @@ async fn projects_do_not_see_each_other() {
         }
         let path = |run: &str, workflow: &str| {
             let path = route.path.replace("{run}", run).replace("{workflow}", workflow);
-            path.replace("{step}", "sum").replace("{key}", run)
+            path.replace("{step}", "sum").replace("{key}", run).replace("{name}", "go")
         };
         let body = match (route.method, route.path) {
             ("PUT", _) => ADD.to_owned(),
             (_, path) if path.ends_with("execute-batch") => r#"{"runs":[{}]}"#.to_owned(),
             (_, path) if path.ends_with("/steps/{step}/mark") => {
                 r#"{"status":"skipped"}"#.to_owned()
+            }
+            ("POST", "/api/v1/runs/{run}/approvals/{step}") => {
+                r#"{"decision":"approve"}"#.to_owned()
             }
             (_, path) if path.ends_with("/mark") => "step=sum&status=skipped".to_owned(),
             _ => String::new(),

@@ -110,6 +110,7 @@ async fn kinds_of_node_are_described() {
         .map(|item| item["kind"].as_str().unwrap())
         .collect();
     let known = [
+        "approval",
         "conditional",
         "delay",
         "end",
@@ -123,6 +124,8 @@ async fn kinds_of_node_are_described() {
         "switch",
         "transform",
         "try",
+        "wait_event",
+        "wait_signal",
         "workflow",
     ];
     assert_eq!(kinds, known);

@@ -22,3 +22,4 @@ mod socket;
 mod stream;
 #[expect(dead_code, reason = "the commands' tests use more of it")]
 mod tamper;
+mod words;

@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "the API's tests use more of it")]
 mod harness;
 
+mod approvals;
 mod audit;
 mod diff;
 mod drawer;

@@ -5,9 +5,10 @@ use windlass_core::run::RunStatus;
 use super::{Data, Run};
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, DefinitionRow, LogRow, NumberedEvent, Page, RunFilter, RunPage, RunRow, StepRow,
-    TimerRow, WorkflowRow,
+    Admission, AskKey, AskRow, DefinitionRow, LogRow, NumberedEvent, Page, RunFilter, RunPage,
+    RunRow, StepRow, TimerRow, WorkflowRow,
 };
+use crate::text::nul_safe;
 
 impl Data {
     pub(super) fn by_name<'a>(&'a self, project: &'a str, name: &str) -> Option<&'a WorkflowRow> {
@@ -159,6 +160,26 @@ impl Data {
             .cloned()
             .collect();
         found.sort_by_key(place);
+        page(found, limit)
+    }
+
+    pub(super) fn list_asks(
+        &self,
+        project: &str,
+        kind: &str,
+        name: Option<&str>,
+        after: Option<&AskKey>,
+        limit: usize,
+    ) -> Page<AskRow> {
+        let name = name.map(nul_safe);
+        let asks = self.runs.values().flat_map(|run| run.asks.values());
+        let mut found: Vec<AskRow> = asks
+            .filter(|ask| ask.project == project && ask.kind == kind)
+            .filter(|ask| name.as_ref().is_none_or(|name| ask.name == **name))
+            .filter(|ask| after.is_none_or(|after| ask.key() > *after))
+            .cloned()
+            .collect();
+        found.sort_by_key(AskRow::key);
         page(found, limit)
     }
 

@@ -19,8 +19,8 @@ use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause, RunFilter,
-    RunPage, RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    Admission, AskKey, AskRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause,
+    RunFilter, RunPage, RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -52,6 +52,7 @@ struct Run {
     events: Vec<NumberedEvent>,
     steps: BTreeMap<u32, StepRow>,
     timers: BTreeMap<String, Time>,
+    asks: BTreeMap<String, AskRow>,
     snapshot: Option<Snapshot>,
     logs: Vec<LogRow>,
 }
@@ -129,6 +130,17 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<Vec<Uuid>, StoreError> {
         Ok(self.data.lock().orphans(epoch, after, limit))
+    }
+
+    fn asks(
+        &self,
+        project: &str,
+        kind: &str,
+        name: Option<&str>,
+        after: Option<&AskKey>,
+        limit: usize,
+    ) -> Result<Page<AskRow>, StoreError> {
+        Ok(self.data.lock().list_asks(project, kind, name, after, limit))
     }
 
     fn due_timers(&self, until: Time, limit: usize) -> Result<Vec<TimerRow>, StoreError> {

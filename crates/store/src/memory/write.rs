@@ -5,7 +5,7 @@ use windlass_core::run::Event;
 use super::{Data, Run};
 use crate::error::StoreError;
 use crate::rows::{
-    DefinitionRow, KeyRow, LogRow, NumberedEvent, Pause, RunRow, StepRow, WorkflowRow,
+    AskRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Pause, RunRow, StepRow, WorkflowRow,
 };
 use crate::text::nul_safe;
 use crate::write::{Chunk, Conflict, Deploy, Deployed, NewRun, RunWrite, Standing, expired_at};
@@ -63,6 +63,13 @@ impl Data {
         for path in &write.timers_cleared {
             run.timers.remove(path);
         }
+        for path in &write.asks_cleared {
+            run.asks.remove(path);
+        }
+        run.asks.extend(write.asks_set.iter().map(|ask| {
+            let name = nul_safe(&ask.name).into_owned();
+            (ask.path.clone(), AskRow { name, ..ask.clone() })
+        }));
         if write.snapshot.is_some() || write.drop_snapshot {
             run.snapshot.clone_from(&write.snapshot);
         }
@@ -133,6 +140,7 @@ impl Data {
             events: Vec::new(),
             steps: Default::default(),
             timers: Default::default(),
+            asks: Default::default(),
             snapshot: None,
             logs: Vec::new(),
         };

@@ -18,7 +18,9 @@ pub(super) fn on_statement(error: &Error) -> SqlError {
         // A rule broken, a value out of range, an index entry too large: it will fail again.
         ("22" | "23" | "54", _) => SqlError::Constraint(message),
         ("42" | "XX", _) => StoreError::Damaged(message).into(),
-        (_, "57014") => StoreError::Unavailable("a read took too long".to_owned()).into(),
+        // What opens a read is sent along with its first statement. If the time was up before that,
+        // the statement only hears that its transaction is over.
+        (_, "57014" | "25P02") => StoreError::Unavailable("a read took too long".to_owned()).into(),
         _ => StoreError::Unavailable(message).into(),
     }
 }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::read::Columns;
 use super::waves::{Writing, waves};
 use super::{
-    Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, blobs, journal, messages,
-    steps, timers, to_json,
+    Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, asks, blobs, journal,
+    messages, steps, timers, to_json,
 };
 use crate::error::StoreError;
 use crate::text::nul_safe;
@@ -138,6 +138,8 @@ fn write_wave(
     steps::update(connection, &runs)?;
     timers::set(connection, &runs)?;
     timers::clear(connection, &runs)?;
+    asks::clear(connection, &runs)?;
+    asks::set(connection, &runs)?;
     journal::replace_snapshots(connection, &runs)?;
     journal::insert_logs(connection, &runs)?;
     about_messages.extend(runs);

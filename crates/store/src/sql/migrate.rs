@@ -16,6 +16,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "lists", include_str!("../../migrations/0004_lists.sql")),
     (5, "heirs", include_str!("../../migrations/0005_heirs.sql")),
     (6, "retention", include_str!("../../migrations/0006_retention.sql")),
+    (7, "asks", include_str!("../../migrations/0007_asks.sql")),
 ];
 
 static CREATE_TABLE: Statement = Statement::new(

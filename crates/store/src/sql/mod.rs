@@ -8,6 +8,7 @@
 mod access;
 mod admissions;
 mod api_keys;
+mod asks;
 mod audit;
 pub(crate) mod blobs;
 mod commit;

@@ -30,13 +30,14 @@ static DELETE_KEY: Statement =
     Statement::new("DELETE FROM idempotency_key WHERE used_at = $1 AND run_id = $2");
 
 /// What is kept by run. Messages go when they are taken up.
-static DELETE_BY_RUN: [Statement; 7] = [
+static DELETE_BY_RUN: [Statement; 8] = [
     Statement::new("DELETE FROM blob_ref WHERE run_id = $1"),
     Statement::new("DELETE FROM journal WHERE run_id = $1"),
     Statement::new("DELETE FROM log WHERE run_id = $1"),
     Statement::new("DELETE FROM snapshot WHERE run_id = $1"),
     Statement::new("DELETE FROM step WHERE run_id = $1"),
     Statement::new("DELETE FROM timer WHERE run_id = $1"),
+    Statement::new("DELETE FROM ask WHERE run_id = $1"),
     Statement::new("DELETE FROM run WHERE run_id = $1"),
 ];
 

@@ -11,8 +11,8 @@ use super::{Connection, Driver, SqlStore, Statement};
 use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause, RunFilter,
-    RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    Admission, AskKey, AskRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause,
+    RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -54,6 +54,17 @@ impl<D: Driver> Store for SqlStore<D> {
         limit: usize,
     ) -> Result<Vec<Uuid>, StoreError> {
         self.read_orphans(epoch, after, limit)
+    }
+
+    fn asks(
+        &self,
+        project: &str,
+        kind: &str,
+        name: Option<&str>,
+        after: Option<&AskKey>,
+        limit: usize,
+    ) -> Result<Page<AskRow>, StoreError> {
+        self.read_asks(project, kind, name, after, limit)
     }
 
     fn due_timers(&self, until: Time, limit: usize) -> Result<Vec<TimerRow>, StoreError> {

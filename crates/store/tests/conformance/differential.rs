@@ -110,6 +110,15 @@ fn random_write(dice: &mut Dice, pair: &Pair) -> RunWrite {
     if dice.below(3) == 0 {
         write.timers_cleared.push(format!("t{}", dice.below(3)));
     }
+    if dice.below(3) == 0 {
+        let (path, name) = (format!("s{}", dice.below(3)), format!("n{}", dice.below(2)));
+        let kind = ["approval", "event"][dice.below(2) as usize];
+        let since = i64::try_from(dice.below(5)).unwrap();
+        write.asks_set.push(ask(number, &path, kind, &name, since));
+    }
+    if dice.below(3) == 0 {
+        write.asks_cleared.push(format!("s{}", dice.below(3)));
+    }
     match dice.below(5) {
         0 => {
             let (seq, version) = (write.after_seq, u32::try_from(dice.below(2)).unwrap());
@@ -237,6 +246,10 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
     pair.both(|store| store.runs(PROJECT, &filter, before, limit).unwrap());
     pair.both(|store| store.orphans(epoch, before, limit).unwrap());
     pair.both(|store| store.due_timers(at(10), limit).unwrap());
+    let key = ask(dice.run(), "s1", "event", "n0", 2).key();
+    pair.both(|store| store.asks(PROJECT, "event", None, None, limit).unwrap());
+    pair.both(|store| store.asks(PROJECT, "event", Some("n0"), Some(&key), limit).unwrap());
+    pair.both(|store| store.asks(PROJECT, "approval", None, Some(&key), limit).unwrap());
     pair.both(|store| store.workflows(PROJECT, None, 99).unwrap());
     pair.both(|store| store.admissions(before, limit).unwrap());
     let (sent, key) = (at(2), message(dice.run(), dice.run(), "s0", "start", 2).key());

@@ -90,11 +90,28 @@ pub(crate) fn new_run(number: u128) -> RunWrite {
         changed_steps: vec![],
         timers_set: vec![],
         timers_cleared: vec![],
+        asks_set: vec![],
+        asks_cleared: vec![],
         snapshot: None,
         drop_snapshot: false,
         logs: vec![],
         received: vec![],
         messages: vec![],
+    }
+}
+
+/// A step that waits for somebody's word.
+pub(crate) fn ask(number: u128, path: &str, kind: &str, name: &str, since: i64) -> AskRow {
+    AskRow {
+        project: PROJECT.into(),
+        run_id: id(number),
+        path: path.into(),
+        workflow: "greet".into(),
+        kind: kind.into(),
+        name: name.into(),
+        detail: json!({ "n": number as u64 }),
+        since: at(since),
+        deadline: (since > 2).then(|| at(since + 10)),
     }
 }
 

@@ -341,3 +341,36 @@ pub(crate) fn an_empty_store_has_empty_lists(store: &dyn Store) {
     assert_eq!(names(None, 2), (vec!["a".into(), "b".into()], true));
     assert_eq!(names(Some("b"), 2), (vec!["c".into()], false));
 }
+
+pub(crate) fn whoever_waits_for_a_word_is_found(store: &dyn Store) {
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let commit = |write: RunWrite| assert_eq!(store.commit(epoch, &[write]).unwrap(), []);
+    let rows = [
+        ask(7, "a", "approval", "Send \u{0}?", 5),
+        ask(7, "b", "event", "paid", 1),
+        ask(8, "a", "approval", "Pay?", 5),
+        ask(8, "c", "event", "paid", 3),
+        ask(8, "d", "event", "lost", 2),
+    ];
+    for number in [7, 8] {
+        let own = rows.iter().filter(|ask| ask.run_id == id(number));
+        commit(with(new_run(number), |write| write.asks_set = own.cloned().collect()));
+    }
+    let found = |kind: &str, name: Option<&str>, after: Option<&AskKey>, limit| {
+        let page = store.asks(PROJECT, kind, name, after, limit).unwrap();
+        let shown = page.items.iter().map(|ask| format!("{} {}", ask.run_id.as_u128(), ask.path));
+        (shown.collect::<Vec<_>>(), page.has_more)
+    };
+    let list = |items: &[&str]| items.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>();
+    assert_eq!(found("approval", None, None, 9), (list(&["7 a", "8 a"]), false));
+    assert_eq!(found("event", Some("paid"), None, 1), (list(&["7 b"]), true));
+    assert_eq!(found("event", Some("paid"), Some(&rows[1].key()), 9).0, list(&["8 c"]));
+    assert_eq!(found("event", Some("gone"), None, 9).0, list(&[]));
+    assert_eq!(store.asks("other", "event", None, None, 9).unwrap().items, []);
+    let read = store.asks(PROJECT, "event", Some("paid"), None, 9).unwrap().items;
+    assert_eq!(read, [rows[1].clone(), rows[3].clone()]);
+    let title = &store.asks(PROJECT, "approval", None, None, 1).unwrap().items[0].name;
+    assert!(!title.contains('\u{0}') && title.starts_with("Send "), "{title:?}");
+    commit(with(end_run(7, RunStatus::Succeeded), |write| write.asks_cleared = vec!["b".into()]));
+    assert_eq!(found("event", Some("paid"), None, 9).0, list(&["8 c"]));
+}

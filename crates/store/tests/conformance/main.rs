@@ -88,6 +88,7 @@ promises! {
         single_events_are_found,
         orphans_are_those_of_earlier_epochs,
         timers_come_by_time,
+        whoever_waits_for_a_word_is_found,
         a_search_for_a_text_ends_somewhere,
         old_keys_are_pruned,
         old_runs_go_with_all_they_have,

@@ -31,6 +31,7 @@ fn fill(store: &dyn Store) {
             new_of(write).key = Some(key(&format!("k{number}"), "hash"));
             write.new_steps = vec![step(0, StepStatus::Waiting), step(1, StepStatus::Queued)];
             write.timers_set = vec![("step0".into(), at(i64::try_from(number).unwrap()))];
+            write.asks_set = vec![ask(number, "step0", "approval", "Send it?", 1)];
             write.snapshot = Some(Snapshot { seq: 1, version: 1, state: "{}".into() });
             write.logs = vec![log(1, "step0", "a\u{0}b")];
             write.messages = vec![message(number + 1, number, "a", "start", 3)];
@@ -64,6 +65,7 @@ fn content(store: &dyn Store) -> Vec<String> {
         format!("{:?}", store.runs(PROJECT, &filter, None, 9).unwrap()),
         format!("{:?}", store.runs(PROJECT, &RunFilter::default(), None, 9_999).unwrap()),
         format!("{:?}", store.due_timers(at(9_999), 9_999).unwrap()),
+        format!("{:?}", store.asks(PROJECT, "approval", None, None, 9_999).unwrap()),
         format!("{:?}", store.messages(None, 9_999).unwrap()),
         format!("{:?}", store.workflow(PROJECT, "a").unwrap()),
         format!("{:?}", store.setting("stopped").unwrap()),

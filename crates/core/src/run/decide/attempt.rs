@@ -9,8 +9,9 @@ use super::Decider;
 use super::start::{check_size, check_size_to};
 use crate::definition::{Effect, Node, Retry};
 use crate::failure::Failure;
-use crate::limits::{DETAILS_BYTES_MAX, INTERRUPTION_COUNT_MAX};
-use crate::run::event::Fact;
+use crate::kinds::Wait;
+use crate::limits::{DETAILS_BYTES_MAX, INTERRUPTION_COUNT_MAX, RECORD_COUNT_MAX};
+use crate::run::event::{Fact, Resume};
 use crate::run::input::{AttemptError, Refused};
 use crate::run::{Step, StepStatus};
 use crate::time::Time;
@@ -63,6 +64,46 @@ impl Decider<'_> {
         }
     }
 
+    /// An attempt has ended with a question. The next one begins with the answer.
+    pub(super) fn attempt_asks(
+        &self,
+        path: &str,
+        (attempt, started_at): (u32, Time),
+        key: &str,
+        ask: &Arc<Value>,
+    ) -> Result<Vec<Fact>, Refused> {
+        let step = self.under_way(path, attempt)?;
+        let asked = check_size(ask, "question").and_then(|()| Wait::for_approval(ask));
+        let Wait { awaits, time } = asked.map_err(Refused::BadOutput)?;
+        let key = key.to_owned();
+        Ok(vec![Fact::StepAwaiting {
+            path: path.to_owned(),
+            kind: step.kind.to_string(),
+            input: ask.clone(),
+            awaits,
+            until: time.map(|time| self.now.plus(time)),
+            resumes: Some(Box::new(Resume { attempt, started_at, key })),
+        }])
+    }
+
+    /// An attempt notes how far it has come.
+    pub(super) fn attempt_recorded(
+        &self,
+        path: &str,
+        attempt: u32,
+        key: &str,
+        value: &Arc<Value>,
+    ) -> Result<Vec<Fact>, Refused> {
+        let step = self.under_way(path, attempt)?;
+        check_size(value, "record").map_err(Refused::BadOutput)?;
+        if step.records.len() >= RECORD_COUNT_MAX {
+            let message = format!("a step may record {RECORD_COUNT_MAX} notes at most");
+            return Err(Refused::BadOutput(Failure::new("history_limit", message)));
+        }
+        let (path, key, value) = (path.to_owned(), key.to_owned(), value.clone());
+        Ok(vec![Fact::StepRecorded { path, attempt, key, value }])
+    }
+
     /// Nobody knows how far a lost attempt came. What may be repeated is tried again, not counted
     /// against `max_attempts`; what may not waits for a decision. An attempt that was never
     /// released is simply made.
@@ -104,7 +145,7 @@ impl Decider<'_> {
     /// When the next attempt is due; `None` if there is none.
     fn retry_at(&self, node: &Node, step: &Step, error: &AttemptError) -> Option<Time> {
         let retry = node.retry.as_ref()?;
-        let counted = step.attempt.saturating_sub(step.interruptions);
+        let counted = step.attempt.saturating_sub(step.interruptions + step.suspensions);
         let worth_it = match &retry.on {
             Some(codes) => codes.iter().any(|code| is_code(code, &error.failure.code)),
             None => !error.is_final,

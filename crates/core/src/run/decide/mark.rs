@@ -2,6 +2,7 @@
 
 use super::Decider;
 use super::start::check_size;
+use crate::kinds::Awaits;
 use crate::run::event::Fact;
 use crate::run::input::{Mark, Refused};
 
@@ -19,6 +20,9 @@ impl Decider<'_> {
         let step = step.ok_or_else(|| Refused::NoSuchStep(path.to_owned()))?;
         if !self.state.active.contains(path) {
             return Err(Refused::NotInMidLife { path: path.to_owned(), status: step.status });
+        }
+        if step.ask().is_some_and(|ask| ask.awaits == Awaits::Approval) {
+            return Err(Refused::NotByHand(path.to_owned()));
         }
         let Some(place) = self.locate(path) else { return Ok(self.lost(path)) };
         let mut facts = match mark {

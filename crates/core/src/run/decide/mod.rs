@@ -20,6 +20,7 @@ mod stop;
 mod timer;
 mod r#try;
 mod undo;
+mod word;
 
 pub use create::{CreateRun, create};
 
@@ -51,6 +52,17 @@ impl RunState {
                 decider.attempt_ended(path, *attempt, *started_at, result)?
             }
             What::AttemptLost { path, attempt } => decider.attempt_lost(path, *attempt)?,
+            What::AttemptAsks { path, attempt, started_at, key, ask } => {
+                decider.attempt_asks(path, (*attempt, *started_at), key, ask)?
+            }
+            What::AttemptRecorded { path, attempt, key, value } => {
+                decider.attempt_recorded(path, *attempt, key, value)?
+            }
+            What::Vote { path, vote } => decider.vote(path, vote)?,
+            What::Signal { name, payload, by, id } => {
+                decider.signal(name, payload, by, id.as_deref())?
+            }
+            What::Event { path, name, data, by } => decider.event(path, name, data, by)?,
             What::TimerFired { path } => decider.timer_fired(path)?,
             What::Mark { path, mark, by, reason } => decider.mark(path, mark, by, reason)?,
             What::Admit => decider.admit()?,

@@ -7,6 +7,7 @@ use super::Decider;
 use super::edges::Tally;
 use crate::definition::{Graph, Node, OnFailure, Plan};
 use crate::json;
+use crate::kinds::{Approval, NodeConfig};
 use crate::limits::REUSED_BYTES_MAX;
 use crate::run::event::{EdgeDecision, Fact, Reused};
 use crate::run::input::Refused;
@@ -17,7 +18,7 @@ use crate::run::{RunState, Step, StepStatus};
 impl RunState {
     /// What another run of the same plan may take over from this one, if it is to begin at `from` or,
     /// without that, at whatever has not succeeded. A step inside of a block begins with its block.
-    /// What follows runs again, and so does what was undone.
+    /// What follows runs again, and so does what was undone. An approval before it is asked for again.
     ///
     /// # Errors
     ///
@@ -45,12 +46,12 @@ impl RunState {
                 again.insert(&node.id);
             }
         }
-        let mut open: Vec<&str> = again.iter().copied().collect();
-        while let Some(node) = open.pop().and_then(|id| graph.node(id)) {
-            for target in node.edges.iter().map(|edge| &graph.target(edge).id) {
-                if again.insert(target) {
-                    open.push(target);
-                }
+        again = with_followers(graph, again);
+        // What was approved was another run's. Nothing that hangs on it runs without being asked for.
+        for node in graph.nodes.iter().filter(|node| has_approval(node)) {
+            let behind = with_followers(graph, BTreeSet::from([&*node.id]));
+            if !behind.is_disjoint(&again) {
+                again.extend(behind);
             }
         }
         let mut reused = BTreeMap::new();
@@ -93,6 +94,25 @@ impl RunState {
         };
         targets.filter(is_taken).cloned().collect()
     }
+}
+
+/// These nodes and all behind them.
+fn with_followers<'a>(graph: &'a Graph, mut nodes: BTreeSet<&'a str>) -> BTreeSet<&'a str> {
+    let mut open: Vec<&str> = nodes.iter().copied().collect();
+    while let Some(node) = open.pop().and_then(|id| graph.node(id)) {
+        for target in node.edges.iter().map(|edge| &*graph.target(edge).id) {
+            if nodes.insert(target) {
+                open.push(target);
+            }
+        }
+    }
+    nodes
+}
+
+/// Whether a node asks people, or one inside of it does.
+fn has_approval(node: &Node) -> bool {
+    let inside = || node.bodies.iter().flat_map(|body| &body.graph.nodes);
+    node.kind.name == Approval::KIND || inside().any(has_approval)
 }
 
 /// Whether a step has ended in a way that the definition provides for.

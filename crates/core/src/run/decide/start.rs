@@ -59,6 +59,10 @@ impl Decider<'_> {
                 let input = Arc::new(value);
                 Ok(vec![Fact::StepWaiting { path: step_path, kind, input, until }])
             }
+            Work::Word(wait) => {
+                let wait = wait(&value)?;
+                Ok(self.await_word(step, &kind, value, wait))
+            }
             Work::SubRun => self.request_child(step, &kind, value),
             Work::Map => self.open_map(step, node, value),
             Work::Loop => self.open_loop(step, node, value),

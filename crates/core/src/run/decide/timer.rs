@@ -31,6 +31,9 @@ impl Decider<'_> {
             let attempt = step.attempt + 1;
             return Ok(vec![Fact::AttemptQueued { path: step_path.to_owned(), attempt }]);
         }
+        if let Some(ask) = step.ask() {
+            return Ok(self.word_is_late(step_path, step, ask));
+        }
         let Some(place) = self.locate(step_path) else { return Ok(self.lost(step_path)) };
         let handed_on = Pure {
             config: serde_json::Value::Null,

@@ -53,8 +53,13 @@ impl Run {
     }
 
     pub(in crate::run) fn create(plan: Plan, input: Value) -> Run {
+        Run::create_by("", plan, input)
+    }
+
+    pub(super) fn create_by(by: &str, plan: Plan, input: Value) -> Run {
         let now = Time::from_micros(1_000_000);
-        let request = CreateRun { version: 1, input, ..CreateRun::default() };
+        let by = (!by.is_empty()).then(|| by.to_owned());
+        let request = CreateRun { version: 1, input, by, ..CreateRun::default() };
         let created = create(&plan, request, now).unwrap();
         let state = RunState::from_first(&created).unwrap();
         Run { plan, state, events: vec![created], now, owed: BTreeMap::new() }
@@ -97,6 +102,9 @@ impl Run {
                     | Fact::MapOpened { .. }
                     | Fact::LoopOpened { .. }
                     | Fact::TryOpened { .. }
+                    | Fact::StepRecorded { .. }
+                    | Fact::StepDecided { .. }
+                    | Fact::EventTaken { .. }
             )
         {
             self.owed.remove(step);

@@ -11,5 +11,6 @@ mod others;
 mod over;
 mod table;
 mod tries;
+mod words;
 
 pub(super) use harness::{Run, plan};

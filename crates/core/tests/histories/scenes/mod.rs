@@ -7,6 +7,7 @@ mod jumps;
 mod others;
 mod waits;
 mod ways;
+mod words;
 
 use serde_json::Value;
 
@@ -44,10 +45,21 @@ pub(crate) enum Act {
     /// Somebody says that it is not needed.
     MarkSkipped(&'static str),
     Abort(&'static str),
+    /// Somebody approves or rejects.
+    Approve(&'static str, &'static str),
+    Reject(&'static str, &'static str),
+    /// A signal of a name.
+    Signal(&'static str, Value),
+    /// An event of a name, for a step.
+    Event(&'static str, &'static str, Value),
+    /// The attempt of a step notes something.
+    Record(&'static str, &'static str),
+    /// The attempt of a step asks something.
+    Ask(&'static str, &'static str),
 }
 
 pub(crate) fn all() -> Vec<Scene> {
-    let others = [others::all(), jumps::all()];
+    let others = [others::all(), jumps::all(), words::all()];
     [ways::all(), failures::all(), blocks::all(), waits::all()]
         .into_iter()
         .chain(others)

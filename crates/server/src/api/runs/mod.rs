@@ -10,6 +10,7 @@ pub mod mark;
 pub mod pause;
 pub mod rerun;
 pub mod resume;
+pub mod signal;
 pub mod steps;
 pub mod stream;
 pub mod terminate;

@@ -1,7 +1,8 @@
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::list::standing;
+use super::signal::text_or_json;
 use crate::cli::{Connect, Exit, exit};
 use crate::client::{Question, segment};
 
@@ -30,7 +31,7 @@ impl Mark {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let body = match &self.succeeded {
             Some(text) => {
-                let output = serde_json::from_str(text).unwrap_or_else(|_| Value::from(&**text));
+                let output = text_or_json(text);
                 json!({ "status": "succeeded", "output": output, "reason": self.reason })
             }
             None => json!({ "status": "skipped", "reason": self.reason }),

@@ -8,9 +8,12 @@ mod pause;
 mod rerun;
 mod resume;
 mod show;
+mod signal;
 mod terminate;
 pub(super) mod watch;
 mod why;
+
+pub(super) use signal::text_or_json;
 
 use clap::Subcommand;
 
@@ -24,6 +27,7 @@ pub(crate) enum Runs {
     Watch(watch::Watch),
     Logs(logs::Logs),
     Mark(mark::Mark),
+    Signal(signal::Signal),
     Cancel(cancel::Cancel),
     Terminate(terminate::Terminate),
     Rerun(rerun::Rerun),
@@ -41,6 +45,7 @@ impl Runs {
             Runs::Watch(command) => command.run().await,
             Runs::Logs(command) => command.run().await,
             Runs::Mark(command) => command.run().await,
+            Runs::Signal(command) => command.run().await,
             Runs::Cancel(command) => command.run().await,
             Runs::Terminate(command) => command.run().await,
             Runs::Rerun(command) => command.run().await,

@@ -1,16 +1,23 @@
 //! What can happen to a run. Events are written to journals and read by every later version, so a
 //! field may be added with a default, and nothing may be renamed or removed.
 
-use std::collections::BTreeMap;
+mod created;
+mod name;
+mod parts;
+
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::definition::{Effect, OnLimit};
+pub use created::{Concurrency, Parent, Reused, RunCreated};
+pub use parts::{Again, Cause, Decision, EdgeDecision, Resume, Then, Undo, Verdict};
+
+use crate::definition::Effect;
 use crate::expr::SecretSlot;
 use crate::failure::Failure;
+use crate::kinds::Awaits;
 use crate::time::Time;
 
 /// A fact and when it became one.
@@ -21,87 +28,6 @@ pub struct Event {
     /// What happened.
     #[serde(rename = "is")]
     pub fact: Fact,
-}
-
-/// How a run came to be.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunCreated {
-    /// The run's own id.
-    pub run_id: Uuid,
-    /// The workflow's name at that time.
-    pub workflow: String,
-    /// The workflow's id.
-    pub workflow_id: Uuid,
-    /// Its version.
-    pub version: u32,
-    /// That version's definition.
-    pub definition_id: Uuid,
-    /// The input.
-    pub input: Arc<Value>,
-    /// Searchable keys and values.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: BTreeMap<String, String>,
-    /// The run this one repeats.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rerun_of: Option<Uuid>,
-    /// What the caller calls the run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub external_id: Option<String>,
-    /// The step that has asked for it, if it is a sub-run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub parent: Option<Parent>,
-    /// What it shares with other runs, if not all of them may run at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub concurrency: Option<Concurrency>,
-    /// The higher, the sooner its turn comes among runs that wait for the same.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub priority: i32,
-    /// Whether it waits to be admitted before it begins.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub held: bool,
-    /// Who has created it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
-    /// What it takes over from the run it repeats, by node of its own graph.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub reused: BTreeMap<String, Reused>,
-}
-
-/// How a node has ended in another run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Reused {
-    /// Its output, if it has succeeded.
-    pub output: Arc<Value>,
-    /// Why it has failed, if it has.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<Failure>,
-    /// The nodes to which its edges were taken.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub taken: Vec<String>,
-}
-
-/// The step of another run that has asked for a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Parent {
-    /// That run.
-    pub run_id: Uuid,
-    /// The step.
-    pub step: String,
-    /// How many runs are above: 1 for the child of a run that has no parent.
-    pub depth: u32,
-    /// Whether the step waits for the end, and not only for the beginning.
-    pub awaited: bool,
-}
-
-/// What a run shares with others: at most `limit` runs of a key may have begun and not be over.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Concurrency {
-    /// The workflow's id and, if the definition names a key, that.
-    pub key: String,
-    /// How many.
-    pub limit: u32,
-    /// What happens to a run that finds the limit reached.
-    pub on_limit: OnLimit,
 }
 
 /// What happened. Paths are addresses of steps, see [`super::path`].
@@ -216,6 +142,76 @@ pub enum Fact {
         input: Arc<Value>,
         /// When it goes on.
         until: Time,
+    },
+    /// A step waits for somebody's word.
+    StepAwaiting {
+        /// The step.
+        path: String,
+        /// The kind of its node.
+        kind: String,
+        /// What is asked: the node's config, rendered, or what an attempt wants to know.
+        input: Arc<Value>,
+        /// Whose word.
+        awaits: Awaits,
+        /// When something has to be done without it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Time>,
+        /// The attempt that goes on with the answer, if one has asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resumes: Option<Box<Resume>>,
+    },
+    /// Somebody has decided about what a step asks.
+    StepDecided {
+        /// The step.
+        path: String,
+        /// What they said.
+        #[serde(flatten)]
+        decision: Box<Decision>,
+    },
+    /// A step still waits for somebody's word.
+    Reminded {
+        /// The step.
+        path: String,
+        /// When something has to be done again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Time>,
+    },
+    /// The run was sent a signal.
+    SignalReceived {
+        /// Its name.
+        name: String,
+        /// What came with it.
+        payload: Arc<Value>,
+        /// Who sent it.
+        by: String,
+        /// What its sender calls it: a second one of the same id changes nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+    },
+    /// A step takes the oldest signal of a name. Stands before the event that ends the step.
+    SignalTaken {
+        /// The step.
+        by: String,
+        /// The signal's name.
+        name: String,
+    },
+    /// An event from outside is one that a step waits for. Stands before the event that ends the step.
+    EventTaken {
+        /// The step.
+        path: String,
+        /// Who sent it.
+        by: String,
+    },
+    /// An attempt has noted how far it has come. The next one is told.
+    StepRecorded {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// What it calls the note.
+        key: String,
+        /// The note.
+        value: Arc<Value>,
     },
     /// An attempt was lost whose repetition could do harm. Somebody has to decide.
     StepParked {
@@ -431,156 +427,6 @@ pub enum Fact {
     },
 }
 
-/// Why a place is being stopped.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// Something in it has failed.
-    Failed(Failure),
-    /// Somebody wants it.
-    Cancelled(Option<String>),
-    /// A place around it is being stopped, for this reason: `run_failed` or `run_cancelled`.
-    Around(String),
-}
-
-impl Cause {
-    /// The reason of the steps that end because of it.
-    pub(super) fn reason(&self) -> &str {
-        match self {
-            Cause::Failed(_) => "run_failed",
-            Cause::Cancelled(_) => "run_cancelled",
-            Cause::Around(reason) => reason,
-        }
-    }
-}
-
-/// An attempt that undoes a step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Undo {
-    /// The kind of node that does it.
-    pub kind: String,
-    /// Its config, rendered, with secrets as they were written.
-    pub input: Arc<Value>,
-    /// Where the secrets go.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub secrets: Vec<SecretSlot>,
-    /// What repeating the attempt would do to the world.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub effect: Effect,
-}
-
-/// A node that is to run again, and what is known of its edges from nodes that are not.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Again {
-    /// The node.
-    pub node: String,
-    /// Which visit comes next, from 1.
-    pub visit: u32,
-    /// How many of its edges are decided.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub known: u32,
-    /// The nodes whose edges are taken.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub via: Vec<String>,
-}
-
-/// What became of an edge, and what that means for the node it leads to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EdgeDecision {
-    /// The node it leads to.
-    pub to: String,
-    /// Whether it is taken; else it is skipped.
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
-    pub taken: bool,
-    /// What happens to that node now.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub then: Then,
-}
-
-/// What happens to a node when an edge to it is decided.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Then {
-    /// Its turn has come.
-    #[default]
-    Run,
-    /// It will never run.
-    Skip,
-    /// Nothing yet, or nothing any more.
-    Wait,
-}
-
-fn yes() -> bool {
-    true
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
-fn is_yes(value: &bool) -> bool {
-    *value
-}
-
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
-}
-
-impl Fact {
-    /// The event's type, as in the API.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Fact::RunCreated(_) => "run_created",
-            Fact::RunStarted { .. } => "run_started",
-            Fact::RunAdmitted {} => "run_admitted",
-            Fact::RunPaused { .. } => "run_paused",
-            Fact::RunResumed { .. } => "run_resumed",
-            Fact::ChildRequested { .. } => "child_requested",
-            Fact::StepQueued { .. } => "step_queued",
-            Fact::AttemptStarted { .. } => "attempt_started",
-            Fact::AttemptFailed { .. } => "attempt_failed",
-            Fact::AttemptInterrupted { .. } => "attempt_interrupted",
-            Fact::AttemptQueued { .. } => "attempt_queued",
-            Fact::StepWaiting { .. } => "step_waiting",
-            Fact::StepParked { .. } => "step_parked",
-            Fact::StepSucceeded { .. } => "step_succeeded",
-            Fact::StepFailed { .. } => "step_failed",
-            Fact::StepSkipped { .. } => "step_skipped",
-            Fact::StepCancelled { .. } => "step_cancelled",
-            Fact::StepMarked { .. } => "step_marked",
-            Fact::JumpedBack { .. } => "jumped_back",
-            Fact::MapOpened { .. } => "map_opened",
-            Fact::LoopOpened { .. } => "loop_opened",
-            Fact::TryOpened { .. } => "try_opened",
-            Fact::ItemsOpened { .. } => "items_opened",
-            Fact::ItemSucceeded { .. } => "item_succeeded",
-            Fact::ItemFailed { .. } => "item_failed",
-            Fact::ItemCancelled { .. } => "item_cancelled",
-            Fact::Stopping { .. } => "stopping",
-            Fact::Stopped { .. } => "stopped",
-            Fact::RunSucceeded { .. } => "run_succeeded",
-            Fact::RunFailed { .. } => "run_failed",
-            Fact::RunCancelled { .. } => "run_cancelled",
-        }
-    }
-
-    /// The step it is about, if it is about one.
-    pub fn step(&self) -> Option<&str> {
-        match self {
-            Fact::StepQueued { path, .. }
-            | Fact::ChildRequested { path, .. }
-            | Fact::AttemptStarted { path, .. }
-            | Fact::AttemptFailed { path, .. }
-            | Fact::AttemptInterrupted { path, .. }
-            | Fact::AttemptQueued { path, .. }
-            | Fact::StepWaiting { path, .. }
-            | Fact::StepParked { path, .. }
-            | Fact::StepSucceeded { path, .. }
-            | Fact::StepFailed { path, .. }
-            | Fact::StepSkipped { path, .. }
-            | Fact::StepCancelled { path, .. }
-            | Fact::StepMarked { path, .. }
-            | Fact::MapOpened { path, .. }
-            | Fact::LoopOpened { path, .. }
-            | Fact::TryOpened { path, .. } => Some(path),
-            _ => None,
-        }
-    }
 }

@@ -1,36 +1,19 @@
 //! Remembering: what each event does to the state. Nothing here evaluates an expression or knows a
 //! definition, so a journal folds to the same state whatever version reads it.
 
-use std::ops::Bound;
+pub(super) mod reason;
+mod scopes;
+mod standing;
+mod word;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::event::{Again, Cause, EdgeDecision, Event, Fact, RunCreated, Then, Undo};
-use super::path::UNDO;
-use super::state::{
-    Block, BlockOf, Child, FAILURES_KEPT_MAX, Pause, Scope, Step, Stop, Todo, Waits,
-};
+use super::event::{Event, Fact, RunCreated, Undo};
+use super::state::{Block, BlockOf, Child, Pause, Record, Step, Stop, Todo, Waits};
 use super::{Counts, RunState, RunStatus, StepStatus, path};
-use crate::failure::Failure;
 use crate::time::Time;
-
-/// Words for why a step or run stands where it stands.
-mod reason {
-    pub(super) const TIMER: &str = "timer";
-    pub(super) const RETRY: &str = "retry";
-    pub(super) const INTERRUPTED: &str = "interrupted";
-    pub(super) const OUTCOME_UNKNOWN: &str = "outcome_unknown";
-    pub(super) const CANCELLING: &str = "cancelling";
-    pub(super) const FAILING: &str = "failing";
-    pub(super) const MARKED: &str = "marked";
-    pub(super) const COMPENSATING: &str = "compensating";
-    pub(super) const REUSED: &str = "reused";
-    pub(super) const PAUSED: &str = "paused";
-    pub(super) const CHILD_RUN: &str = "child_run";
-    pub(super) const CONCURRENCY: &str = "concurrency";
-    pub(super) const HELD: &str = "held";
-}
 
 impl RunState {
     /// The state of a run of which only the first event has happened.
@@ -76,6 +59,10 @@ impl RunState {
             is_admitted: false,
             paused: None,
             children: Default::default(),
+            inbox: Default::default(),
+            listeners: Default::default(),
+            signal_count: 0,
+            signal_ids: Default::default(),
         }
     }
 
@@ -127,7 +114,7 @@ impl RunState {
                 step.interruptions += 1;
             }
             Fact::AttemptQueued { path, attempt } => {
-                self.waits.retry = self.waits.retry.saturating_sub(1);
+                self.leave_wait(path);
                 self.set_status(path, StepStatus::Queued, None);
                 let step = self.touch(path);
                 step.attempt = *attempt;
@@ -152,6 +139,21 @@ impl RunState {
                 step.reason = Some(Arc::from(reason::CHILD_RUN));
                 self.waits.child += 1;
                 self.activate(path);
+            }
+            Fact::StepAwaiting { path, kind, input, awaits, until, resumes } => {
+                self.ask(path, kind, at, (awaits, input, resumes.as_deref()));
+                self.touch(path).until = *until;
+            }
+            Fact::StepDecided { path, decision } => self.keep_decision(path, decision),
+            Fact::Reminded { path, until } => self.touch(path).until = *until,
+            Fact::SignalReceived { name, payload, by, id } => {
+                self.receive(name, payload, by, id.as_deref());
+            }
+            Fact::SignalTaken { name, .. } => self.take_signal(name),
+            Fact::EventTaken { .. } => {}
+            Fact::StepRecorded { path, key, value, .. } => {
+                let record = Record { key: key.clone(), value: value.clone() };
+                self.touch(path).records.push(record);
             }
             Fact::StepParked { path, attempt } => {
                 self.set_status(path, StepStatus::Waiting, Some(reason::OUTCOME_UNKNOWN));
@@ -279,11 +281,6 @@ impl RunState {
         self.derive_status();
     }
 
-    fn open_scope(&mut self, scope: &str, nodes: u32) {
-        self.counts.add(StepStatus::Pending, nodes);
-        self.scopes.insert(Arc::from(scope), Scope { nodes, ..Scope::default() });
-    }
-
     /// The step at `path`, which comes up now if it has not before.
     fn touch(&mut self, path: &str) -> &mut Step {
         if !self.steps.contains_key(path) {
@@ -344,6 +341,7 @@ impl RunState {
         step.until = None;
         step.input = None;
         step.secrets = Vec::new();
+        step.records = Vec::new();
         step.block = None;
         let undoes = step.undoes.take();
         self.active.remove(path);
@@ -360,236 +358,6 @@ impl RunState {
             if scope.settled == scope.nodes {
                 self.todo.closing.insert(Arc::from(scope_path));
             }
-        }
-    }
-
-    fn leave_wait(&mut self, path: &str) {
-        let Some(step) = self.steps.get(path) else { return };
-        let wait = match (step.status, step.reason.as_deref()) {
-            (StepStatus::BackingOff, _) => &mut self.waits.retry,
-            (StepStatus::Waiting, Some(reason::OUTCOME_UNKNOWN)) => &mut self.waits.unknown,
-            (StepStatus::Waiting, Some(reason::CHILD_RUN)) => &mut self.waits.child,
-            (StepStatus::Waiting, _) => &mut self.waits.timer,
-            _ => return,
-        };
-        *wait = wait.saturating_sub(1);
-    }
-
-    fn decide_edges(&mut self, source: &str, edges: &[EdgeDecision]) {
-        let scope = path::scope_of(source).to_owned();
-        let source_id: Arc<str> = Arc::from(path::node_of(source));
-        for edge in edges {
-            let target_path = self.path_in(&scope, &edge.to).into_owned();
-            let target = self.touch(&target_path);
-            target.edges_known += 1;
-            if edge.taken {
-                target.edges_taken += 1;
-                target.via.push(source_id.clone());
-            }
-            if edge.then == Then::Wait || target.is_decided {
-                continue;
-            }
-            target.is_decided = true;
-            let ordinal = target.ordinal;
-            let list =
-                if edge.then == Then::Run { &mut self.todo.ready } else { &mut self.todo.dead };
-            list.insert(ordinal, Arc::from(target_path));
-        }
-    }
-
-    /// Nodes are to run again: what has begun gets a new step, and what has not forgets what led
-    /// to it.
-    fn jump_back(&mut self, source: &str, to: &str, again: &[Again]) {
-        let scope_path = path::scope_of(source).to_owned();
-        let mut unsettled = 0;
-        for Again { node, visit, known, via } in again {
-            let before = self.path_in(&scope_path, node).into_owned();
-            if *visit > self.visit(&scope_path, node) {
-                unsettled += 1;
-                if let Some(old) = visit.checked_sub(2).filter(|old| *old > 0) {
-                    let old = path::join(&scope_path, &path::visit(node, old));
-                    self.steps.remove(old.as_str());
-                }
-                if let Some(scope) = self.scopes.get_mut(scope_path.as_str()) {
-                    scope.visits.insert(Arc::from(node.as_str()), *visit);
-                }
-            } else if !self.steps.contains_key(before.as_str()) {
-                continue;
-            }
-            let step_path = self.path_in(&scope_path, node).into_owned();
-            let step = self.touch(&step_path);
-            let ordinal = step.ordinal;
-            if step.status == StepStatus::Pending {
-                step.is_decided = false;
-                self.todo.ready.remove(&ordinal);
-                self.todo.dead.remove(&ordinal);
-            }
-            let step = self.touch(&step_path);
-            step.edges_known = *known;
-            step.edges_taken = u32::try_from(via.len()).unwrap_or(u32::MAX);
-            step.via = via.iter().map(|id| Arc::from(id.as_str())).collect();
-        }
-        self.counts.add(StepStatus::Pending, unsettled);
-        if let Some(scope) = self.scopes.get_mut(scope_path.as_str()) {
-            scope.settled = scope.settled.saturating_sub(unsettled);
-            self.todo.closing.remove(scope_path.as_str());
-        }
-        let target = self.path_in(&scope_path, to).into_owned();
-        self.make_ready(&target);
-    }
-
-    fn record_failure(&mut self, path: &str, error: &Failure) {
-        if let Some(scope) = self.scopes.get_mut(path::scope_of(path)) {
-            scope.failure_count += 1;
-            if scope.failures.len() < FAILURES_KEPT_MAX {
-                scope.failures.push(error.clone().of_step(path));
-            }
-        }
-    }
-
-    fn open_block(&mut self, path: &str, kind: &str, block: Block, at: Time) {
-        let step = self.begin(path, kind, StepStatus::Running, at);
-        step.attempt = 1;
-        step.started_at = Some(at);
-        step.block = Some(Box::new(block));
-        self.look_for_room(path);
-    }
-
-    fn block_of(&mut self, path: &str) -> Option<&mut Block> {
-        self.steps.get_mut(path)?.block.as_deref_mut()
-    }
-
-    /// Notes whether the block can open further bodies, or has none left.
-    fn look_for_room(&mut self, path: &str) {
-        let Some(block) = self.block_of(path) else { return };
-        let (has_room, is_filled) = (block.room() > 0, block.is_filled());
-        if has_room {
-            self.todo.opening.insert(Arc::from(path));
-        } else {
-            self.todo.opening.remove(path);
-        }
-        if is_filled {
-            self.todo.filled.insert(Arc::from(path));
-        }
-    }
-
-    /// An item is over. Its steps can no longer be named by anybody, so they leave memory.
-    fn close_item(&mut self, scope: &str, record: impl FnOnce(&mut Block, usize)) {
-        let Some((step, index)) = path::block_of(scope) else { return };
-        // `/` follows `.`, so this bounds everything inside.
-        let (first, behind) = (format!("{scope}."), format!("{scope}/"));
-        let inside = (Bound::Included(first.as_str()), Bound::Excluded(behind.as_str()));
-        let gone: Vec<Arc<str>> =
-            self.steps.range::<str, _>(inside).map(|(path, _)| path.clone()).collect();
-        for path in gone {
-            self.steps.remove(&path);
-        }
-        self.scopes.remove(scope);
-        self.todo.closing.remove(scope);
-        self.todo.stopping.remove(scope);
-        let step = step.to_owned();
-        if let Some(block) = self.block_of(&step) {
-            block.settled += 1;
-            record(block, index as usize);
-        }
-        self.look_for_room(&step);
-    }
-
-    fn stop(&mut self, place: &str, stop: Stop) {
-        if stop.force {
-            self.trying.retain(|step| !path::is_inside(step, place));
-        }
-        let stop = Some(Box::new(stop));
-        if place.is_empty() {
-            self.deadline = None;
-        }
-        if let Some(scope) = self.scopes.get_mut(place) {
-            scope.stopping = stop;
-        } else if let Some(block) = self.block_of(place) {
-            block.stopping = stop;
-            self.look_for_room(place);
-        }
-        self.todo.stopping.insert(Arc::from(place));
-    }
-
-    /// A step is about to be undone because of `place`, which waits for it.
-    fn begin_undo(&mut self, path: &str, place: &str) {
-        let done = path.strip_suffix(UNDO).unwrap_or(path);
-        let entry = self.undo.iter().rev().find(|(_, (path, _))| **path == *done);
-        if let Some(number) = entry.map(|(number, _)| *number) {
-            self.undo.remove(&number);
-        }
-        self.undoing += 1;
-        self.counts.add(StepStatus::Pending, 1);
-        self.todo.closing.remove(place);
-        self.todo.opening.remove(place);
-        self.touch(path).undoes = Some(Arc::from(place));
-    }
-
-    /// A step has been undone, or could not be. Its place goes on.
-    fn end_undo(&mut self, place: &str) {
-        self.undoing = self.undoing.saturating_sub(1);
-        if self.scopes.contains_key(place) {
-            self.todo.closing.insert(Arc::from(place));
-        } else {
-            self.look_for_room(place);
-        }
-    }
-
-    fn finish(&mut self, status: RunStatus, reason: Option<String>, at: Time) {
-        self.status = status;
-        self.reason = reason;
-        self.finished_at = Some(at);
-        self.scopes.clear();
-        self.active.clear();
-        self.waits = Waits::default();
-        self.todo = Todo::default();
-        self.undo.clear();
-        self.trying.clear();
-        self.undoing = 0;
-        self.deadline = None;
-        self.paused = None;
-    }
-
-    fn derive_status(&mut self) {
-        if self.status.is_terminal() {
-            return;
-        }
-        let stop = self.scopes.get("").and_then(|scope| scope.stopping.as_ref());
-        let leaving = match stop.map(|stop| &stop.cause) {
-            Some(Cause::Cancelled(_)) => Some(reason::CANCELLING),
-            Some(Cause::Failed(_) | Cause::Around(_)) => Some(reason::FAILING),
-            None if self.undoing > 0 => Some(reason::COMPENSATING),
-            None => None,
-        };
-        let waits = &self.waits;
-        let waiting = waits.total();
-        let only_waits = waiting > 0 && waiting == self.active.len();
-        let (status, reason) = if self.paused.is_some() {
-            (RunStatus::Paused, Some(reason::PAUSED))
-        } else if self.started_at.is_none() {
-            let reason = match &self.created.concurrency {
-                Some(_) => reason::CONCURRENCY,
-                None => reason::HELD,
-            };
-            (RunStatus::Queued, self.awaits_admission().then_some(reason))
-        } else if leaving.is_some() {
-            // Whatever its clean-up waits for, the run is on its way out.
-            (RunStatus::Running, leaving)
-        } else if only_waits && self.todo == Todo::default() {
-            let reason = match waits {
-                Waits { unknown: 1.., .. } => reason::OUTCOME_UNKNOWN,
-                Waits { retry: 1.., .. } => reason::RETRY,
-                Waits { timer: 1.., .. } => reason::TIMER,
-                _ => reason::CHILD_RUN,
-            };
-            (RunStatus::Waiting, Some(reason))
-        } else {
-            (RunStatus::Running, None)
-        };
-        self.status = status;
-        if self.reason.as_deref() != reason {
-            self.reason = reason.map(str::to_owned);
         }
     }
 }

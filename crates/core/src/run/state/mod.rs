@@ -1,17 +1,22 @@
+mod block;
+
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::event::{Cause, RunCreated, Undo};
+pub(in crate::run) use block::{Block, BlockOf};
+
+use super::event::{Cause, Decision, Resume, RunCreated, Undo};
 use super::{Counts, RunStatus, StepStatus, path};
 use crate::definition::Effect;
 use crate::expr::SecretSlot;
 use crate::failure::Failure;
 use crate::json;
+use crate::kinds::Awaits;
 use crate::time::Time;
 
 /// Everything a run remembers: the fold of its events.
@@ -39,25 +44,32 @@ pub struct RunState {
     pub finished_at: Option<Time>,
     /// How many steps stand where.
     pub counts: Counts,
-    pub(super) steps: BTreeMap<Arc<str>, Step>,
-    pub(super) scopes: BTreeMap<Arc<str>, Scope>,
+    pub(in crate::run) steps: BTreeMap<Arc<str>, Step>,
+    pub(in crate::run) scopes: BTreeMap<Arc<str>, Scope>,
     /// Steps in mid-life that are no blocks, in the order of their paths.
-    pub(super) active: BTreeSet<Arc<str>>,
-    pub(super) waits: Waits,
-    pub(super) todo: Todo,
-    pub(super) next_ordinal: u32,
+    pub(in crate::run) active: BTreeSet<Arc<str>>,
+    pub(in crate::run) waits: Waits,
+    pub(in crate::run) todo: Todo,
+    pub(in crate::run) next_ordinal: u32,
     /// What undoes the steps that have succeeded, in the order in which they did.
-    pub(super) undo: BTreeMap<u32, (Arc<str>, Undo)>,
-    pub(super) next_undo: u32,
+    pub(in crate::run) undo: BTreeMap<u32, (Arc<str>, Undo)>,
+    pub(in crate::run) next_undo: u32,
     /// How many steps are being undone.
-    pub(super) undoing: u32,
+    pub(in crate::run) undoing: u32,
     /// Every `try` that is open: it cleans up even if something around it is stopped.
-    pub(super) trying: BTreeSet<Arc<str>>,
-    pub(super) deadline: Option<Time>,
-    pub(super) is_admitted: bool,
-    pub(super) paused: Option<Pause>,
+    pub(in crate::run) trying: BTreeSet<Arc<str>>,
+    pub(in crate::run) deadline: Option<Time>,
+    pub(in crate::run) is_admitted: bool,
+    pub(in crate::run) paused: Option<Pause>,
     /// Runs that steps have asked for and not waited for, by step.
-    pub(super) children: BTreeMap<Arc<str>, Uuid>,
+    pub(in crate::run) children: BTreeMap<Arc<str>, Uuid>,
+    /// Signals that no step has taken, by name, the oldest first.
+    pub(in crate::run) inbox: BTreeMap<Arc<str>, VecDeque<Signal>>,
+    /// Steps that wait for a signal, by its name, in the order in which they came up.
+    pub(in crate::run) listeners: BTreeMap<Arc<str>, BTreeMap<u32, Arc<str>>>,
+    pub(in crate::run) signal_count: u32,
+    /// What senders call their signals.
+    pub(in crate::run) signal_ids: BTreeSet<Arc<str>>,
 }
 
 /// Who has paused a run, when and why.
@@ -106,17 +118,56 @@ pub struct Step {
     pub until: Option<Time>,
     /// Attempts lost to crashes. They do not count against `max_attempts`.
     pub interruptions: u32,
-    pub(super) edges_known: u32,
-    pub(super) edges_taken: u32,
+    pub(in crate::run) edges_known: u32,
+    pub(in crate::run) edges_taken: u32,
     /// Whether its turn has come or never will.
-    pub(super) is_decided: bool,
+    pub(in crate::run) is_decided: bool,
     /// The nodes whose edges led here.
-    pub(super) via: Vec<Arc<str>>,
-    pub(super) block: Option<Box<Block>>,
+    pub(in crate::run) via: Vec<Arc<str>>,
+    pub(in crate::run) block: Option<Box<Block>>,
     /// The place because of which it undoes another step.
-    pub(super) undoes: Option<Arc<str>>,
+    pub(in crate::run) undoes: Option<Arc<str>>,
     /// The run it has asked for.
-    pub(super) child: Option<Child>,
+    pub(in crate::run) child: Option<Child>,
+    /// The word it waits for.
+    pub(in crate::run) ask: Option<Box<Ask>>,
+    /// What its attempts have recorded, in order.
+    pub(in crate::run) records: Vec<Record>,
+    /// Attempts that have ended with a question. They do not count against `max_attempts`.
+    pub(in crate::run) suspensions: u32,
+}
+
+/// What a step asks, and what it was answered so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Whose word it waits for.
+    pub awaits: Awaits,
+    /// What is asked: the config of an `approval`, a `wait_signal` or a `wait_event`.
+    pub input: Arc<Value>,
+    /// Since when.
+    pub since: Time,
+    /// The decisions so far.
+    pub decisions: Vec<Decision>,
+    /// The attempt that goes on with the answer, if one has asked.
+    pub resumes: Option<Box<Resume>>,
+}
+
+/// What an attempt has recorded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// What it calls it.
+    pub key: String,
+    /// What it was.
+    pub value: Arc<Value>,
+}
+
+/// A signal that no step has taken yet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Signal {
+    /// What came with it.
+    pub payload: Arc<Value>,
+    /// Who sent it.
+    pub by: String,
 }
 
 /// A run that a step has asked for.
@@ -130,102 +181,67 @@ pub struct Child {
 
 /// A graph in progress: the run's own, or that of an item.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Scope {
-    pub(super) nodes: u32,
-    pub(super) settled: u32,
+pub(in crate::run) struct Scope {
+    pub(in crate::run) nodes: u32,
+    pub(in crate::run) settled: u32,
     /// Failures nothing in the definition provides for. Only the first ones are kept.
-    pub(super) failures: Vec<Failure>,
-    pub(super) failure_count: u32,
-    pub(super) stopping: Option<Box<Stop>>,
+    pub(in crate::run) failures: Vec<Failure>,
+    pub(in crate::run) failure_count: u32,
+    pub(in crate::run) stopping: Option<Box<Stop>>,
     /// The visit of each node that has been jumped back to.
-    pub(super) visits: BTreeMap<Arc<str>, u32>,
+    pub(in crate::run) visits: BTreeMap<Arc<str>, u32>,
 }
 
 /// Why a scope or block is being stopped, and what may still run in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Stop {
-    pub(super) cause: Cause,
-    pub(super) keep: Vec<String>,
-    pub(super) force: bool,
-}
-
-/// A block in progress: bodies that run under a step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Block {
-    /// How many nodes a body has.
-    pub(super) nodes: u32,
-    /// How many bodies have begun.
-    pub(super) opened: u32,
-    /// How many of them are over.
-    pub(super) settled: u32,
-    pub(super) failures: Vec<Failure>,
-    pub(super) failure_count: u32,
-    pub(super) stopping: Option<Box<Stop>>,
-    pub(super) of: BlockOf,
-}
-
-/// What kind of block it is, and what it has come to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) enum BlockOf {
-    /// A body for each item, side by side.
-    Map {
-        items: Arc<Vec<Value>>,
-        concurrency: Option<u32>,
-        keys: Option<Arc<Vec<String>>>,
-        tolerate: Option<u32>,
-        /// By item; null for items that have none yet.
-        results: Vec<Arc<Value>>,
-    },
-    /// One body again and again.
-    Loop {
-        /// What the next iteration begins with: the output of the one before.
-        item: Arc<Value>,
-        max_iterations: u32,
-    },
-    /// A body, then others that depend on how it went.
-    Try {
-        /// The number of the body that runs last in any case.
-        finally: Option<u32>,
-        /// The body that has begun last.
-        last: Option<u32>,
-        #[serde(with = "maybe")]
-        output: Option<Arc<Value>>,
-        error: Option<Failure>,
-        /// Whether something around it is being stopped.
-        is_cancelled: bool,
-    },
+pub(in crate::run) struct Stop {
+    pub(in crate::run) cause: Cause,
+    pub(in crate::run) keep: Vec<String>,
+    pub(in crate::run) force: bool,
 }
 
 /// How many steps wait for what.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Waits {
-    pub(super) timer: u32,
-    pub(super) retry: u32,
-    pub(super) unknown: u32,
-    pub(super) child: u32,
+pub(in crate::run) struct Waits {
+    pub(in crate::run) timer: u32,
+    pub(in crate::run) retry: u32,
+    pub(in crate::run) unknown: u32,
+    pub(in crate::run) child: u32,
+    pub(in crate::run) approval: u32,
+    pub(in crate::run) signal: u32,
+    pub(in crate::run) event: u32,
 }
 
 impl Waits {
-    pub(super) fn total(&self) -> usize {
-        (self.timer + self.retry + self.unknown + self.child) as usize
+    pub(in crate::run) fn total(&self) -> usize {
+        let Waits { timer, retry, unknown, child, approval, signal, event } = self;
+        (timer + retry + unknown + child + approval + signal + event) as usize
+    }
+
+    pub(in crate::run) fn word(&mut self, awaits: &Awaits) -> &mut u32 {
+        match awaits {
+            Awaits::Approval => &mut self.approval,
+            Awaits::Signal(_) => &mut self.signal,
+            Awaits::Event(_) => &mut self.event,
+        }
     }
 }
 
 /// What is to be decided next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Todo {
+pub(in crate::run) struct Todo {
     /// Steps whose turn has come, by ordinal.
-    pub(super) ready: BTreeMap<u32, Arc<str>>,
+    pub(in crate::run) ready: BTreeMap<u32, Arc<str>>,
     /// Steps that will never run, by ordinal.
-    pub(super) dead: BTreeMap<u32, Arc<str>>,
+    pub(in crate::run) dead: BTreeMap<u32, Arc<str>>,
     /// Blocks that may open further items.
-    pub(super) opening: BTreeSet<Arc<str>>,
+    pub(in crate::run) opening: BTreeSet<Arc<str>>,
     /// Scopes all of whose steps are over.
-    pub(super) closing: BTreeSet<Arc<str>>,
+    pub(in crate::run) closing: BTreeSet<Arc<str>>,
     /// Blocks all of whose items are over.
-    pub(super) filled: BTreeSet<Arc<str>>,
+    pub(in crate::run) filled: BTreeSet<Arc<str>>,
     /// Places where everything is still to be told to end.
-    pub(super) stopping: BTreeSet<Arc<str>>,
+    pub(in crate::run) stopping: BTreeSet<Arc<str>>,
 }
 
 /// An output that may be null is not the same as no output: one is written as `[null]`, the other
@@ -236,14 +252,14 @@ mod maybe {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use serde_json::Value;
 
-    pub(super) fn serialize<S: Serializer>(
+    pub(in crate::run) fn serialize<S: Serializer>(
         value: &Option<Arc<Value>>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         value.as_slice().serialize(serializer)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+    pub(in crate::run) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Arc<Value>>, D::Error> {
         Ok(Vec::deserialize(deserializer)?.pop())
@@ -251,7 +267,7 @@ mod maybe {
 }
 
 /// Failures kept of a scope or block. The rest are counted.
-pub(super) const FAILURES_KEPT_MAX: usize = 100;
+pub(in crate::run) const FAILURES_KEPT_MAX: usize = 100;
 
 impl Step {
     fn bytes(&self) -> usize {
@@ -264,7 +280,9 @@ impl Step {
             Some(BlockOf::Loop { item, .. }) => json::size(item),
             _ => 0,
         };
-        self.input.as_ref().map_or(0, size) + self.output.as_ref().map_or(0, size) + block
+        let records: usize = self.records.iter().map(|record| size(&record.value)).sum();
+        let values = self.input.as_ref().map_or(0, size) + self.output.as_ref().map_or(0, size);
+        values + records + block
     }
 }
 
@@ -272,7 +290,9 @@ impl RunState {
     /// Bytes of all values in memory, as JSON. It looks at each of them.
     pub fn bytes(&self) -> u64 {
         let steps: usize = self.steps.values().map(Step::bytes).sum();
-        u64::try_from(steps + json::size(&self.created.input)).unwrap_or(u64::MAX)
+        let signals = self.inbox.values().flatten();
+        let signals: usize = signals.map(|signal| json::size(&signal.payload)).sum();
+        u64::try_from(steps + signals + json::size(&self.created.input)).unwrap_or(u64::MAX)
     }
 
     /// The step at `path`, if its turn has come up and its item is not over.
@@ -332,12 +352,12 @@ impl RunState {
     }
 
     /// The number and the item of the closest body around `scope` that has one.
-    pub(super) fn item_of<'a>(&'a self, scope: &'a str) -> Option<(u32, &'a Value)> {
+    pub(in crate::run) fn item_of<'a>(&'a self, scope: &'a str) -> Option<(u32, &'a Value)> {
         self.around(scope).find_map(|(block, index)| Some((index, block.item(index)?)))
     }
 
     /// Why the body of the closest `try` around `scope` has failed.
-    pub(super) fn caught_in<'a>(&'a self, scope: &'a str) -> Option<&'a Failure> {
+    pub(in crate::run) fn caught_in<'a>(&'a self, scope: &'a str) -> Option<&'a Failure> {
         self.around(scope)
             .find_map(|(block, _)| match &block.of {
                 BlockOf::Try { error, .. } => Some(error.as_ref()),
@@ -355,7 +375,7 @@ impl RunState {
     }
 
     /// What the graph of `scope` was started with.
-    pub(super) fn scope_input(&self, scope: &str) -> Arc<Value> {
+    pub(in crate::run) fn scope_input(&self, scope: &str) -> Arc<Value> {
         match self.item_of(scope) {
             None => self.created.input.clone(),
             Some((_, item)) => Arc::new(item.clone()),
@@ -363,7 +383,7 @@ impl RunState {
     }
 
     /// The address of a node's step in `scope`: that of its latest visit.
-    pub(super) fn path_in<'a>(&self, scope: &str, node: &'a str) -> Cow<'a, str> {
+    pub(in crate::run) fn path_in<'a>(&self, scope: &str, node: &'a str) -> Cow<'a, str> {
         match self.visit(scope, node) {
             1 if scope.is_empty() => Cow::Borrowed(node),
             1 => Cow::Owned(path::join(scope, node)),
@@ -372,7 +392,7 @@ impl RunState {
     }
 
     /// Which visit of a node is the latest, from 1.
-    pub(super) fn visit(&self, scope: &str, node: &str) -> u32 {
+    pub(in crate::run) fn visit(&self, scope: &str, node: &str) -> u32 {
         let visits = self.scopes.get(scope).map(|scope| &scope.visits);
         let visits = visits.filter(|visits| !visits.is_empty());
         visits.and_then(|visits| visits.get(node)).copied().unwrap_or(1)
@@ -380,7 +400,7 @@ impl RunState {
 
     /// The step that a node's name stands for: the latest visit or, until that is over, the one
     /// before.
-    pub(super) fn named(&self, scope: &str, node: &str) -> Option<&Step> {
+    pub(in crate::run) fn named(&self, scope: &str, node: &str) -> Option<&Step> {
         let visit = self.visit(scope, node);
         let latest = self.steps.get(&*self.path_in(scope, node));
         if visit < 2 || latest.is_some_and(|step| step.status.is_terminal()) {
@@ -391,7 +411,7 @@ impl RunState {
     }
 
     /// The outputs of the nodes whose edges led to the step.
-    pub(super) fn upstream(&self, step_path: &str) -> Vec<(String, Arc<Value>)> {
+    pub(in crate::run) fn upstream(&self, step_path: &str) -> Vec<(String, Arc<Value>)> {
         let scope = path::scope_of(step_path);
         let Some(step) = self.steps.get(step_path) else { return Vec::new() };
         step.via
@@ -405,12 +425,22 @@ impl RunState {
 }
 
 impl Step {
+    /// The word it waits for.
+    pub fn ask(&self) -> Option<&Ask> {
+        self.ask.as_deref()
+    }
+
+    /// What its attempts have recorded, in order.
+    pub fn records(&self) -> &[Record] {
+        &self.records
+    }
+
     /// The run it has asked for.
     pub fn child(&self) -> Option<&Child> {
         self.child.as_ref()
     }
 
-    pub(super) fn new(ordinal: u32) -> Step {
+    pub(in crate::run) fn new(ordinal: u32) -> Step {
         Step {
             ordinal,
             status: StepStatus::Pending,
@@ -434,129 +464,9 @@ impl Step {
             block: None,
             undoes: None,
             child: None,
-        }
-    }
-}
-
-impl Block {
-    pub(super) fn new(nodes: u32, of: BlockOf) -> Block {
-        Block {
-            nodes,
-            opened: 0,
-            settled: 0,
-            failures: Vec::new(),
-            failure_count: 0,
-            stopping: None,
-            of,
-        }
-    }
-
-    /// How many further bodies may begin now. Of a loop, whether it is time to ask.
-    pub(super) fn room(&self) -> u32 {
-        if self.stopping.is_some() {
-            return 0;
-        }
-        let running = self.opened.saturating_sub(self.settled);
-        match &self.of {
-            BlockOf::Map { items, concurrency, .. } => {
-                let left =
-                    u32::try_from(items.len()).unwrap_or(u32::MAX).saturating_sub(self.opened);
-                left.min(concurrency.map_or(u32::MAX, |most| most.saturating_sub(running)))
-            }
-            BlockOf::Loop { .. } => u32::from(running == 0 && self.failure_count == 0),
-            BlockOf::Try { .. } => u32::from(running == 0),
-        }
-    }
-
-    /// Whether nothing is under way, and nothing will be.
-    pub(super) fn is_filled(&self) -> bool {
-        if self.stopping.is_some() {
-            return self.settled == self.opened;
-        }
-        match &self.of {
-            BlockOf::Map { items, .. } => self.settled as usize == items.len(),
-            BlockOf::Loop { .. } => self.failure_count > 0 && self.settled == self.opened,
-            BlockOf::Try { .. } => false,
-        }
-    }
-
-    /// How many bodies may fail.
-    pub(super) fn tolerated(&self) -> u32 {
-        match &self.of {
-            BlockOf::Map { tolerate, .. } => tolerate.unwrap_or(0),
-            BlockOf::Loop { .. } | BlockOf::Try { .. } => 0,
-        }
-    }
-
-    /// Whether there are bodies besides one that has just ended.
-    pub(super) fn has_others(&self) -> bool {
-        match &self.of {
-            BlockOf::Map { items, .. } => (self.settled as usize) + 1 < items.len(),
-            BlockOf::Loop { .. } | BlockOf::Try { .. } => false,
-        }
-    }
-
-    /// Notes that bodies have begun.
-    pub(super) fn open(&mut self, from: u32, to: u32) {
-        match &mut self.of {
-            // The bodies of a `try` that are not needed never begin.
-            BlockOf::Try { last, .. } => {
-                *last = Some(from);
-                self.opened += 1;
-            }
-            _ => self.opened = to,
-        }
-    }
-
-    /// What body `index` begins with.
-    pub(super) fn item(&self, index: u32) -> Option<&Value> {
-        match &self.of {
-            BlockOf::Map { items, .. } => items.get(index as usize),
-            BlockOf::Loop { item, .. } => Some(item),
-            BlockOf::Try { .. } => None,
-        }
-    }
-
-    /// Keeps the output of body `index`.
-    pub(super) fn keep(&mut self, index: usize, result: &Arc<Value>) {
-        match &mut self.of {
-            BlockOf::Map { results, .. } => {
-                if let Some(place) = results.get_mut(index) {
-                    *place = result.clone();
-                }
-            }
-            BlockOf::Loop { item, .. } => *item = result.clone(),
-            BlockOf::Try { finally, output, error, .. } => {
-                if finally.is_none_or(|finally| finally as usize != index) {
-                    *output = Some(result.clone());
-                    *error = None;
-                }
-            }
-        }
-    }
-
-    /// Keeps the failure of body `index`.
-    pub(super) fn fail(&mut self, index: usize, failure: &Failure) {
-        match &mut self.of {
-            BlockOf::Try { finally, error, .. } => {
-                // A failed clean-up does not hide what made it necessary.
-                if error.is_none() || finally.is_none_or(|finally| finally as usize != index) {
-                    *error = Some(failure.clone());
-                }
-            }
-            _ => {
-                self.failure_count += 1;
-                if self.failures.len() < FAILURES_KEPT_MAX {
-                    self.failures.push(failure.clone());
-                }
-            }
-        }
-    }
-
-    /// Notes that a body was stopped.
-    pub(super) fn cancel(&mut self) {
-        if let BlockOf::Try { is_cancelled, .. } = &mut self.of {
-            *is_cancelled = true;
+            ask: None,
+            records: Vec::new(),
+            suspensions: 0,
         }
     }
 }

@@ -1,0 +1,75 @@
+use super::Fact;
+
+impl Fact {
+    /// The event's type, as in the API.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Fact::RunCreated(_) => "run_created",
+            Fact::RunStarted { .. } => "run_started",
+            Fact::RunAdmitted {} => "run_admitted",
+            Fact::RunPaused { .. } => "run_paused",
+            Fact::RunResumed { .. } => "run_resumed",
+            Fact::ChildRequested { .. } => "child_requested",
+            Fact::StepQueued { .. } => "step_queued",
+            Fact::AttemptStarted { .. } => "attempt_started",
+            Fact::AttemptFailed { .. } => "attempt_failed",
+            Fact::AttemptInterrupted { .. } => "attempt_interrupted",
+            Fact::AttemptQueued { .. } => "attempt_queued",
+            Fact::StepWaiting { .. } => "step_waiting",
+            Fact::StepAwaiting { .. } => "step_awaiting",
+            Fact::StepDecided { .. } => "step_decided",
+            Fact::Reminded { .. } => "reminded",
+            Fact::SignalReceived { .. } => "signal_received",
+            Fact::SignalTaken { .. } => "signal_taken",
+            Fact::EventTaken { .. } => "event_taken",
+            Fact::StepRecorded { .. } => "step_recorded",
+            Fact::StepParked { .. } => "step_parked",
+            Fact::StepSucceeded { .. } => "step_succeeded",
+            Fact::StepFailed { .. } => "step_failed",
+            Fact::StepSkipped { .. } => "step_skipped",
+            Fact::StepCancelled { .. } => "step_cancelled",
+            Fact::StepMarked { .. } => "step_marked",
+            Fact::JumpedBack { .. } => "jumped_back",
+            Fact::MapOpened { .. } => "map_opened",
+            Fact::LoopOpened { .. } => "loop_opened",
+            Fact::TryOpened { .. } => "try_opened",
+            Fact::ItemsOpened { .. } => "items_opened",
+            Fact::ItemSucceeded { .. } => "item_succeeded",
+            Fact::ItemFailed { .. } => "item_failed",
+            Fact::ItemCancelled { .. } => "item_cancelled",
+            Fact::Stopping { .. } => "stopping",
+            Fact::Stopped { .. } => "stopped",
+            Fact::RunSucceeded { .. } => "run_succeeded",
+            Fact::RunFailed { .. } => "run_failed",
+            Fact::RunCancelled { .. } => "run_cancelled",
+        }
+    }
+
+    /// The step it is about, if it is about one.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Fact::StepQueued { path, .. }
+            | Fact::ChildRequested { path, .. }
+            | Fact::AttemptStarted { path, .. }
+            | Fact::AttemptFailed { path, .. }
+            | Fact::AttemptInterrupted { path, .. }
+            | Fact::AttemptQueued { path, .. }
+            | Fact::StepWaiting { path, .. }
+            | Fact::StepAwaiting { path, .. }
+            | Fact::StepDecided { path, .. }
+            | Fact::Reminded { path, .. }
+            | Fact::EventTaken { path, .. }
+            | Fact::StepRecorded { path, .. }
+            | Fact::StepParked { path, .. }
+            | Fact::StepSucceeded { path, .. }
+            | Fact::StepFailed { path, .. }
+            | Fact::StepSkipped { path, .. }
+            | Fact::StepCancelled { path, .. }
+            | Fact::StepMarked { path, .. }
+            | Fact::MapOpened { path, .. }
+            | Fact::LoopOpened { path, .. }
+            | Fact::TryOpened { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+}
