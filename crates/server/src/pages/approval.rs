@@ -16,13 +16,14 @@ use super::approvals::{address, moment_of};
 use super::error::PageProblem;
 use super::form::{Field, fields, input_of};
 use super::render::{Me, Moment, json, page_for};
+use super::workflow::Told;
 use crate::access::Caller;
 use crate::api::approval::{ApprovalBody, asked, vote};
 use crate::api::execute::refusal;
 use crate::api::query::{Named, unreadable};
 use crate::api::run::find;
 use crate::app::{App, Shared};
-use crate::http::problem::{self, Problem, ProblemBody};
+use crate::http::problem::{self, Problem};
 
 #[derive(Serialize)]
 struct Context {
@@ -38,7 +39,7 @@ struct Context {
     subject: Option<String>,
     fields: Vec<Field>,
     comment: String,
-    problem: Option<ProblemBody>,
+    problem: Option<Told>,
     approval: ApprovalBody,
 }
 
@@ -117,7 +118,7 @@ async fn show(
         subject,
         fields,
         comment: comment.unwrap_or_default(),
-        problem: filled.problem.as_ref().map(Problem::body),
+        problem: filled.problem.map(Told::from),
         approval,
     };
     let page = page_for("approval.html", &Me::of(app, caller), context);
