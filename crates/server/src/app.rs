@@ -11,6 +11,7 @@ use windlass_nodes::{HttpClient, Registry, ShellSettings};
 use crate::access::Gate;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::vault::Vault;
 
 /// The project of whoever names no other. Its people also see what belongs to the whole server.
 pub const PROJECT: &str = "default";
@@ -20,6 +21,8 @@ pub const PROJECT: &str = "default";
 pub struct App {
     /// Runs the workflows.
     pub engine: Arc<Engine>,
+    /// Secrets.
+    pub vault: Arc<Vault>,
     /// Who may come in.
     pub gate: Gate,
     /// The settings.

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use windlass_engine::clock::Clock;
-use windlass_engine::{DispatchConfig, Engine, EngineConfig, SecretSource};
+use windlass_engine::{DispatchConfig, Engine, EngineConfig};
 use windlass_nodes::kinds::shell::{Mark, Reaper, kill_leftovers};
 use windlass_nodes::{AllowList, ChildGuard, HttpClient, Registry, ShellSettings};
 use windlass_store::{DirectoryLock, MemoryStore, Store};
@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::crash::Crash;
 use crate::database;
 use crate::metrics::Metrics;
+use crate::vault::{Ring, Vault};
 
 /// The argument that makes this program stand by and end what a killed server leaves behind.
 pub const REAP: &str = "__reap";
@@ -96,6 +97,9 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         .with_context(|| format!("cannot make `{}`", work_dir.display()))?;
     let registry = Arc::new(Registry::builtin());
     let metrics = Arc::new(Metrics::new());
+    let ring =
+        Ring::load(&config.secrets, session_dir.as_deref()).map_err(|error| anyhow!(error))?;
+    let vault = Arc::new(Vault::new(ring, store.clone()));
     let trial = Trial {
         http: Arc::new(http_client(&config, &purpose)?),
         shell: Arc::new(ShellSettings { work_dir, guard: reaper(&purpose, &owner)?, owner }),
@@ -107,7 +111,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
             registry: registry.clone(),
             http: trial.http.clone(),
             shell: trial.shell.clone(),
-            secrets: Arc::new(FromEnvironment),
+            secrets: vault.clone(),
             limits: HashMap::from([
                 ("shell".to_owned(), usize::try_from(config.shell.concurrency)?),
                 ("http".to_owned(), usize::try_from(config.http.concurrency)?),
@@ -127,6 +131,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let (go_down, going_down) = watch::channel(false);
     let app = App {
         engine,
+        vault,
         gate,
         config,
         registry,
@@ -172,15 +177,5 @@ fn clear(work_dir: &Path) {
         Ok(()) => {}
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => tracing::warn!(%error, "old work directories could not be removed"),
-    }
-}
-
-/// Until there is a store for them, the secret `x` is the variable `WINDLASS_SECRET_X`.
-struct FromEnvironment;
-
-impl SecretSource for FromEnvironment {
-    #[expect(clippy::disallowed_methods, reason = "a secret is no setting, and never shown")]
-    fn secret(&self, name: &str) -> Option<String> {
-        std::env::var(format!("WINDLASS_SECRET_{}", name.to_uppercase().replace('-', "_"))).ok()
     }
 }

@@ -17,8 +17,8 @@ use windlass_core::run::Counts;
 use windlass_store::{
     Access, Admission, ApiKeyRow, AskKey, AskRow, AuditEntry, AuditRow, AuditVerdict, Conflict,
     DefinitionRow, Deploy, Deployed, KeyRow, LogRow, Message, MessageKey, NumberedEvent, Overview,
-    Page, Pause, RunFilter, RunPage, RunRow, RunWrite, Spent, StepRow, Store, StoreError,
-    StoredRun, TimerRow, WorkflowRow,
+    Page, Pause, RunFilter, RunPage, RunRow, RunWrite, SecretRow, Spent, StepRow, Store,
+    StoreError, StoredRun, TimerRow, WorkflowRow,
 };
 
 /// What to write down of the commits, and where to end.
@@ -170,5 +170,9 @@ impl Access for CrashStore {
         verify_audit() -> Result<AuditVerdict, StoreError>;
         setting(name: &str) -> Result<Option<String>, StoreError>;
         set_setting(name: &str, value: Option<&str>, now: Time) -> Result<(), StoreError>;
+        put_secret(secret: &SecretRow) -> Result<(), StoreError>;
+        secret(project: &str, name: &str) -> Result<Option<SecretRow>, StoreError>;
+        secrets(after: (&str, &str), limit: usize) -> Result<Page<SecretRow>, StoreError>;
+        delete_secret(project: &str, name: &str) -> Result<bool, StoreError>;
     }
 }

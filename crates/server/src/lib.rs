@@ -27,3 +27,4 @@ pub mod http;
 pub mod metrics;
 pub mod pages;
 pub mod run_file;
+pub mod vault;

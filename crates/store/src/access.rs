@@ -69,6 +69,18 @@ pub trait Access {
 
     /// Sets the value of a name, or forgets it.
     fn set_setting(&self, name: &str, value: Option<&str>, now: Time) -> Result<(), StoreError>;
+
+    /// Keeps a sealed secret, in the place of one of the same name.
+    fn put_secret(&self, secret: &SecretRow) -> Result<(), StoreError>;
+
+    /// The sealed secret of this name.
+    fn secret(&self, project: &str, name: &str) -> Result<Option<SecretRow>, StoreError>;
+
+    /// Sealed secrets of all projects by project and name, behind `after`.
+    fn secrets(&self, after: (&str, &str), limit: usize) -> Result<Page<SecretRow>, StoreError>;
+
+    /// Forgets a secret. Answers whether there was one.
+    fn delete_secret(&self, project: &str, name: &str) -> Result<bool, StoreError>;
 }
 
 /// A read has a time limit, which the whole log might not keep.
@@ -99,4 +111,21 @@ pub struct ApiKeyRow {
     pub expires_at: Option<Time>,
     /// When it was taken back.
     pub revoked_at: Option<Time>,
+}
+
+/// A secret, sealed with a key that the store does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretRow {
+    /// The project it is for.
+    pub project: String,
+    /// Its name in templates.
+    pub name: String,
+    /// Which key has sealed it.
+    pub key_id: String,
+    /// What only that key opens.
+    pub sealed: String,
+    /// When it was set.
+    pub updated_at: Time,
+    /// Who set it.
+    pub updated_by: Option<String>,
 }

@@ -29,7 +29,7 @@ mod store;
 pub mod text;
 mod write;
 
-pub use access::{Access, ApiKeyRow};
+pub use access::{Access, ApiKeyRow, SecretRow};
 pub use audit::{AuditEntry, AuditRow, AuditVerdict};
 pub use blobs::{BlobPlace, S3Options};
 pub use error::StoreError;

@@ -58,7 +58,7 @@ async fn run(
 ) -> Report {
     let started_at = dispatcher.clock.now();
     dispatcher.report(order, Report::Started { at: started_at });
-    let (config, mask) = match secrets::fill(order, &*dispatcher.config.secrets) {
+    let (config, mask) = match secrets::fill(order, &dispatcher.config.secrets).await {
         Ok(filled) => filled,
         Err(error) => return Report::Ended { started_at, result: Err(error) },
     };
@@ -175,5 +175,5 @@ fn line_of(at: Time, line: LogLine, mask: &Mask) -> (Time, LogStream, String) {
         windlass_nodes::LogStream::Stderr => LogStream::Stderr,
         windlass_nodes::LogStream::System => LogStream::System,
     };
-    (at, stream, mask.text(line.text))
+    (at, stream, mask.line(line.text))
 }

@@ -1,21 +1,40 @@
 //! Secrets, put into a config when its attempt starts and not a moment before.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use windlass_core::expr::SecretPart;
 use windlass_core::run::AttemptError;
-use windlass_nodes::fail;
+use windlass_nodes::{fail, retry};
 
 use super::mask::Mask;
 use crate::shard::AttemptOrder;
 
 /// Where secrets are looked up.
 pub trait SecretSource: Send + Sync {
-    /// The secret of this name.
-    fn secret(&self, name: &str) -> Option<String>;
+    /// The secret of this name, of a project. It may block.
+    ///
+    /// # Errors
+    ///
+    /// Why nobody can know now whether there is one, or what it is.
+    fn secret(&self, project: &str, name: &str) -> Result<Option<String>, String>;
 }
 
 /// The config with its secrets, and a mask that hides them in what comes out.
-pub(super) fn fill(
+pub(super) async fn fill(
+    order: &AttemptOrder,
+    source: &Arc<dyn SecretSource>,
+) -> Result<(Value, Mask), AttemptError> {
+    if order.secrets.is_empty() {
+        return Ok(((*order.input).clone(), Mask::default()));
+    }
+    let (order, source) = (order.clone(), source.clone());
+    // Looking one up may take a database.
+    let filled = tokio::task::spawn_blocking(move || fill_now(&order, &*source)).await;
+    filled.unwrap_or_else(|error| Err(retry("secret_unavailable", error.to_string())))
+}
+
+fn fill_now(
     order: &AttemptOrder,
     source: &dyn SecretSource,
 ) -> Result<(Value, Mask), AttemptError> {
@@ -27,7 +46,9 @@ pub(super) fn fill(
             match part {
                 SecretPart::Text(part) => text.push_str(part),
                 SecretPart::Secret(name) => {
-                    let secret = source.secret(name).ok_or_else(|| {
+                    let found = source.secret(&order.project, name);
+                    let found = found.map_err(|error| retry("secret_unavailable", error))?;
+                    let secret = found.ok_or_else(|| {
                         fail("secret_missing", format!("there is no secret `{name}`"))
                     })?;
                     text.push_str(&secret);
@@ -44,8 +65,6 @@ pub(super) fn fill(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use serde_json::json;
     use uuid::Uuid;
     use windlass_core::expr::SecretSlot;
@@ -55,8 +74,9 @@ mod tests {
     struct One;
 
     impl SecretSource for One {
-        fn secret(&self, name: &str) -> Option<String> {
-            (name == "token").then(|| "s3cret".to_owned())
+        fn secret(&self, project: &str, name: &str) -> Result<Option<String>, String> {
+            let is_there = project == "default" && name == "token";
+            Ok(is_there.then(|| "s3cret".to_owned()))
         }
     }
 
@@ -76,16 +96,21 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_slot_is_filled_and_what_looks_like_one_is_not() {
-        let (config, mask) = fill(&order("token"), &One).unwrap();
+    async fn filled(order: &AttemptOrder) -> Result<(Value, Mask), AttemptError> {
+        let source: Arc<dyn SecretSource> = Arc::new(One);
+        fill(order, &source).await
+    }
+
+    #[tokio::test]
+    async fn a_slot_is_filled_and_what_looks_like_one_is_not() {
+        let (config, mask) = filled(&order("token")).await.unwrap();
         assert_eq!(config["headers"]["a"], "{{secrets.token}} s3cret");
         assert_eq!(mask.text("it is s3cret".into()), "it is ***");
     }
 
-    #[test]
-    fn a_missing_secret_is_an_error_that_names_it() {
-        let error = fill(&order("other"), &One).map(|_| ()).unwrap_err();
+    #[tokio::test]
+    async fn a_missing_secret_is_an_error_that_names_it() {
+        let error = filled(&order("other")).await.map(|_| ()).unwrap_err();
         assert_eq!(error.failure.code, "secret_missing");
         assert!(error.is_final && error.failure.message.contains("`other`"));
     }

@@ -109,5 +109,9 @@ impl Access for Moody {
         fn audit(project: Option<&str>, after: i64, limit: usize) -> Result<Page<AuditRow>>;
         fn setting(name: &str) -> Result<Option<String>>;
         fn set_setting(name: &str, value: Option<&str>, now: Time) -> Result<()>;
+        fn put_secret(secret: &SecretRow) -> Result<()>;
+        fn secret(project: &str, name: &str) -> Result<Option<SecretRow>>;
+        fn secrets(after: (&str, &str), limit: usize) -> Result<Page<SecretRow>>;
+        fn delete_secret(project: &str, name: &str) -> Result<bool>;
     }
 }

@@ -51,9 +51,9 @@ impl ChildGuard for Children {
 pub(crate) struct Secrets(pub(crate) &'static [(&'static str, &'static str)]);
 
 impl SecretSource for Secrets {
-    fn secret(&self, name: &str) -> Option<String> {
+    fn secret(&self, _: &str, name: &str) -> Result<Option<String>, String> {
         let found = self.0.iter().find(|(known, _)| *known == name);
-        found.map(|(_, secret)| (*secret).to_owned())
+        Ok(found.map(|(_, secret)| (*secret).to_owned()))
     }
 }
 

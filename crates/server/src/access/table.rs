@@ -104,6 +104,15 @@ pub const ROUTES: &[Route] = &[
     read("/api/v1/approvals"),
     read("/api/v1/runs/{run}/approvals/{step}"),
     acts("POST", "/api/v1/runs/{run}/approvals/{step}", Approve, "approval.decide"),
+    acts("GET", "/api/v1/secrets", Edit, ""),
+    acts("PUT", "/api/v1/secrets/{name}", Edit, "secret.set"),
+    acts("DELETE", "/api/v1/secrets/{name}", Edit, "secret.delete"),
+    Route {
+        method: "POST",
+        path: "/api/v1/secrets/rotate",
+        need: Need::OfServer(Administer),
+        action: "secret.rotate",
+    },
     read("/api/v1/halt"),
     Route { method: "PUT", path: "/api/v1/halt", need: Need::OfServer(Administer), action: "halt" },
     Route {

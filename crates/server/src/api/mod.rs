@@ -23,6 +23,7 @@ pub mod page;
 pub mod query;
 pub mod run;
 pub mod runs;
+pub mod secrets;
 pub mod step;
 pub mod why;
 pub mod workflow;
@@ -53,6 +54,7 @@ use crate::facade::{auto_workflow, workflow_service, workflow_socket};
         (name = "workflows", description = "Names with versions"),
         (name = "runs", description = "Executions of workflows"),
         (name = "approvals", description = "What people are asked"),
+        (name = "secrets", description = "What steps may use and nobody may see"),
         (name = "nodes", description = "Kinds of node"),
         (name = "facades", description = "The paths and words of systems that Windlass unites"),
         (name = "access", description = "Who may call, and what they changed"),
@@ -98,6 +100,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(nodes::list::list_kinds))
         .routes(routes!(nodes::get::get_kind))
         .routes(routes!(nodes::test::test_kind))
+        .routes(routes!(secrets::list::list_secrets))
+        .routes(routes!(secrets::put::put_secret, secrets::delete::delete_secret))
+        .routes(routes!(secrets::rotate::rotate_secrets))
         .routes(routes!(halt::get::get_halt, halt::set::set_halt, halt::release::release_halt))
         .routes(routes!(me::me))
         .routes(routes!(keys::list::list_keys, keys::create::create_key))

@@ -24,6 +24,7 @@ mod output;
 mod progress;
 mod run;
 mod runs;
+mod secret;
 mod serve;
 mod test;
 mod workflow;
@@ -71,6 +72,8 @@ enum Command {
     Halt(halt::Halt),
     #[command(subcommand)]
     Key(key::Key),
+    #[command(subcommand)]
+    Secret(secret::Secret),
     #[command(subcommand)]
     Audit(audit::Audit),
     #[command(subcommand)]
@@ -151,6 +154,7 @@ async fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Runs(command) => command.run().await,
         Command::Approval(command) => command.run().await,
         Command::Event(command) => command.run().await,
+        Command::Secret(command) => command.run().await,
         Command::Open(command) => command.run().await,
         Command::Halt(command) => command.run().await,
         Command::Key(command) => command.run().await,

@@ -11,6 +11,7 @@ mod http;
 mod load;
 mod log;
 mod secret;
+mod secrets;
 mod seeds;
 mod server;
 mod shell;
@@ -26,6 +27,7 @@ pub use http::HttpSection;
 pub use load::{ConfigError, Flags, Loaded, Setting, load};
 pub use log::{LogFormat, LogSection};
 pub use secret::Secret;
+pub use secrets::SecretsSection;
 pub use seeds::NAMES as SEED_VARIABLES;
 pub use server::ServerSection;
 pub use shell::ShellSection;
@@ -41,6 +43,8 @@ pub struct Config {
     pub access: AccessSection,
     /// Where state is kept.
     pub store: StoreSection,
+    /// What secrets are sealed with.
+    pub secrets: SecretsSection,
     /// How runs are driven.
     pub engine: EngineSection,
     /// The node kind `shell`.
@@ -58,6 +62,7 @@ impl Config {
             self.server.check(),
             self.access.check(),
             self.store.check(),
+            self.secrets.check(),
             self.engine.check(),
             self.shell.check(),
             self.http.check(),

@@ -46,6 +46,7 @@ codes! {
     STEP_NOT_FOUND = "step-not-found", 404, "There is no such step";
     WORKFLOW_NOT_FOUND = "workflow-not-found", 404, "There is no such workflow";
     KEY_NOT_FOUND = "key-not-found", 404, "There is no such key";
+    SECRET_NOT_FOUND = "secret-not-found", 404, "There is no such secret";
     KIND_NOT_FOUND = "kind-not-found", 404, "There is no such kind of node";
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path does not know this method";
     REQUEST_TIMEOUT = "request-timeout", 408, "The request took too long";

@@ -18,6 +18,7 @@ mod operations;
 mod repair;
 mod routes;
 mod runs;
+mod secrets;
 mod socket;
 mod stream;
 #[expect(dead_code, reason = "the commands' tests use more of it")]

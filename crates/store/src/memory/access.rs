@@ -3,7 +3,7 @@ use windlass_core::Time;
 
 use super::MemoryStore;
 use super::lists::page;
-use crate::access::{Access, ApiKeyRow};
+use crate::access::{Access, ApiKeyRow, SecretRow};
 use crate::audit::{AuditEntry, AuditRow, chained};
 use crate::error::StoreError;
 use crate::rows::Page;
@@ -82,5 +82,33 @@ impl Access for MemoryStore {
             None => settings.remove(name),
         };
         Ok(())
+    }
+
+    fn put_secret(&self, secret: &SecretRow) -> Result<(), StoreError> {
+        let place = (secret.project.clone(), secret.name.clone());
+        self.data.lock().secrets.insert(place, secret.clone());
+        Ok(())
+    }
+
+    fn secret(&self, project: &str, name: &str) -> Result<Option<SecretRow>, StoreError> {
+        let place = (project.to_owned(), name.to_owned());
+        Ok(self.data.lock().secrets.get(&place).cloned())
+    }
+
+    fn secrets(
+        &self,
+        (project, name): (&str, &str),
+        limit: usize,
+    ) -> Result<Page<SecretRow>, StoreError> {
+        let data = self.data.lock();
+        let after = (project.to_owned(), name.to_owned());
+        let behind = data.secrets.iter().filter(|(place, _)| **place > after);
+        let found = behind.take(limit.saturating_add(1)).map(|(_, secret)| secret.clone());
+        Ok(page(found.collect(), limit))
+    }
+
+    fn delete_secret(&self, project: &str, name: &str) -> Result<bool, StoreError> {
+        let place = (project.to_owned(), name.to_owned());
+        Ok(self.data.lock().secrets.remove(&place).is_some())
     }
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::{Counts, StepStatus, path};
 
-use crate::access::ApiKeyRow;
+use crate::access::{ApiKeyRow, SecretRow};
 use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
@@ -42,6 +42,8 @@ struct Data {
     keys: BTreeMap<(String, String, String), (KeyRow, Time)>,
     messages: BTreeMap<MessageKey, Message>,
     settings: BTreeMap<String, String>,
+    /// By project and name.
+    secrets: BTreeMap<(String, String), SecretRow>,
     api_keys: BTreeMap<Uuid, ApiKeyRow>,
     audit: Vec<AuditRow>,
 }

@@ -4,7 +4,7 @@ use uuid::Uuid;
 use windlass_core::Time;
 
 use super::{Driver, SqlStore};
-use crate::access::{Access, ApiKeyRow};
+use crate::access::{Access, ApiKeyRow, SecretRow};
 use crate::audit::{AuditEntry, AuditRow};
 use crate::error::StoreError;
 use crate::rows::Page;
@@ -54,5 +54,21 @@ impl<D: Driver> Access for SqlStore<D> {
 
     fn set_setting(&self, name: &str, value: Option<&str>, now: Time) -> Result<(), StoreError> {
         self.write_setting(name, value, now)
+    }
+
+    fn put_secret(&self, secret: &SecretRow) -> Result<(), StoreError> {
+        self.write_secret(secret)
+    }
+
+    fn secret(&self, project: &str, name: &str) -> Result<Option<SecretRow>, StoreError> {
+        self.read_secret(project, name)
+    }
+
+    fn secrets(&self, after: (&str, &str), limit: usize) -> Result<Page<SecretRow>, StoreError> {
+        self.list_secrets(after, limit)
+    }
+
+    fn delete_secret(&self, project: &str, name: &str) -> Result<bool, StoreError> {
+        self.forget_secret(project, name)
     }
 }

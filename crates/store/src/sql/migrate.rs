@@ -17,6 +17,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "heirs", include_str!("../../migrations/0005_heirs.sql")),
     (6, "retention", include_str!("../../migrations/0006_retention.sql")),
     (7, "asks", include_str!("../../migrations/0007_asks.sql")),
+    (8, "secrets", include_str!("../../migrations/0008_secrets.sql")),
 ];
 
 static CREATE_TABLE: Statement = Statement::new(

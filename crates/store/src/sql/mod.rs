@@ -19,6 +19,7 @@ pub(crate) mod migrate;
 mod read;
 mod retention;
 mod runs;
+mod secrets;
 mod settings;
 mod steps;
 mod store;

@@ -106,3 +106,35 @@ pub(crate) fn settings_are_set_and_forgotten(store: &dyn Store) {
     assert_eq!(store.setting("stopped").unwrap(), None);
     assert_eq!(store.setting("other").unwrap().as_deref(), Some("x"));
 }
+
+pub(crate) fn sealed(project: &str, name: &str) -> SecretRow {
+    SecretRow {
+        project: project.into(),
+        name: name.into(),
+        key_id: "k1".into(),
+        sealed: format!("sealed {name}"),
+        updated_at: at(1),
+        updated_by: Some("ann".into()),
+    }
+}
+
+pub(crate) fn secrets_are_kept_as_they_were_sealed(store: &dyn Store) {
+    assert_eq!(store.secret(PROJECT, "token").unwrap(), None);
+    for (project, name) in [(PROJECT, "token"), (PROJECT, "pin"), ("other", "token")] {
+        store.put_secret(&sealed(project, name)).unwrap();
+    }
+    assert_eq!(store.secret(PROJECT, "token").unwrap(), Some(sealed(PROJECT, "token")));
+    let names = |after, limit| -> Vec<String> {
+        let page = store.secrets(after, limit).unwrap().items;
+        page.into_iter().map(|row| format!("{}/{}", row.project, row.name)).collect()
+    };
+    let all = ["default/pin", "default/token", "other/token"].map(str::to_owned);
+    assert_eq!(names(("", ""), 9), all);
+    assert_eq!(names((PROJECT, "pin"), 1), all[1..2]);
+    let newer = SecretRow { sealed: "newer".into(), key_id: "k2".into(), ..sealed(PROJECT, "pin") };
+    store.put_secret(&newer).unwrap();
+    assert_eq!(store.secret(PROJECT, "pin").unwrap(), Some(newer));
+    assert!(store.delete_secret(PROJECT, "pin").unwrap());
+    assert!(!store.delete_secret(PROJECT, "pin").unwrap());
+    assert_eq!(names(("", ""), 9), all[1..]);
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use windlass_core::run::{RunStatus, StepStatus};
 use windlass_store::*;
 
-use crate::access::entry;
+use crate::access::{entry, sealed};
 use crate::fixture::*;
 use crate::server::fresh_database;
 use crate::{open, open_beside};
@@ -191,6 +191,10 @@ fn turn(dice: &mut Dice, pair: &Pair, epoch: &mut i64) -> &'static str {
             let name = format!("n{number}");
             pair.both(|store| store.set_setting(&name, value.as_deref(), at(1)).unwrap());
             pair.both(|store| store.append_audit(&[entry(1, &name)]).unwrap());
+            match dice.below(2) {
+                0 => pair.both(|store| store.put_secret(&sealed(PROJECT, &name)).unwrap()),
+                _ => drop(pair.both(|store| store.delete_secret(PROJECT, &name).unwrap())),
+            }
             "access"
         }
         4 => {
@@ -256,6 +260,7 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
     pair.both(|store| store.messages(None, limit).unwrap());
     pair.both(|store| store.messages(Some((sent, key.clone())), limit).unwrap());
     pair.both(|store| store.verify_audit().unwrap());
+    pair.both(|store| store.secrets(("", ""), 9).unwrap());
     for name in ["n0", "n1", "n2"] {
         pair.both(|store| store.setting(name).unwrap());
         pair.both(|store| store.audit(Some(name), 3, limit).unwrap());

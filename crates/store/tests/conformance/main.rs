@@ -78,7 +78,8 @@ promises! {
         keys_are_listed_by_project,
         a_key_is_taken_back_once,
         the_audit_log_is_a_chain,
-        settings_are_set_and_forgotten;
+        settings_are_set_and_forgotten,
+        secrets_are_kept_as_they_were_sealed;
     lists:
         runs_are_filtered,
         runs_come_in_pages_newest_first,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use windlass_core::run::{RunStatus, StepStatus};
 use windlass_store::*;
 
-use crate::access::{api_key, entry};
+use crate::access::{api_key, entry, sealed};
 use crate::blobs::end_large;
 use crate::fixture::*;
 use crate::server::fresh_database;
@@ -44,6 +44,7 @@ fn fill(store: &dyn Store) {
     let pause = Pause { at: at(3), by: "ann".into(), reason: None };
     store.pause_workflow(id(1_001), Some(&pause)).unwrap();
     store.set_setting("stopped", Some("yes"), at(1)).unwrap();
+    store.put_secret(&sealed(PROJECT, "token")).unwrap();
     store.create_api_key(&api_key(1, PROJECT)).unwrap();
     (1..=3).for_each(|number| drop(store.append_audit(&[entry(number, PROJECT)]).unwrap()));
 }
@@ -70,6 +71,7 @@ fn content(store: &dyn Store) -> Vec<String> {
         format!("{:?}", store.workflow(PROJECT, "a").unwrap()),
         format!("{:?}", store.setting("stopped").unwrap()),
         format!("{:?}", store.api_keys(None, None, 9).unwrap()),
+        format!("{:?}", store.secrets(("", ""), 9).unwrap()),
         format!("{:?}", store.audit(None, 0, 9).unwrap()),
         format!("{:?}", store.verify_audit().unwrap()),
     ]
