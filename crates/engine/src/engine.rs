@@ -175,7 +175,8 @@ impl Engine {
             stopwatch: threads::stopwatch,
             ..ShardConfig::new(registry, fastrand::u64(..))
         };
-        let dispatcher = Dispatcher::new(config.dispatch, runtime, clock, reporter);
+        let dispatcher =
+            Dispatcher::new(config.dispatch, runtime, clock, shared.store.clone(), reporter);
         let (is_active, retention) = (config.is_active, config.retention);
         let threads =
             threads::start(&shared, &dispatcher, ears, &shard_config, is_active, retention);

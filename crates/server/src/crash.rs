@@ -15,9 +15,9 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::Counts;
 use windlass_store::{
-    Access, Admission, ApiKeyRow, AskKey, AskRow, AuditEntry, AuditRow, AuditVerdict, Conflict,
-    DefinitionRow, Deploy, Deployed, KeyRow, LogRow, Message, MessageKey, NumberedEvent, Overview,
-    Page, Pause, RunFilter, RunPage, RunRow, RunWrite, SecretRow, Spent, StepRow, Store,
+    Access, Admission, ApiKeyRow, AskKey, AskRow, AuditEntry, AuditRow, AuditVerdict, CacheRow,
+    Conflict, DefinitionRow, Deploy, Deployed, KeyRow, LogRow, Message, MessageKey, NumberedEvent,
+    Overview, Page, Pause, RunFilter, RunPage, RunRow, RunWrite, SecretRow, Spent, StepRow, Store,
     StoreError, StoredRun, TimerRow, WorkflowRow,
 };
 
@@ -120,6 +120,8 @@ impl Store for CrashStore {
         orphans(epoch: i64, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>, StoreError>;
         asks(project: &str, kind: &str, name: Option<&str>, after: Option<&AskKey>, limit: usize)
             -> Result<Page<AskRow>, StoreError>;
+        cached(project: &str, key: &str, now: Time) -> Result<Option<CacheRow>, StoreError>;
+        prune_cache(epoch: i64, now: Time, limit: usize) -> Result<usize, StoreError>;
         due_timers(until: Time, limit: usize) -> Result<Vec<TimerRow>, StoreError>;
         admissions(after: Option<Uuid>, limit: usize) -> Result<Page<Admission>, StoreError>;
         messages(after: Option<(Time, MessageKey)>, limit: usize)

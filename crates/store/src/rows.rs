@@ -292,6 +292,21 @@ impl AskRow {
     }
 }
 
+/// An output that may be used again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheRow {
+    /// The project.
+    pub project: String,
+    /// What it is found by.
+    pub key: String,
+    /// The run that made it.
+    pub run_id: Uuid,
+    /// The number of the event that has it.
+    pub seq: u64,
+    /// Until when it may be used.
+    pub expires_at: Time,
+}
+
 /// Everything needed to bring a run back to memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredRun {

@@ -8,8 +8,8 @@ use crate::access::Access;
 use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, AskKey, AskRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause,
-    RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview,
+    Page, Pause, RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
 
@@ -159,6 +159,13 @@ pub trait Store: Access + Send + Sync + 'static {
 
     /// What an idempotency key stands for.
     fn key(&self, project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError>;
+
+    /// The output that is found by a key and may be used at `now`.
+    fn cached(&self, project: &str, key: &str, now: Time) -> Result<Option<CacheRow>, StoreError>;
+
+    /// Forgets at most `limit` outputs that may not be used any more. Answers how many, or
+    /// [`StoreError::Fenced`] if another server has taken over since `epoch`.
+    fn prune_cache(&self, epoch: i64, now: Time, limit: usize) -> Result<usize, StoreError>;
 
     /// Forgets at most `limit` keys used before `before`. Answers how many, or
     /// [`StoreError::Fenced`] if another server has taken over since `epoch`.

@@ -8,7 +8,7 @@ use windlass_core::run::{Counts, RunStatus};
 use windlass_core::{Failure, Time};
 
 use crate::message::{Message, MessageKey};
-use crate::rows::{AskRow, ConcurrencySlot, LogRow, ParentRun, Snapshot, StepRow};
+use crate::rows::{AskRow, CacheRow, ConcurrencySlot, LogRow, ParentRun, Snapshot, StepRow};
 
 /// Everything one commit has to say about one run. It is written whole or not at all.
 ///
@@ -40,6 +40,8 @@ pub struct RunWrite {
     pub asks_set: Vec<AskRow>,
     /// Steps that wait for nobody's word any more.
     pub asks_cleared: Vec<String>,
+    /// Outputs of it that may be used again.
+    pub cached: Vec<CacheRow>,
     /// The folded state, if the run is to leave memory.
     pub snapshot: Option<Snapshot>,
     /// Whether an earlier snapshot is of no use any more.

@@ -142,9 +142,23 @@ pub(super) struct NodeDoc {
     /// What the node's failure does to the rest, whatever the definition says.
     #[serde(default)]
     pub(super) on_failure: Option<OnFailure>,
+    /// Uses an earlier output again, of this or another run, instead of making an attempt.
+    #[serde(default)]
+    pub(super) cache: Option<CacheDoc>,
     /// What undoes the node, if it has succeeded and a later step fails or the run is cancelled.
     #[serde(default)]
     pub(super) compensate: Option<CompensateDoc>,
+}
+
+/// When an output may be used again.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct CacheDoc {
+    /// What the output depends on: any JSON with templates. Left out, the whole config.
+    #[serde(default)]
+    pub(super) key: Option<Value>,
+    /// How long it may be used.
+    pub(super) ttl: HumanDuration,
 }
 
 /// What undoes a node. Its config sees the output of the node.
@@ -182,6 +196,7 @@ impl NodeDoc {
             timeout: undo.timeout,
             effect: undo.effect,
             compensate: None,
+            cache: None,
             ..node.clone()
         }
     }

@@ -28,7 +28,7 @@ mod upstream;
 use serde_json::Value;
 
 pub use doc::{Effect, Join, On, OnFailure, OnLimit, Policy, Retry};
-pub use plan::{Body, Edge, Graph, Jump, Node, Plan, Repeat, Role, SharedRuns};
+pub use plan::{Body, Cache, Edge, Graph, Jump, Node, Plan, Repeat, Role, SharedRuns};
 pub use read::schema;
 
 use crate::finding::{Finding, Severity};

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::compile::{Compiler, Scope, config_of};
-use super::doc::{CompensateDoc, ConcurrencyDoc, Effect, Join, NodeDoc, Retry};
+use super::doc::{CacheDoc, CompensateDoc, ConcurrencyDoc, Effect, Join, NodeDoc, Retry};
 use super::names::Level;
-use super::plan::{Node, Repeat, SharedRuns};
+use super::plan::{Cache, Node, Repeat, SharedRuns};
 use crate::expr::{Template, Type};
 use crate::finding::Finding;
 use crate::json;
@@ -61,6 +61,10 @@ impl Compiler<'_, '_> {
             retry: doc.retry.clone().or(defaults.retry),
             timeout: doc.timeout.or(defaults.timeout),
             effect: doc.effect,
+            cache: match &doc.cache {
+                None => None,
+                Some(cache) => Some(self.cache(scope, index, cache)?),
+            },
             on_failure: doc.on_failure,
             bodies: bodies.map_or(Some(Vec::new()), |bodies| bodies)?,
             compensate: match compensate {
@@ -83,6 +87,19 @@ impl Compiler<'_, '_> {
         let condition = self.condition(&config[field], &place, None);
         self.names.leave();
         Some(if field == "while" { Repeat::While(condition?) } else { Repeat::Until(condition?) })
+    }
+
+    fn cache(&mut self, scope: &Scope<'_>, index: usize, doc: &CacheDoc) -> Option<Cache> {
+        let path = format!("{}/cache/key", scope.doc.nodes[index].0);
+        let key = doc.key.as_ref();
+        let key = key.map(|key| self.template(key, &path, false, Some((scope, index))));
+        Some(Cache {
+            key: match key {
+                None => None,
+                Some(key) => Some(key?),
+            },
+            ttl: doc.ttl,
+        })
     }
 
     /// What the results of a `map` are called, in terms of the item.
@@ -138,6 +155,7 @@ impl Compiler<'_, '_> {
             ("retry", doc.retry.is_some()),
             ("timeout", doc.timeout.is_some()),
             ("effect", doc.effect != Effect::Safe),
+            ("cache", doc.cache.is_some()),
         ];
         for (field, is_set) in fields {
             if is_set {
@@ -250,6 +268,7 @@ impl Compiler<'_, '_> {
             when: None,
             retry: undo.retry.clone().or_else(|| self.defaults.retry.clone()),
             timeout: undo.timeout.or(self.defaults.timeout),
+            cache: None,
             effect: undo.effect,
             on_failure: None,
             bodies: Vec::new(),

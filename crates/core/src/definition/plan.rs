@@ -89,6 +89,8 @@ pub struct Node {
     pub timeout: Option<HumanDuration>,
     /// What repeating an attempt would do to the world.
     pub effect: Effect,
+    /// When an earlier output may be used again.
+    pub cache: Option<Cache>,
     /// What its failure does to the rest, whatever the policy.
     pub on_failure: Option<OnFailure>,
     /// The graphs inside, if it is a block: one, or those of a `try` in the order in which they may
@@ -102,6 +104,15 @@ pub struct Node {
     pub branches: Vec<Branch>,
     /// What undoes it, if it has succeeded and something later fails.
     pub compensate: Option<Box<Node>>,
+}
+
+/// When an output may be used again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cache {
+    /// What it depends on. Left out, the whole config.
+    pub key: Option<Template>,
+    /// How long it may be used.
+    pub ttl: HumanDuration,
 }
 
 /// A graph inside a node.

@@ -50,6 +50,17 @@ pub enum What {
         /// Which attempt.
         attempt: u32,
     },
+    /// An attempt need not be made: there is an earlier output that may be used again.
+    AttemptCached {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// The run that made it.
+        run_id: Uuid,
+        /// The output.
+        output: Arc<Value>,
+    },
     /// An attempt has ended because somebody has to decide something first.
     AttemptAsks {
         /// The step.

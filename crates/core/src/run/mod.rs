@@ -35,8 +35,8 @@ mod why;
 pub use counts::Counts;
 pub use decide::{CreateRun, create};
 pub use event::{
-    Again, Cause, Concurrency, Decision, EdgeDecision, Event, Fact, Parent, Resume, Reused,
-    RunCreated, Then, Undo, Verdict,
+    Again, CacheUse, Cause, Concurrency, Decision, EdgeDecision, Event, Fact, Parent, Resume,
+    Reused, RunCreated, Then, Undo, Verdict,
 };
 pub use input::{AttemptError, Input, Mark, Refused, Vote, What};
 pub use outstanding::Effect;

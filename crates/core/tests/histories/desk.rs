@@ -125,6 +125,12 @@ impl Desk {
                 key: key.to_string(),
                 value: Arc::new(Value::from(*key)),
             },
+            Act::Cached(path, output) => What::AttemptCached {
+                path: path.to_string(),
+                attempt: self.attempt(path),
+                run_id: Uuid::from_u128(9),
+                output: Arc::new(output.clone()),
+            },
             Act::Ask(path, title) => What::AttemptAsks {
                 path: path.to_string(),
                 attempt: self.attempt(path),

@@ -12,7 +12,7 @@ use windlass_store::LogStream;
 
 use super::Dispatcher;
 use super::mask::Mask;
-use super::secrets;
+use super::{cache, secrets};
 use crate::shard::{AttemptOrder, Report};
 
 /// How long a node may take to end after it was asked to, before it is dropped.
@@ -57,6 +57,9 @@ async fn run(
     stop: Stop,
 ) -> Report {
     let started_at = dispatcher.clock.now();
+    if let Some((run_id, output)) = cache::find(&dispatcher.store, order, started_at).await {
+        return Report::Cached { run_id, output };
+    }
     dispatcher.report(order, Report::Started { at: started_at });
     let (config, mask) = match secrets::fill(order, &dispatcher.config.secrets).await {
         Ok(filled) => filled,
@@ -104,9 +107,13 @@ async fn execute(
     ask: watch::Sender<Option<StopReason>>,
     mut stop: Stop,
 ) -> Result<Value, AttemptError> {
-    let Some(Executor::Task(executor)) = dispatcher.config.registry.executor(&order.kind) else {
-        let message = format!("this server has no executor for the kind `{}`", order.kind);
-        return Err(fail("unknown_kind", message));
+    let executor = match dispatcher.config.registry.executor(&order.kind) {
+        Some(Executor::Task(executor)) => executor,
+        Some(Executor::Inline(run)) => return run(config),
+        None => {
+            let message = format!("this server has no executor for the kind `{}`", order.kind);
+            return Err(fail("unknown_kind", message));
+        }
     };
     // A task of its own, so that a panic is this attempt's and nobody else's.
     let mut attempt = tokio::spawn(executor(config, context));

@@ -1,9 +1,11 @@
 //! Making attempts: a task for each, within limits, with its secrets, its log lines and its time.
 //!
-//! The dispatcher only carries out orders. It knows no run and no database; what comes of an attempt
+//! The dispatcher only carries out orders. It knows no run, and of the database only outputs that may
+//! be used again; what comes of an attempt
 //! it reports to the shard the run belongs to.
 
 mod attempt;
+mod cache;
 mod mask;
 mod secrets;
 
@@ -17,6 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 use windlass_nodes::{HttpClient, Registry, ShellSettings, StopReason};
+use windlass_store::Store;
 
 pub use secrets::SecretSource;
 
@@ -52,6 +55,7 @@ pub(crate) struct Dispatcher {
     config: DispatchConfig,
     runtime: Handle,
     clock: Arc<Clock>,
+    store: Arc<dyn Store>,
     reporter: Reporter,
     limits: HashMap<String, Arc<Semaphore>>,
     running: Mutex<Attempts>,
@@ -101,6 +105,7 @@ impl Dispatcher {
         config: DispatchConfig,
         runtime: Handle,
         clock: Arc<Clock>,
+        store: Arc<dyn Store>,
         reporter: Reporter,
     ) -> Arc<Dispatcher> {
         let limits = config
@@ -112,6 +117,7 @@ impl Dispatcher {
             config,
             runtime,
             clock,
+            store,
             reporter,
             limits,
             running: Mutex::default(),

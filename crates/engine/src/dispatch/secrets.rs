@@ -91,6 +91,7 @@ mod tests {
             kind: Arc::from("http"),
             input: Arc::new(json!({ "headers": { "a": "as written" } })),
             records: Vec::new(),
+            cache: None,
             secrets: vec![SecretSlot { path: "/headers/a".into(), parts }],
             timeout: None,
         }

@@ -61,10 +61,13 @@ impl<T> Shard<T> {
             input: step.input.clone().unwrap_or_default(),
             secrets: step.secrets.clone(),
             records: step.records().to_vec(),
+            cache: step.cache().cloned(),
             timeout: run.plan.locate(&path).and_then(|(_, node)| node.timeout),
             path,
         };
-        if matches!(self.config.registry.executor(&order.kind), Some(Executor::Inline(_))) {
+        let executor = self.config.registry.executor(&order.kind);
+        // Looking for an earlier output takes a while.
+        if order.cache.is_none() && matches!(executor, Some(Executor::Inline(_))) {
             self.inline.push_back(order);
         } else if self.flying.insert((run_id, order.path.clone(), attempt)) {
             out.push(Output::Start(order));
@@ -87,7 +90,7 @@ impl<T> Shard<T> {
         attempt: u32,
         report: Report,
     ) {
-        if matches!(report, Report::Ended { .. } | Report::Asks { .. } | Report::Abandoned) {
+        if !matches!(report, Report::Started { .. } | Report::Logs { .. }) {
             self.flying.remove(&(run_id, path.clone(), attempt));
         }
         if !self.live.contains_key(&run_id) {
@@ -117,6 +120,10 @@ impl<T> Shard<T> {
             Report::Ended { started_at, result } => {
                 let ended = What::AttemptEnded { path, attempt, started_at, result };
                 let _ = self.tell_live(now, run_id, ended);
+            }
+            Report::Cached { run_id: origin, output } => {
+                let cached = What::AttemptCached { path, attempt, run_id: origin, output };
+                let _ = self.tell_live(now, run_id, cached);
             }
             Report::Asks { started_at, key, ask } => {
                 let asks = What::AttemptAsks { path: path.clone(), attempt, started_at, key, ask };

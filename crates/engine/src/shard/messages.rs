@@ -7,7 +7,8 @@ use uuid::Uuid;
 use windlass_core::definition::Plan;
 use windlass_core::expr::SecretSlot;
 use windlass_core::run::{
-    AttemptError, Concurrency, CreateRun, Mark, Record, Refused, RunState, RunWhy, Vote, What,
+    AttemptError, CacheUse, Concurrency, CreateRun, Mark, Record, Refused, RunState, RunWhy, Vote,
+    What,
 };
 use windlass_core::{HumanDuration, Time};
 use windlass_store::{
@@ -211,6 +212,13 @@ pub enum Report {
         /// With what.
         result: Result<Arc<Value>, AttemptError>,
     },
+    /// It need not be made: there is an earlier output.
+    Cached {
+        /// The run that made it.
+        run_id: Uuid,
+        /// The output.
+        output: Arc<Value>,
+    },
     /// It has ended because somebody has to decide something first.
     Asks {
         /// When it began.
@@ -339,6 +347,8 @@ pub struct AttemptOrder {
     pub input: Arc<Value>,
     /// Where the secrets go.
     pub secrets: Vec<SecretSlot>,
+    /// Where an earlier output may be found.
+    pub cache: Option<CacheUse>,
     /// What earlier attempts have recorded, in order.
     pub records: Vec<Record>,
     /// How long it may take.

@@ -12,10 +12,10 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::json;
 use windlass_core::kinds::Awaits;
-use windlass_core::run::{Effect, Event, Fact, Parent, RunState, STATE_VERSION, Step};
+use windlass_core::run::{CacheUse, Effect, Event, Fact, Parent, RunState, STATE_VERSION, Step};
 use windlass_store::{
-    AskRow, CHUNK_BYTES_MAX, Chunk, LogRow, Message, MessageKey, NewRun, NumberedEvent, RunWrite,
-    Snapshot, StepRow,
+    AskRow, CHUNK_BYTES_MAX, CacheRow, Chunk, LogRow, Message, MessageKey, NewRun, NumberedEvent,
+    RunWrite, Snapshot, StepRow,
 };
 
 use super::mail::{Order, to_parent, word};
@@ -34,6 +34,8 @@ pub(super) struct Pending<T> {
     timers_cleared: BTreeSet<String>,
     asks_set: BTreeSet<String>,
     asks_cleared: BTreeSet<String>,
+    /// Outputs that may be used again: where they are among the events, and how they are found.
+    cached: Vec<(usize, CacheUse)>,
     pub(super) logs: Vec<LogRow>,
     /// Orders that are released once the batch is durable.
     pub(super) effects: Vec<Effect>,
@@ -67,6 +69,7 @@ impl<T> Default for Pending<T> {
             timers_cleared: BTreeSet::new(),
             asks_set: BTreeSet::new(),
             asks_cleared: BTreeSet::new(),
+            cached: Vec::new(),
             logs: Vec::new(),
             effects: Vec::new(),
             received: Vec::new(),
@@ -102,6 +105,10 @@ impl<T> Pending<T> {
         let before = step_path.and_then(|path| state.step(path));
         let timer = before.and_then(|step| step.until);
         let asked = before.is_some_and(|step| step.ask().is_some());
+        let cache = match event.fact {
+            Fact::StepSucceeded { cached: None, .. } => before.and_then(Step::cache).cloned(),
+            _ => None,
+        };
         // A step has a kind from its first event on, and a row from then on too.
         let is_new = before.is_none_or(|step| step.kind.is_empty());
         let had_deadline = state.deadline().is_some();
@@ -120,6 +127,7 @@ impl<T> Pending<T> {
             }
         }
         let place = self.events.len();
+        self.cached.extend(cache.map(|cache| (place, cache)));
         if let Some(path) = step_path {
             let step = state.step(path);
             if timer.is_some() && timer != step.and_then(|step| step.until) {
@@ -272,6 +280,13 @@ impl<T> Pending<T> {
             .zip(&seqs)
             .filter_map(|(event, seq)| Some(NumberedEvent { seq: *seq, event: event? }))
             .collect();
+        let cached = self.cached.into_iter().map(|(place, cache)| CacheRow {
+            project: run.project.to_owned(),
+            key: cache.key,
+            run_id: state.created.run_id,
+            seq: seqs[place],
+            expires_at: run.now.plus(cache.ttl.0),
+        });
         let messages = self.words.iter().map(|word| message(word, run, &events));
         // What is answered already need not be said.
         let messages = messages.filter(|message| !self.received.contains(&message.key())).collect();
@@ -292,6 +307,7 @@ impl<T> Pending<T> {
             timers_cleared: self.timers_cleared.into_iter().collect(),
             asks_set: self.asks_set.iter().filter_map(|path| ask_row(run, path)).collect(),
             asks_cleared: self.asks_cleared.into_iter().collect(),
+            cached: cached.collect(),
             snapshot,
             drop_snapshot: run.has_snapshot && state.status.is_terminal(),
             logs: self.logs.clone(),

@@ -216,6 +216,10 @@ impl Keeper {
                     tracing::warn!(%error, "old idempotency keys could not be forgotten");
                     0
                 });
+            let outputs = store.prune_cache(epoch, now, PRUNE_AT_ONCE).unwrap_or_else(|error| {
+                tracing::warn!(%error, "outputs that are too old could not be forgotten");
+                0
+            });
             let runs =
                 runs_before.map_or(Ok(0), |before| store.prune_runs(epoch, before, RUNS_AT_ONCE));
             let runs = runs.unwrap_or_else(|error| {
@@ -223,7 +227,7 @@ impl Keeper {
                 0
             });
             // Sub-runs can go once their parent has gone, so any run may be followed by others.
-            if runs > 0 || keys == PRUNE_AT_ONCE {
+            if runs > 0 || keys.max(outputs) == PRUNE_AT_ONCE {
                 let _ = keeper.send(ToKeeper::PruneAgain);
             }
         });

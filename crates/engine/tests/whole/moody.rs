@@ -70,6 +70,8 @@ impl Store for Moody {
         fn load_run(run_id: Uuid, state_version: u32) -> Result<Option<StoredRun>>;
         fn orphans(epoch: i64, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>>;
         fn asks(project: &str, kind: &str, name: Option<&str>, after: Option<&AskKey>, limit: usize) -> Result<Page<AskRow>>;
+        fn cached(project: &str, key: &str, now: Time) -> Result<Option<CacheRow>>;
+        fn prune_cache(epoch: i64, now: Time, limit: usize) -> Result<usize>;
         fn due_timers(until: Time, limit: usize) -> Result<Vec<TimerRow>>;
         fn admissions(after: Option<Uuid>, limit: usize) -> Result<Page<Admission>>;
         fn messages(after: Option<(Time, MessageKey)>, limit: usize) -> Result<Page<Message>>;

@@ -124,3 +124,29 @@ output: \"{{ go.output }}\"
     assert_eq!(server.end_of(run_id).await.output.as_deref(), Some(&json!("early")));
     server.stop().await;
 }
+
+/// An output is used again by another run, until its time is up or what it depends on differs.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_output_is_used_again() {
+    let ground = Ground::on_disk();
+    let server = ground.serve();
+    let text = "
+name: Cached
+nodes:
+  - id: a
+    type: shell
+    config: { script: 'date +%s%N', env: { N: '{{ input.n }}' } }
+    cache: { key: '{{ input.n }}', ttl: 1h }
+  - { id: b, type: noop, needs: [a], config: { output: '{{ input.n }}' }, cache: { ttl: 1h } }
+output: '{{ a.output.stdout }}'
+";
+    let run =
+        async |n: u32| server.run(text, json!({ "n": n, "other": uuid::Uuid::now_v7() })).await;
+    let (first, again, other) = (run(1).await, run(1).await, run(2).await);
+    assert_eq!(first.output, again.output, "{:?}", again.error);
+    assert_ne!(first.output, other.output);
+    let reasons = |run_id| ["a", "b"].map(|path| server.step(run_id, path).reason);
+    assert_eq!(reasons(first.run_id), [None, None]);
+    assert_eq!(reasons(again.run_id), [Some("cached".to_owned()), Some("cached".to_owned())]);
+    server.stop().await;
+}

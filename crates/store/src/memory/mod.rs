@@ -19,8 +19,9 @@ use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, AskKey, AskRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause,
-    RunFilter, RunPage, RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview,
+    Page, Pause, RunFilter, RunPage, RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow,
+    WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -40,6 +41,8 @@ struct Data {
     runs: BTreeMap<Uuid, Run>,
     /// By project, route and key, with the time of use.
     keys: BTreeMap<(String, String, String), (KeyRow, Time)>,
+    /// By project and key.
+    cache: BTreeMap<(String, String), CacheRow>,
     messages: BTreeMap<MessageKey, Message>,
     settings: BTreeMap<String, String>,
     /// By project and name.
@@ -290,6 +293,20 @@ impl Store for MemoryStore {
     fn key(&self, project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         let place = (project.to_owned(), route.to_owned(), key.to_owned());
         Ok(self.data.lock().keys.get(&place).map(|(row, _)| row.clone()))
+    }
+
+    fn cached(&self, project: &str, key: &str, now: Time) -> Result<Option<CacheRow>, StoreError> {
+        let data = self.data.lock();
+        let row = data.cache.get(&(project.to_owned(), key.to_owned()));
+        Ok(row.filter(|row| row.expires_at > now).cloned())
+    }
+
+    fn prune_cache(&self, epoch: i64, now: Time, limit: usize) -> Result<usize, StoreError> {
+        let mut data = self.data.lock();
+        if epoch < data.epoch {
+            return Err(StoreError::Fenced);
+        }
+        Ok(data.prune_cache(now, limit))
     }
 
     fn prune_keys(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError> {

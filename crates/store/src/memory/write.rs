@@ -75,6 +75,9 @@ impl Data {
         }
         let safe = |log: &LogRow| LogRow { text: nul_safe(&log.text).into_owned(), ..log.clone() };
         run.logs.extend(write.logs.iter().map(safe));
+        for row in &write.cached {
+            self.cache.insert((row.project.clone(), row.key.clone()), row.clone());
+        }
         self.exchange_messages(write);
         Ok(None)
     }
@@ -232,6 +235,17 @@ impl Data {
         for (_, run_id) in &old {
             self.runs.remove(run_id);
             self.keys.retain(|_, (key, _)| key.run_id != *run_id);
+        }
+        old.len()
+    }
+
+    pub(super) fn prune_cache(&mut self, now: Time, limit: usize) -> usize {
+        let old = self.cache.iter().filter(|(_, row)| row.expires_at <= now);
+        let mut old: Vec<_> = old.map(|(place, row)| (row.expires_at, place.clone())).collect();
+        old.sort();
+        old.truncate(limit);
+        for (_, place) in &old {
+            self.cache.remove(place);
         }
         old.len()
     }

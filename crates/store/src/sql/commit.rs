@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::read::Columns;
 use super::waves::{Writing, waves};
 use super::{
-    Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, asks, blobs, journal,
+    Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, asks, blobs, cache, journal,
     messages, steps, timers, to_json,
 };
 use crate::error::StoreError;
@@ -140,6 +140,7 @@ fn write_wave(
     timers::clear(connection, &runs)?;
     asks::clear(connection, &runs)?;
     asks::set(connection, &runs)?;
+    cache::put(connection, &runs)?;
     journal::replace_snapshots(connection, &runs)?;
     journal::insert_logs(connection, &runs)?;
     about_messages.extend(runs);

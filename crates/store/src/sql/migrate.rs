@@ -18,6 +18,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "retention", include_str!("../../migrations/0006_retention.sql")),
     (7, "asks", include_str!("../../migrations/0007_asks.sql")),
     (8, "secrets", include_str!("../../migrations/0008_secrets.sql")),
+    (9, "cache", include_str!("../../migrations/0009_cache.sql")),
 ];
 
 static CREATE_TABLE: Statement = Statement::new(

@@ -11,6 +11,7 @@ mod api_keys;
 mod asks;
 mod audit;
 pub(crate) mod blobs;
+mod cache;
 mod commit;
 mod definitions;
 mod journal;

@@ -11,8 +11,8 @@ use super::{Connection, Driver, SqlStore, Statement};
 use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, AskKey, AskRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview, Page, Pause,
-    RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview,
+    Page, Pause, RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -187,6 +187,14 @@ impl<D: Driver> Store for SqlStore<D> {
 
     fn key(&self, project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {
         self.read_key(project, route, key)
+    }
+
+    fn cached(&self, project: &str, key: &str, now: Time) -> Result<Option<CacheRow>, StoreError> {
+        self.read_cached(project, key, now)
+    }
+
+    fn prune_cache(&self, epoch: i64, now: Time, limit: usize) -> Result<usize, StoreError> {
+        self.delete_cached(epoch, now, limit)
     }
 
     fn prune_keys(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError> {

@@ -92,6 +92,7 @@ pub(crate) fn new_run(number: u128) -> RunWrite {
         timers_cleared: vec![],
         asks_set: vec![],
         asks_cleared: vec![],
+        cached: vec![],
         snapshot: None,
         drop_snapshot: false,
         logs: vec![],

@@ -374,3 +374,23 @@ pub(crate) fn whoever_waits_for_a_word_is_found(store: &dyn Store) {
     commit(with(end_run(7, RunStatus::Succeeded), |write| write.asks_cleared = vec!["b".into()]));
     assert_eq!(found("event", Some("paid"), None, 9).0, list(&["8 c"]));
 }
+
+pub(crate) fn an_output_is_found_again_until_its_time_is_up(store: &dyn Store) {
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let row = |number: u128, key: &str, expires: i64| {
+        let (project, key, run_id) = (PROJECT.into(), key.into(), id(number));
+        CacheRow { project, key, run_id, seq: 1, expires_at: at(expires) }
+    };
+    let first = with(new_run(7), |write| write.cached = vec![row(7, "a", 5), row(7, "b", 9)]);
+    let second = with(new_run(8), |write| write.cached = vec![row(8, "a", 7)]);
+    for write in [first, second] {
+        assert_eq!(store.commit(epoch, &[write]).unwrap(), []);
+    }
+    let found = |key: &str, now| store.cached(PROJECT, key, at(now)).unwrap();
+    assert_eq!(found("a", 6), Some(row(8, "a", 7)), "the newer one");
+    assert_eq!((found("a", 7), found("c", 1)), (None, None));
+    assert_eq!(store.cached("other", "a", at(1)).unwrap(), None);
+    assert_eq!(store.prune_cache(epoch - 1, at(8), 9), Err(StoreError::Fenced));
+    assert_eq!(store.prune_cache(epoch, at(8), 9).unwrap(), 1);
+    assert_eq!((found("a", 1), found("b", 1)), (None, Some(row(7, "b", 9))));
+}

@@ -90,6 +90,7 @@ promises! {
         orphans_are_those_of_earlier_epochs,
         timers_come_by_time,
         whoever_waits_for_a_word_is_found,
+        an_output_is_found_again_until_its_time_is_up,
         a_search_for_a_text_ends_somewhere,
         old_keys_are_pruned,
         old_runs_go_with_all_they_have,

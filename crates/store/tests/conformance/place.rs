@@ -31,6 +31,13 @@ fn fill(store: &dyn Store) {
             new_of(write).key = Some(key(&format!("k{number}"), "hash"));
             write.new_steps = vec![step(0, StepStatus::Waiting), step(1, StepStatus::Queued)];
             write.timers_set = vec![("step0".into(), at(i64::try_from(number).unwrap()))];
+            write.cached = vec![CacheRow {
+                project: PROJECT.into(),
+                key: format!("c{number}"),
+                run_id: id(number),
+                seq: 1,
+                expires_at: at(9_999),
+            }];
             write.asks_set = vec![ask(number, "step0", "approval", "Send it?", 1)];
             write.snapshot = Some(Snapshot { seq: 1, version: 1, state: "{}".into() });
             write.logs = vec![log(1, "step0", "a\u{0}b")];

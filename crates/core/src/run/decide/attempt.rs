@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::Decider;
 use super::start::{check_size, check_size_to};
@@ -62,6 +63,24 @@ impl Decider<'_> {
             )),
             None => Ok(self.fail(path, place, attempt, Some(started_at), error.failure)),
         }
+    }
+
+    /// There is an earlier output, so the attempt need not be made.
+    pub(super) fn attempt_cached(
+        &self,
+        path: &str,
+        attempt: u32,
+        run_id: Uuid,
+        output: &Arc<Value>,
+    ) -> Result<Vec<Fact>, Refused> {
+        self.under_way(path, attempt)?;
+        let Some(place) = self.locate(path) else { return Ok(self.lost(path)) };
+        let output = output.clone();
+        let mut facts = self.succeed(path, place, attempt, Some(self.now), output, None);
+        if let Some(Fact::StepSucceeded { cached, .. }) = facts.first_mut() {
+            *cached = Some(run_id);
+        }
+        Ok(facts)
     }
 
     /// An attempt has ended with a question. The next one begins with the answer.

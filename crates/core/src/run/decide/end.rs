@@ -55,6 +55,7 @@ impl Decider<'_> {
                     output,
                     edges,
                     undo,
+                    cached: None,
                     reused: false,
                 };
                 std::iter::once(succeeded).chain(jump).collect()

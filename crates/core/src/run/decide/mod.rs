@@ -52,6 +52,9 @@ impl RunState {
                 decider.attempt_ended(path, *attempt, *started_at, result)?
             }
             What::AttemptLost { path, attempt } => decider.attempt_lost(path, *attempt)?,
+            What::AttemptCached { path, attempt, run_id, output } => {
+                decider.attempt_cached(path, *attempt, *run_id, output)?
+            }
             What::AttemptAsks { path, attempt, started_at, key, ask } => {
                 decider.attempt_asks(path, (*attempt, *started_at), key, ask)?
             }

@@ -177,6 +177,7 @@ impl Decider<'_> {
             output,
             edges,
             undo,
+            cached: None,
             reused,
         }])
     }

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::json;
 use crate::kinds::{Done, Pure, Work};
 use crate::limits::{JSON_DEPTH_MAX, PAYLOAD_BYTES_MAX};
-use crate::run::event::Fact;
+use crate::run::event::{CacheUse, Fact};
 use crate::run::names::RunNames;
 use crate::run::path;
 
@@ -67,15 +67,41 @@ impl Decider<'_> {
             Work::Map => self.open_map(step, node, value),
             Work::Loop => self.open_loop(step, node, value),
             Work::Try => Ok(self.open_try(step, node)),
-            Work::Outside => Ok(vec![Fact::StepQueued {
-                path: step_path,
-                kind,
-                input: Arc::new(value),
-                secrets,
-                effect: node.effect,
-                undoes: None,
-            }]),
+            Work::Outside => {
+                let cache = self.cache_of(node, &value, &env)?;
+                Ok(vec![Fact::StepQueued {
+                    path: step_path,
+                    kind,
+                    input: Arc::new(value),
+                    secrets,
+                    effect: node.effect,
+                    cache,
+                    undoes: None,
+                }])
+            }
         }
+    }
+
+    /// Where an earlier output is found. Outputs of different kinds are never taken for each other.
+    fn cache_of(
+        &self,
+        node: &Node,
+        config: &Value,
+        env: &Environment<'_>,
+    ) -> Result<Option<Box<CacheUse>>, Failure> {
+        let Some(cache) = &node.cache else { return Ok(None) };
+        let key = match &cache.key {
+            None => config.clone(),
+            Some(key) => {
+                let rendered = key.render(env).map_err(|(place, error)| {
+                    expression_failure(&format!("/cache/key{place}"), &error)
+                })?;
+                check_size(&rendered.value, "cache key")?;
+                rendered.value
+            }
+        };
+        let key = json::sha256(&serde_json::json!([node.kind.name, key]));
+        Ok(Some(Box::new(CacheUse { key, ttl: cache.ttl })))
     }
 
     fn succeed_pure(&self, step: &str, place: (&Graph, &Node), done: Done) -> Vec<Fact> {

@@ -40,6 +40,6 @@ impl Decider<'_> {
         let (done, undo) = entries.into_iter().find(|(done, _)| path::is_inside(done, place))?;
         let Undo { kind, input, secrets, effect } = undo.clone();
         let (path, undoes) = (format!("{done}{UNDO}"), Some(place.to_owned()));
-        Some(vec![Fact::StepQueued { path, kind, input, secrets, effect, undoes }])
+        Some(vec![Fact::StepQueued { path, kind, input, secrets, effect, cache: None, undoes }])
     }
 }

@@ -12,7 +12,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use created::{Concurrency, Parent, Reused, RunCreated};
-pub use parts::{Again, Cause, Decision, EdgeDecision, Resume, Then, Undo, Verdict};
+pub use parts::{Again, CacheUse, Cause, Decision, EdgeDecision, Resume, Then, Undo, Verdict};
 
 use crate::definition::Effect;
 use crate::expr::SecretSlot;
@@ -91,6 +91,9 @@ pub enum Fact {
         /// What repeating an attempt would do to the world.
         #[serde(default, skip_serializing_if = "is_default")]
         effect: Effect,
+        /// Where an earlier output may be found, and this one be kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cache: Option<Box<CacheUse>>,
         /// The place that has failed or was cancelled, if the step undoes another one: the run
         /// (empty) or a `try`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -240,6 +243,9 @@ pub enum Fact {
         /// What undoes it, should something later fail.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undo: Option<Box<Undo>>,
+        /// The run whose output was used again, if one was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cached: Option<Uuid>,
         /// Whether it was another run that did it.
         #[serde(default, skip_serializing_if = "is_default")]
         reused: bool,

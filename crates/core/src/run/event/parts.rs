@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::is_default;
 use crate::definition::Effect;
+use crate::duration::HumanDuration;
 use crate::expr::SecretSlot;
 use crate::failure::Failure;
 use crate::time::Time;
@@ -30,6 +31,15 @@ impl Cause {
             Cause::Around(reason) => reason,
         }
     }
+}
+
+/// Where an output that may be used again is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CacheUse {
+    /// A hash of what it depends on.
+    pub key: String,
+    /// How long it may be used.
+    pub ttl: HumanDuration,
 }
 
 /// An attempt that has asked for somebody's word, and how the next one goes on.

@@ -83,7 +83,7 @@ impl RunState {
                 self.open_scope("", *nodes);
                 ready.iter().for_each(|node| self.make_ready(node));
             }
-            Fact::StepQueued { path, kind, input, secrets, effect, undoes } => {
+            Fact::StepQueued { path, kind, input, secrets, effect, cache, undoes } => {
                 if let Some(place) = undoes {
                     self.begin_undo(path, place);
                 }
@@ -92,6 +92,7 @@ impl RunState {
                 step.input = Some(input.clone());
                 step.secrets.clone_from(secrets);
                 step.effect = *effect;
+                step.cache.clone_from(cache);
                 self.activate(path);
             }
             Fact::AttemptStarted { path, attempt } => {
@@ -168,13 +169,17 @@ impl RunState {
                 output,
                 edges,
                 undo,
+                cached,
                 reused,
             } => {
                 self.settle(path, kind.as_deref(), StepStatus::Succeeded, at);
                 let step = self.touch(path);
                 step.attempt = *attempt;
                 step.output = Some(output.clone());
-                step.reason = reused.then(|| Arc::from(reason::REUSED));
+                step.reason = match cached {
+                    Some(_) => Some(Arc::from(reason::CACHED)),
+                    None => reused.then(|| Arc::from(reason::REUSED)),
+                };
                 step.error = None;
                 step.started_at = step.started_at.or(*started_at).or(Some(at));
                 if let Some(Child { run_id, awaited: false }) = step.child {
@@ -342,6 +347,7 @@ impl RunState {
         step.input = None;
         step.secrets = Vec::new();
         step.records = Vec::new();
+        step.cache = None;
         step.block = None;
         let undoes = step.undoes.take();
         self.active.remove(path);

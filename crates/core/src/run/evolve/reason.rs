@@ -16,3 +16,4 @@ pub(in crate::run) const HELD: &str = "held";
 pub(in crate::run) const APPROVAL: &str = "approval";
 pub(in crate::run) const SIGNAL: &str = "signal";
 pub(in crate::run) const EVENT: &str = "event";
+pub(in crate::run) const CACHED: &str = "cached";

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 pub(in crate::run) use block::{Block, BlockOf};
 
-use super::event::{Cause, Decision, Resume, RunCreated, Undo};
+use super::event::{CacheUse, Cause, Decision, Resume, RunCreated, Undo};
 use super::{Counts, RunStatus, StepStatus, path};
 use crate::definition::Effect;
 use crate::expr::SecretSlot;
@@ -133,6 +133,8 @@ pub struct Step {
     pub(in crate::run) ask: Option<Box<Ask>>,
     /// What its attempts have recorded, in order.
     pub(in crate::run) records: Vec<Record>,
+    /// Where an earlier output may be found, and this one be kept.
+    pub(in crate::run) cache: Option<Box<CacheUse>>,
     /// Attempts that have ended with a question. They do not count against `max_attempts`.
     pub(in crate::run) suspensions: u32,
 }
@@ -430,6 +432,11 @@ impl Step {
         self.ask.as_deref()
     }
 
+    /// Where an earlier output may be found, and this one be kept.
+    pub fn cache(&self) -> Option<&CacheUse> {
+        self.cache.as_deref()
+    }
+
     /// What its attempts have recorded, in order.
     pub fn records(&self) -> &[Record] {
         &self.records
@@ -466,6 +473,7 @@ impl Step {
             child: None,
             ask: None,
             records: Vec::new(),
+            cache: None,
             suspensions: 0,
         }
     }

@@ -301,3 +301,32 @@ fn who_cancels_a_run_ends_its_waits() {
     assert_eq!(run.status(), RunStatus::Cancelled);
     assert_eq!(run.steps()[0], "a cancelled (run_cancelled)");
 }
+
+/// An output may be used again where what it depends on is the same.
+#[test]
+fn a_step_says_where_an_earlier_output_is_found() {
+    let run = |input: serde_json::Value| {
+        let text = "
+name: x
+nodes:
+  - { id: a, type: work, config: { n: '{{ input.n }}', other: 1 }, cache: { key: '{{ input.n }}', ttl: 1h } }
+  - { id: b, type: work, config: { n: '{{ input.n }}' }, cache: { ttl: 1h } }
+  - { id: c, type: work, config: { n: '{{ input.n }}' } }
+";
+        Run::start(text, input)
+    };
+    let keys = |run: &Run| -> Vec<Option<String>> {
+        let steps = ["a", "b", "c"].map(|path| run.state.step(path).unwrap().cache().cloned());
+        steps.into_iter().map(|cache| cache.map(|cache| cache.key)).collect()
+    };
+    let (one, two) = (run(json!({ "n": 1 })), run(json!({ "n": 1, "more": 2 })));
+    assert_eq!(keys(&one), keys(&two));
+    assert_ne!(keys(&one)[0], keys(&run(json!({ "n": 2 })))[0]);
+    assert_ne!(keys(&one)[0], keys(&one)[1]);
+    assert_eq!(keys(&one)[2], None);
+    let mut run = one;
+    let origin = uuid::Uuid::from_u128(7);
+    let (path, output) = ("a".to_owned(), Arc::new(json!("earlier")));
+    run.give(What::AttemptCached { path, attempt: 1, run_id: origin, output }).unwrap();
+    assert_eq!(run.steps()[0], "a succeeded (cached)");
+}

@@ -54,6 +54,8 @@ pub(crate) enum Act {
     Event(&'static str, &'static str, Value),
     /// The attempt of a step notes something.
     Record(&'static str, &'static str),
+    /// There is an earlier output for a step.
+    Cached(&'static str, Value),
     /// The attempt of a step asks something.
     Ask(&'static str, &'static str),
 }

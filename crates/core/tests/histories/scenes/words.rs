@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Act::{
-    Approve, Ask, Cancel, Event, Fire, Go, Record, Reject, Signal, Start, Succeed, Wait,
+    Approve, Ask, Cached, Cancel, Event, Fire, Go, Record, Reject, Signal, Start, Succeed, Wait,
 };
 use super::{Scene, scene};
 
@@ -29,9 +29,15 @@ name: Ask
 nodes: [{ id: a, type: work }]
 ";
 
+const CACHED: &str = "
+name: Cached
+nodes: [{ id: a, type: work, cache: { key: [1, x], ttl: 1h } }, { id: b, type: work, cache: { ttl: 1h }, needs: [a] }]
+";
+
 pub(super) fn all() -> Vec<Scene> {
     let null = || json!(null);
     vec![
+        scene("cached", CACHED, null(), vec![Go, Cached("a", json!(7)), Succeed("b", json!(8))]),
         scene(
             "approved",
             APPROVAL,

@@ -12,8 +12,8 @@ pub(crate) struct Send {
     /// The event's name.
     name: String,
     /// What it says: JSON, or a text.
-    #[arg(default_value = "null")]
-    data: String,
+    #[arg(id = "EVENT_DATA", value_name = "DATA", default_value = "null")]
+    said: String,
     #[command(flatten)]
     connect: Connect,
 }
@@ -22,7 +22,7 @@ impl Send {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let client = self.connect.client().await?;
         let path = format!("/api/v1/events/{}", segment(&self.name));
-        let body = json!({ "data": text_or_json(&self.data) });
+        let body = json!({ "data": text_or_json(&self.said) });
         let answer = client.expect(Question::post(&path, &body)).await?;
         exit::message(&format!("{} steps have gone on", cell(&answer, "taken")));
         Ok(Exit::Ok)
