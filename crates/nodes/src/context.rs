@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
@@ -23,6 +23,26 @@ pub struct NodeContext {
     pub http: Arc<HttpClient>,
     /// For child processes.
     pub shell: Arc<ShellSettings>,
+    /// What is to be known of the attempt besides its result.
+    pub notes: Notes,
+}
+
+/// What an attempt tells of itself. All copies share what is told.
+#[derive(Clone, Debug, Default)]
+pub struct Notes {
+    sandbox: Arc<OnceLock<String>>,
+}
+
+impl Notes {
+    /// Which parts of the boundary stood around the attempt. The first word counts.
+    pub fn sandbox(&self, level: impl Into<String>) {
+        let _ = self.sandbox.set(level.into());
+    }
+
+    /// What was said of the boundary, if there was one to speak of: `full, Landlock 7; network closed`.
+    pub fn sandbox_level(&self) -> Option<&str> {
+        self.sandbox.get().map(String::as_str)
+    }
 }
 
 impl NodeContext {

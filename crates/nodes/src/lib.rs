@@ -11,13 +11,16 @@
 
 #![warn(missing_docs)]
 
+mod child;
 mod context;
 pub mod kinds;
 mod node;
 mod registry;
+pub mod sandbox;
 
-pub use context::{LogLine, LogSink, LogStream, NodeContext, Stop, StopReason};
+pub use context::{LogLine, LogSink, LogStream, NodeContext, Notes, Stop, StopReason};
 pub use kinds::http::{AllowList, HttpClient};
 pub use kinds::shell::{ChildGuard, Mark, NoGuard, ShellSettings};
 pub use node::{InlineNode, Node, fail, retry};
 pub use registry::{Attempt, Executor, Registry};
+pub use sandbox::{Sandbox, SandboxSettings};

@@ -11,6 +11,7 @@ use windlass_core::kinds::{Kind, Kinds, Work, parse_config};
 use windlass_core::run::AttemptError;
 
 use crate::context::NodeContext;
+use crate::kinds::code::Code;
 use crate::kinds::http::Http;
 use crate::kinds::noop::Noop;
 use crate::kinds::shell::Shell;
@@ -47,6 +48,7 @@ impl Registry {
         let mut registry = Registry { kinds: Kinds::pure(), executors: HashMap::new() };
         registry.add_inline::<Noop>();
         registry.add::<Shell>();
+        registry.add::<Code>();
         registry.add::<Http>();
         registry
     }

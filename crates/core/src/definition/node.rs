@@ -189,7 +189,10 @@ impl Compiler<'_, '_> {
         let mut fits = true;
         for violation in kind.schema.violations(&config) {
             let is_template = |place: &str| {
-                config
+                let is_verbatim =
+                    kind.verbatim.iter().any(|field| place.strip_prefix('/') == Some(*field));
+                !is_verbatim
+                    && config
                     .pointer(place)
                     .and_then(Value::as_str)
                     .is_some_and(|text| text.contains("{{"))
@@ -231,6 +234,11 @@ impl Compiler<'_, '_> {
             let compiled = self.condition(&condition, &place, reader)?;
             conditions.push(((*field).to_owned(), Template::Expression(compiled)));
         }
+        let verbatim = kind.verbatim.iter().filter_map(|field| {
+            let value = config.as_object_mut()?.shift_remove(*field)?;
+            Some(((*field).to_owned(), Template::Literal(value)))
+        });
+        conditions.extend(verbatim);
         let template = self.template(&config, &path, kind.is_outside(), reader)?;
         Some(with_fields(template, conditions))
     }

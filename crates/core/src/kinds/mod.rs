@@ -59,6 +59,8 @@ pub struct Kind {
     pub work: Work,
     /// Fields of the config that hold a bare expression, without `{{ }}`.
     pub conditions: &'static [&'static str],
+    /// Fields of the config that stay as written, whatever looks like a template in them.
+    pub verbatim: &'static [&'static str],
     /// What the output will be, from the config as written.
     pub output: fn(&Value) -> Type,
     check: fn(&Value) -> Result<(), Complaint>,
@@ -215,6 +217,8 @@ pub trait NodeConfig: DeserializeOwned + JsonSchema {
     const EXAMPLE: &'static str;
     /// Fields that hold a bare expression.
     const CONDITIONS: &'static [&'static str] = &[];
+    /// Fields that stay as written: a program's text, in which `{{` means something else.
+    const VERBATIM: &'static [&'static str] = &[];
 
     /// Refuses what the types cannot, before a run starts.
     ///
@@ -258,6 +262,7 @@ impl Kind {
             example: N::EXAMPLE,
             work,
             conditions: N::CONDITIONS,
+            verbatim: N::VERBATIM,
             output: N::output,
             check: |config| match serde_json::from_value::<N>(config.clone()) {
                 Ok(config) => config.check(),
@@ -313,7 +318,8 @@ impl Kind {
         }
         let properties = self.schema.source().get("properties");
         for (name, value) in config.as_object_mut().into_iter().flatten() {
-            let is_template = value.as_str().is_some_and(|text| text.contains("{{"));
+            let is_template = value.as_str().is_some_and(|text| text.contains("{{"))
+                && !self.verbatim.contains(&name.as_str());
             if let Some(property) = properties.and_then(|all| all.get(name)).filter(|_| is_template)
             {
                 stand_in(property, value);

@@ -1,5 +1,6 @@
 //! The kinds, one file each.
 
+pub mod code;
 pub mod http;
 pub mod noop;
 pub mod shell;

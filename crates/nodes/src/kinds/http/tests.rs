@@ -63,6 +63,7 @@ fn context(allowed: AllowList) -> (tokio::sync::watch::Sender<Option<StopReason>
         work_dir: std::env::temp_dir(),
         guard: Arc::new(NoGuard),
         owner: Mark::default(),
+        sandbox: Arc::new(crate::Sandbox::trusting()),
     };
     let context = NodeContext {
         run_id: Uuid::nil(),
@@ -72,6 +73,7 @@ fn context(allowed: AllowList) -> (tokio::sync::watch::Sender<Option<StopReason>
         stop,
         http: Arc::new(HttpClient::new(allowed).unwrap()),
         shell: Arc::new(shell),
+        notes: Default::default(),
     };
     (ask, context)
 }

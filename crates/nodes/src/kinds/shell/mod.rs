@@ -1,8 +1,6 @@
 //! `shell`: a program in a process group of its own.
 
-mod child;
-mod lines;
-mod reaper;
+mod attempt;
 #[cfg(test)]
 mod tests;
 
@@ -18,10 +16,11 @@ use windlass_core::expr::Type;
 use windlass_core::kinds::{Complaint, NodeConfig};
 use windlass_core::run::AttemptError;
 
-pub use reaper::{ChildGuard, Mark, NoGuard, Reaper, kill_leftovers, reap};
+pub use crate::child::reaper::{ChildGuard, Mark, NoGuard, Reaper, kill_leftovers, reap};
 
 use crate::context::NodeContext;
 use crate::node::Node;
+use crate::sandbox::{Sandbox, SandboxField};
 
 /// Runs a script or a program, as a child process in a group of its own.
 ///
@@ -54,6 +53,13 @@ pub struct Shell {
     /// Where it runs. Left out, in an empty directory of its own that is removed afterwards.
     #[serde(default)]
     cwd: Option<PathBuf>,
+    /// Whether it may reach others. True if left out.
+    #[serde(default)]
+    network: Option<bool>,
+    /// What it may read and write besides the system and its own directory, within what the server's
+    /// `sandbox.read` and `sandbox.write` allow. Left out, all of that.
+    #[serde(default)]
+    sandbox: Option<SandboxField>,
 }
 
 /// How child processes are made on this server.
@@ -66,6 +72,8 @@ pub struct ShellSettings {
     /// Set as `WINDLASS_OWNER` in every child, so that a later server finds what an earlier one
     /// left behind.
     pub owner: Mark,
+    /// The boundary around them.
+    pub sandbox: Arc<Sandbox>,
 }
 
 impl NodeConfig for Shell {
@@ -95,6 +103,6 @@ impl NodeConfig for Shell {
 #[async_trait]
 impl Node for Shell {
     async fn run(self, context: NodeContext) -> Result<Value, AttemptError> {
-        child::run(self, context).await
+        attempt::run(self, context).await
     }
 }

@@ -10,6 +10,7 @@ use super::{Mark, NoGuard, Shell, ShellSettings};
 use crate::context::{LogLine, LogSink, LogStream, NodeContext, Stop, StopReason};
 use crate::kinds::http::{AllowList, HttpClient};
 use crate::node::Node;
+use crate::sandbox::Sandbox;
 
 struct Bench {
     ask: tokio::sync::watch::Sender<Option<StopReason>>,
@@ -26,6 +27,7 @@ fn bench() -> Bench {
         work_dir: work_dir.path().to_owned(),
         guard: Arc::new(NoGuard),
         owner: Mark::new("test", 1),
+        sandbox: Arc::new(Sandbox::trusting()),
     };
     let context = NodeContext {
         run_id: Uuid::nil(),
@@ -35,6 +37,7 @@ fn bench() -> Bench {
         stop,
         http: Arc::new(HttpClient::new(AllowList::default()).unwrap()),
         shell: Arc::new(shell),
+        notes: Default::default(),
     };
     Bench { ask, lines, context, _work_dir: work_dir }
 }

@@ -10,11 +10,11 @@ use windlass_core::limits::{LOG_LINE_BYTES_MAX, LOG_LINE_COUNT_MAX};
 use crate::context::{LogSink, LogStream};
 
 /// How much of the end of what was written is kept for the output or the error.
-pub(super) const TAIL_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const TAIL_BYTES_MAX: usize = 64 * 1024;
 
 /// Reads a pipe to its end, however much comes: past the limits it is read and dropped, so that the
 /// writer never waits for a reader that has lost interest. Returns the last of it.
-pub(super) async fn pump(
+pub(crate) async fn pump(
     mut pipe: impl AsyncRead + Unpin,
     stream: LogStream,
     logs: LogSink,

@@ -18,7 +18,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// The variable in which every child carries its mark.
-pub(super) const VARIABLE: &str = "WINDLASS_OWNER";
+pub(crate) const VARIABLE: &str = "WINDLASS_OWNER";
 
 /// What a server's children are known by: its data directory, and which of its lives it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -142,7 +142,7 @@ pub fn reap(input: impl BufRead) {
 }
 
 /// Sends a signal to a process group. One that is gone already is no error.
-pub(super) fn kill_group(group: i32, signal: Signal) {
+pub(crate) fn kill_group(group: i32, signal: Signal) {
     if let Some(group) = Pid::from_raw(group).filter(|_| group > 1) {
         let _ = kill_process_group(group, signal);
     }

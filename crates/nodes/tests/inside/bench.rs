@@ -1,0 +1,119 @@
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::sync::watch;
+use uuid::Uuid;
+use windlass_core::run::AttemptError;
+use windlass_nodes::{
+    AllowList, Executor, HttpClient, LogLine, LogSink, LogStream, Mark, NoGuard, NodeContext, Notes,
+    Registry, Sandbox, SandboxSettings, ShellSettings, Stop, StopReason,
+};
+
+/// A server's surroundings: a data directory with something secret in it, and a place for steps.
+pub(crate) struct Bench {
+    pub(crate) sandbox: Arc<Sandbox>,
+    pub(crate) data: TempDir,
+    pub(crate) notes: Notes,
+    pub(crate) ask: watch::Sender<Option<StopReason>>,
+    stop: Stop,
+    heard: Arc<Mutex<Vec<LogLine>>>,
+    pub(crate) first: watch::Sender<bool>,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Bench {
+        Bench::with(|_| {})
+    }
+
+    pub(crate) fn with(change: impl FnOnce(&mut SandboxSettings)) -> Bench {
+        let data = tempfile::tempdir().unwrap();
+        std::fs::create_dir(data.path().join("work")).unwrap();
+        std::fs::write(data.path().join("windlass.db"), "the crown jewels").unwrap();
+        let mut settings = SandboxSettings {
+            program: PathBuf::from(env!("CARGO_BIN_EXE_windlass-inside")),
+            hide: vec![data.path().to_owned()],
+            ..SandboxSettings::default()
+        };
+        change(&mut settings);
+        let (ask, stop) = Stop::channel();
+        Bench {
+            sandbox: Arc::new(Sandbox::new(settings)),
+            data,
+            notes: Notes::default(),
+            ask,
+            stop,
+            heard: Arc::default(),
+            first: watch::channel(false).0,
+        }
+    }
+
+    pub(crate) async fn run(&self, kind: &str, config: Value) -> Result<Value, AttemptError> {
+        let (logs, mut lines) = LogSink::channel();
+        let context = NodeContext {
+            run_id: Uuid::nil(),
+            step: "a".into(),
+            attempt: 1,
+            logs,
+            stop: self.stop.clone(),
+            http: Arc::new(HttpClient::new(AllowList::default()).unwrap()),
+            shell: Arc::new(ShellSettings {
+                work_dir: self.data.path().join("work"),
+                guard: Arc::new(NoGuard),
+                owner: Mark::new("test", 1),
+                sandbox: self.sandbox.clone(),
+            }),
+            notes: self.notes.clone(),
+        };
+        let (heard, first) = (self.heard.clone(), self.first.clone());
+        let listener = tokio::spawn(async move {
+            while let Some(line) = lines.recv().await {
+                heard.lock().unwrap().push(line);
+                first.send_replace(true);
+            }
+        });
+        let registry = Registry::builtin();
+        let Some(Executor::Task(run)) = registry.executor(kind) else { panic!("no {kind}") };
+        let result = run(config, context).await;
+        listener.await.unwrap();
+        result
+    }
+
+    pub(crate) async fn python(&self, code: &str) -> Result<Value, AttemptError> {
+        self.run("code", json!({ "language": "python", "code": code })).await
+    }
+
+    pub(crate) async fn javascript(&self, code: &str) -> Result<Value, AttemptError> {
+        self.run("code", json!({ "language": "javascript", "code": code })).await
+    }
+
+    pub(crate) async fn shell(&self, script: &str) -> Result<Value, AttemptError> {
+        self.run("shell", json!({ "script": script })).await
+    }
+
+    /// What was written so far, to this stream.
+    pub(crate) fn lines(&self, stream: LogStream) -> Vec<String> {
+        let heard = self.heard.lock().unwrap();
+        heard.iter().filter(|line| line.stream == stream).map(|line| line.text.clone()).collect()
+    }
+
+    pub(crate) fn work_dir(&self) -> PathBuf {
+        self.data.path().join("work")
+    }
+
+    pub(crate) fn database(&self) -> String {
+        self.data.path().join("windlass.db").display().to_string()
+    }
+}
+
+/// A directory that steps of any user may write to.
+pub(crate) fn shared() -> TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    open(directory.path());
+    fn open(path: &Path) {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    directory
+}
