@@ -1,5 +1,5 @@
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -11,6 +11,8 @@ use windlass_nodes::{
     Registry, Sandbox, SandboxSettings, ShellSettings, Stop, StopReason,
 };
 
+static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::builtin);
+
 /// A server's surroundings: a data directory with something secret in it, and a place for steps.
 pub(crate) struct Bench {
     pub(crate) sandbox: Arc<Sandbox>,
@@ -18,6 +20,7 @@ pub(crate) struct Bench {
     pub(crate) notes: Notes,
     pub(crate) ask: watch::Sender<Option<StopReason>>,
     stop: Stop,
+    http: Arc<HttpClient>,
     heard: Arc<Mutex<Vec<LogLine>>>,
     pub(crate) first: watch::Sender<bool>,
 }
@@ -44,6 +47,7 @@ impl Bench {
             notes: Notes::default(),
             ask,
             stop,
+            http: Arc::new(HttpClient::new(AllowList::default()).unwrap()),
             heard: Arc::default(),
             first: watch::channel(false).0,
         }
@@ -57,7 +61,7 @@ impl Bench {
             attempt: 1,
             logs,
             stop: self.stop.clone(),
-            http: Arc::new(HttpClient::new(AllowList::default()).unwrap()),
+            http: self.http.clone(),
             shell: Arc::new(ShellSettings {
                 work_dir: self.data.path().join("work"),
                 guard: Arc::new(NoGuard),
@@ -73,8 +77,7 @@ impl Bench {
                 first.send_replace(true);
             }
         });
-        let registry = Registry::builtin();
-        let Some(Executor::Task(run)) = registry.executor(kind) else { panic!("no {kind}") };
+        let Some(Executor::Task(run)) = REGISTRY.executor(kind) else { panic!("no {kind}") };
         let result = run(config, context).await;
         listener.await.unwrap();
         result

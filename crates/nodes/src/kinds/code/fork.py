@@ -1,11 +1,11 @@
 """Runs steps that are written in Python, each in a process of its own.
 
-`once` runs the one step on standard input. `serve` stands by, warmed up, and forks for each step that
-it is told of on the socket that is its standard input. It runs no step itself, and reads nothing that
-a step has written. Between it and a step stands a keeper, which makes the step's namespaces, waits for
-it, and is the only one that the step's end can take along.
+`once` runs the one step on standard input. `serve` stands by, warmed up, and forks: a spare is a
+process that waits for one step, and a keeper beside it, which ends with the step and takes everything
+along that the step has started. Whoever asked for the spare talks to both of them by sockets of their
+own, so the server of forks runs no step and reads nothing that a step has written.
 
-It already lives within the boundary when it starts; what is added for each step is in `enclose`.
+It already lives within the boundary when it starts. What is added for each step is in `Boundary`.
 """
 
 import ctypes
@@ -13,7 +13,10 @@ import gc
 import json
 import linecache
 import os
+import resource
+import select
 import signal
+import socket
 import struct
 import sys
 import traceback
@@ -179,26 +182,29 @@ class Boundary:
         # The order of the kernel's structure, without gaps.
         return struct.pack("=Qi", access & self.all & ~SPECIAL, fd)
 
-    def landlock(self, job):
-        if self.version == 0:
-            return
-        own = [(job["dir"], self.all), ("/proc/self", READ)]
-        own += [(path, READ) for path in job["read"]]
-        own += [(path, self.all) for path in job["write"]]
-        rules = self.held + [rule for path, access in own if (rule := self.rule(path, access))]
-        net = 0b11 if self.version >= 4 and not self.network else 0
-        scoped = 0b11 if self.version >= 6 else 0
-        attribute = struct.pack("=QQQ", self.all, net, scoped)
-        size = 24 if self.version >= 6 else 16 if self.version >= 4 else 8
-        ruleset = checked(LIBC.syscall(CREATE_RULESET, attribute, size, 0), "Landlock")
-        for rule in rules:
-            checked(LIBC.syscall(ADD_RULE, ruleset, 1, rule, 0), "Landlock")
-        checked(LIBC.syscall(RESTRICT_SELF, ruleset, 0), "Landlock")
+    def prepare(self):
+        """What does not depend on the step, done while nobody waits for it."""
+        self.ruleset = -1
+        if self.version:
+            net = 0b11 if self.version >= 4 and not self.network else 0
+            scoped = 0b11 if self.version >= 6 else 0
+            attribute = struct.pack("=QQQ", self.all, net, scoped)
+            size = 24 if self.version >= 6 else 16 if self.version >= 4 else 8
+            self.ruleset = checked(LIBC.syscall(CREATE_RULESET, attribute, size, 0), "Landlock")
+            for rule in [*self.held, self.rule("/proc/self", READ)]:
+                self.allow(rule)
+        header = struct.pack("=Ii", 0x20080522, 0)
+        checked(LIBC.syscall(CAPSET[os.uname().machine], header, bytes(24)), "capset")
+        checked(LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
+        for _, program in self.filters:
+            checked(LIBC.prctl(PR_SET_SECCOMP, 2, ctypes.byref(program), 0, 0), "seccomp")
+
+    def allow(self, rule):
+        if rule is not None:
+            checked(LIBC.syscall(ADD_RULE, self.ruleset, 1, rule, 0), "Landlock")
 
     def enclose(self, job):
-        """The part of the boundary that is this step's alone. Whatever cannot be had ends it."""
-        import resource
-
+        """What is this step's alone. Whatever cannot be had ends it."""
         limits = [
             (resource.RLIMIT_AS, job["memory"]),
             (resource.RLIMIT_NPROC, job["processes"]),
@@ -206,21 +212,22 @@ class Boundary:
         ]
         for which, limit in limits:
             resource.setrlimit(which, (limit, limit))
-        self.landlock(job)
-        header = struct.pack("=Ii", 0x20080522, 0)
-        checked(LIBC.syscall(CAPSET[os.uname().machine], header, bytes(24)), "capset")
-        checked(LIBC.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
-        for _, program in self.filters:
-            checked(LIBC.prctl(PR_SET_SECCOMP, 2, ctypes.byref(program), 0, 0), "seccomp")
+        if self.version:
+            for path in job["read"]:
+                self.allow(self.rule(path, READ))
+            for path in [job["dir"], *job["write"]]:
+                self.allow(self.rule(path, self.all))
+            checked(LIBC.syscall(RESTRICT_SELF, self.ruleset, 0), "Landlock")
 
 
-# The keeper of one step.
+# A spare and its keeper.
 
 
 def own_namespaces():
     user, group = os.geteuid(), os.getegid()
     checked(LIBC.unshare(CLONE_NEWUSER | CLONE_NEWPID), "unshare")
-    for name, text in [("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")]:
+    maps = {"setgroups": "deny", "uid_map": f"{user} {user} 1", "gid_map": f"{group} {group} 1"}
+    for name, text in maps.items():
         fd = os.open(f"/proc/self/{name}", os.O_WRONLY)
         os.write(fd, text.encode())
         os.close(fd)
@@ -230,48 +237,47 @@ def die_with_parent():
     checked(LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "PDEATHSIG")
 
 
-def keep(boundary, job, fds):
-    """The life of a keeper: the step begins, and everything of it is over when this ends."""
-    child = 0
-
-    def end(*_):
-        if child:
-            os.kill(child, signal.SIGKILL)
-        else:
-            os._exit(1)
-
-    signal.signal(signal.SIGTERM, end)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
+def keep(boundary, orders, line):
+    """The life of a keeper. When it tells how the step ended, nothing is left of it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     die_with_parent()
-    for number, fd in enumerate(fds):
-        os.dup2(fd, number, inheritable=True)
-    try:
-        own_namespaces()
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-        child = os.fork()
-    except OSError as error:
-        os.write(2, f"windlass: {error}\n".encode())
-        os._exit(125)
+    own_namespaces()
+    child = os.fork()
     if child == 0:
-        step(boundary, job)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-    null = os.open("/dev/null", os.O_RDWR)
-    for number in range(3):
-        os.dup2(null, number)
-    # The step is the first of its process namespace: when it can be waited for, the rest is gone.
+        line.close()
+        wait_for_step(boundary, orders)
+    orders.close()
+    poll = select.poll()
+    poll.register(os.pidfd_open(child), select.POLLIN)
+    poll.register(line, select.POLLIN)
+    # Whoever asked for the step is the only one to write here, and does so by going away.
+    if any(fd == line.fileno() for fd, _ in poll.poll()):
+        os.kill(child, signal.SIGKILL)
+    # It is the first of its process namespace: when it can be waited for, the others are gone.
     _, status = os.waitpid(child, 0)
-    if os.WIFSIGNALED(status):
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        os.kill(os.getpid(), os.WTERMSIG(status))
-    os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
+    try:
+        line.send(str(status).encode())
+    except OSError:
+        pass
+    os._exit(0)
 
 
-def step(boundary, job):
+def wait_for_step(boundary, orders):
     try:
         die_with_parent()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.setsid()
+        boundary.prepare()
+        # The memory that every step writes to is this process's own from here on.
+        encode({"output": call("def process(): pass", {})})
+        message, fds, _, _ = socket.recv_fds(orders, 1 << 18, 3)
+        if not message:
+            os._exit(0)
+        for number, fd in enumerate(fds):
+            os.dup2(fd, number, inheritable=True)
+    except BaseException:
+        os._exit(125)
+    try:
+        job = json.loads(message)
         os.chdir(job["dir"])
         os.environ.clear()
         os.environ.update(job["env"])
@@ -298,54 +304,35 @@ def can_nest():
 
 
 def serve():
-    import select
-    import socket
-
     # What steps often use costs them nothing when it is here already.
     import base64, collections, datetime, decimal, functools, hashlib  # noqa: E401, F401
-    import itertools, math, random, re, resource, statistics, uuid  # noqa: E401, F401
+    import itertools, math, random, re, statistics, uuid  # noqa: E401, F401
 
     line = socket.socket(fileno=os.dup(0))
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, 0)
     boundary = Boundary(json.loads(line.recv(1 << 18)))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FD_MAX, FD_MAX))
+    encode({"output": call("def process(): pass", {})})
+    line.send(b"ready" if can_nest() else b"alone")
+    # Keepers tell of themselves.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
-    line.send(json.dumps({"ready": can_nest()}).encode())
-    keepers = {}
-    poll = select.poll()
-    poll.register(line, select.POLLIN)
-    while True:
-        for fd, _ in poll.poll():
-            if fd == line.fileno():
-                message, fds, _, _ = socket.recv_fds(line, 1 << 18, 3)
-                if not message:
-                    os._exit(0)
-                begin_or_end(boundary, keepers, poll, json.loads(message), fds)
-            else:
-                poll.unregister(fd)
-                os.close(fd)
-                id, pid = keepers.pop(fd)
-                _, status = os.waitpid(pid, 0)
-                line.send(json.dumps({"id": id, "status": status}).encode())
-
-
-def begin_or_end(boundary, keepers, poll, message, fds):
-    import select
-
-    if "end" in message:
-        for id, pid in keepers.values():
-            if id == message["end"]:
-                os.kill(pid, signal.SIGTERM)
-        return
-    # A keeper that is told to end before it can listen would be lost with its step.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
-    pid = os.fork()
-    if pid == 0:
-        keep(boundary, message, fds)
-    for fd in fds:
-        os.close(fd)
-    pidfd = os.pidfd_open(pid)
-    keepers[pidfd] = (message["id"], pid)
-    poll.register(pidfd, select.POLLIN)
+    # One spare for each message.
+    while line.recv(1):
+        orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        keeper, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        if os.fork() == 0:
+            for other in (line, orders, keeper):
+                other.close()
+            try:
+                keep(boundary, theirs, its)
+            finally:
+                os._exit(125)
+        socket.send_fds(line, [b"spare"], [orders.fileno(), keeper.fileno()])
+        for one in (orders, theirs, keeper, its):
+            one.close()
 
 
 if sys.argv[1:] == ["serve"]:

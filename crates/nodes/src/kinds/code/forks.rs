@@ -1,28 +1,26 @@
 //! The server of forks, seen from this side of its socket.
 
-use std::collections::HashMap;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, Shutdown, SocketFlags, SocketType, recvmsg, sendmsg, shutdown,
+    socketpair,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, Interest};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
-use tokio::sync::oneshot;
 use windlass_core::run::AttemptError;
 
 use super::RESULT;
-use super::attempt::outcome;
+use super::attempt::{bytes, outcome};
 use super::python::PROGRAM;
 use crate::child::{Ended, Group, Pipes, Pumps, stopped, write};
 use crate::context::NodeContext;
@@ -31,8 +29,8 @@ use crate::sandbox::{Enclosure, Limits, Paths, Sandbox, Task, Wish, read_result,
 
 /// How many servers of forks stand by at once. One more takes the place of the oldest.
 const SERVER_COUNT_MAX: usize = 8;
-/// The longest message that is read.
-const MESSAGE_BYTES_MAX: usize = 4096;
+/// How many spares a server of forks has ready.
+const SPARE_COUNT: usize = 2;
 
 /// What attempts of one server of forks have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,16 +50,20 @@ pub(super) struct Order {
 #[derive(Debug)]
 pub(crate) struct Forks {
     socket: UnixStream,
-    waiting: Waiting,
-    next: AtomicU64,
+    /// Whose turn it is to take a spare.
+    turn: tokio::sync::Mutex<()>,
     enclosure: Enclosure,
     /// It ends when this is dropped, and everything in it.
-    _child: Child,
+    child: std::sync::Mutex<Child>,
     _group: Group,
 }
 
-/// Those who wait for the end of an attempt. `None` when no end will be told any more.
-type Waiting = Arc<Mutex<Option<HashMap<u64, oneshot::Sender<i32>>>>>;
+/// A process that waits for a step, and its keeper.
+struct Spare {
+    orders: UnixStream,
+    /// Closing this end ends the step.
+    keeper: UnixStream,
+}
 
 /// The servers of one boundary. An entry without one says that the host does not let it fork.
 pub(crate) type Known = tokio::sync::Mutex<Vec<(Key, Option<Arc<Forks>>)>>;
@@ -86,14 +88,11 @@ impl Forks {
             known.remove(0);
         }
         known.push((key.clone(), started.clone()));
-        if let Some(forks) = &started {
-            tokio::spawn(listen(Arc::downgrade(forks), forks.waiting.clone()));
-        }
         Ok(started)
     }
 
     fn is_alive(&self) -> bool {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.child.lock().is_ok_and(|mut child| matches!(child.try_wait(), Ok(None)))
     }
 
     async fn start(
@@ -125,19 +124,22 @@ impl Forks {
         let group = Group::new(group, context.shell.guard.clone());
         let setup = setup(key.has_network).map_err(|error| failed(&error))?;
         let told = async {
-            send(&socket, &setup, &[]).await?;
-            receive(&socket).await
+            send(&socket, &serde_json::to_vec(&setup)?, &[]).await?;
+            let (ready, _) = receive(&socket).await?;
+            for _ in 0..SPARE_COUNT {
+                send(&socket, b"+", &[]).await?;
+            }
+            Ok::<_, std::io::Error>(ready)
         };
         match told.await {
-            Ok(Some(ready)) if ready["ready"] == true => Ok(Some(Forks {
+            Ok(ready) if ready == b"ready" => Ok(Some(Forks {
                 socket,
-                waiting: Arc::new(Mutex::new(Some(HashMap::new()))),
-                next: AtomicU64::new(0),
+                turn: Default::default(),
                 enclosure,
-                _child: child,
+                child: std::sync::Mutex::new(child),
                 _group: group,
             })),
-            Ok(Some(_)) => Ok(None),
+            Ok(ready) if ready == b"alone" => Ok(None),
             _ => {
                 let mut said = String::new();
                 if let Some(errors) = child.stderr.take() {
@@ -161,9 +163,7 @@ impl Forks {
         let name = own_dir.path().file_name().unwrap_or_default();
         let inner_dir = self.enclosure.inner_dir().join(name);
         let pipes = Pipes::new(true, &|end| self.enclosure.give(end)).map_err(cannot)?;
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
         let message = json!({
-            "id": id,
             "dir": inner_dir,
             "memory": order.limits.memory,
             "processes": order.limits.processes,
@@ -181,59 +181,47 @@ impl Forks {
                 "WINDLASS_IDEMPOTENCY_KEY": context.idempotency_key(),
             },
         });
-        let gone = || retry("interrupted", "the Python that stood by has ended");
-        let (tell, mut told) = oneshot::channel();
-        match &mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(waiting) => drop(waiting.insert(id, tell)),
-            None => return Err(gone()),
-        }
-        send(&self.socket, &message, &pipes.theirs).await.map_err(cannot)?;
-        let under_way = UnderWay { forks: self, id };
+        let gone = |_| retry("interrupted", "the Python that stood by has ended");
+        let spare = self.spare().await.map_err(gone)?;
+        send(&spare.orders, &bytes(&message)?, &pipes.theirs).await.map_err(gone)?;
         let (input, output, errors) = pipes.ours();
         let writer = write(input, Some(order.job));
         let pumps = Pumps::start(output, errors, context);
         let mut stop = context.stop.clone();
-        let status = tokio::select! {
-            status = &mut told => Ok(status),
-            reason = stop.asked() => {
-                under_way.end();
+        let mut reason = None;
+        let told = tokio::select! {
+            told = receive(&spare.keeper) => told,
+            asked = stop.asked() => {
+                reason = Some(asked);
+                let _ = shutdown(&spare.keeper, Shutdown::Write);
                 // Everything of it is gone when it is told.
-                let _ = (&mut told).await;
-                Err(reason)
+                receive(&spare.keeper).await
             }
         };
-        std::mem::forget(under_way);
         writer.abort();
         let (stdout, stderr) = pumps.end().await;
-        let status = status.map_err(stopped)?.map_err(|_| gone())?;
+        if let Some(reason) = reason {
+            return Err(stopped(reason));
+        }
+        let (status, _) = told.map_err(gone)?;
+        let status = std::str::from_utf8(&status).ok().and_then(|status| status.parse().ok());
+        let status = status.ok_or_else(|| gone(std::io::ErrorKind::UnexpectedEof.into()))?;
         let ended = Ended { status: ExitStatus::from_raw(status), stdout, stderr };
         self.enclosure.check(&ended)?;
         outcome(&ended, read_result(&own_dir.path().join(RESULT)))
     }
-}
 
-/// An attempt that ends when nobody waits for it any more.
-struct UnderWay<'a> {
-    forks: &'a Forks,
-    id: u64,
-}
-
-impl UnderWay<'_> {
-    fn end(&self) {
-        let message = json!({ "end": self.id }).to_string();
-        let socket = &self.forks.socket;
-        let mut none = SendAncillaryBuffer::default();
-        // There is room for so little, unless the other side is beyond listening.
-        let parts = [IoSlice::new(message.as_bytes())];
-        if let Err(error) = sendmsg(socket, &parts, &mut none, SendFlags::NOSIGNAL) {
-            tracing::warn!(%error, "a step in Python could not be told to end");
+    /// A process that has waited for this attempt. The next one is on its way.
+    async fn spare(&self) -> std::io::Result<Spare> {
+        let _turn = self.turn.lock().await;
+        let (_, fds) = receive(&self.socket).await?;
+        send(&self.socket, b"+", &[]).await?;
+        match <[OwnedFd; 2]>::try_from(fds) {
+            Ok([orders, keeper]) => {
+                Ok(Spare { orders: stream(orders)?, keeper: stream(keeper)? })
+            }
+            Err(_) => Err(std::io::ErrorKind::UnexpectedEof.into()),
         }
-    }
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.end();
     }
 }
 
@@ -248,8 +236,7 @@ fn spawn(mut command: Command) -> std::io::Result<Child> {
     command.spawn()
 }
 
-async fn send(socket: &UnixStream, message: &Value, fds: &[OwnedFd]) -> std::io::Result<()> {
-    let bytes = serde_json::to_vec(message)?;
+async fn send(socket: &UnixStream, message: &[u8], fds: &[OwnedFd]) -> std::io::Result<()> {
     let fds: Vec<_> = fds.iter().map(AsFd::as_fd).collect();
     socket
         .async_io(Interest::WRITABLE, || {
@@ -258,40 +245,28 @@ async fn send(socket: &UnixStream, message: &Value, fds: &[OwnedFd]) -> std::io:
             if !fds.is_empty() {
                 control.push(SendAncillaryMessage::ScmRights(&fds));
             }
-            sendmsg(socket, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)?;
+            sendmsg(socket, &[IoSlice::new(message)], &mut control, SendFlags::NOSIGNAL)?;
             Ok(())
         })
         .await
 }
 
-/// The next message, or nothing if there will be none.
-async fn receive(socket: &UnixStream) -> std::io::Result<Option<Value>> {
-    let mut bytes = vec![0; MESSAGE_BYTES_MAX];
-    let length = socket
+/// The next message, which is short, and what came along. It is empty if there will be none.
+async fn receive(socket: &UnixStream) -> std::io::Result<(Vec<u8>, Vec<OwnedFd>)> {
+    socket
         .async_io(Interest::READABLE, || {
-            let mut none = RecvAncillaryBuffer::default();
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+            let mut control = RecvAncillaryBuffer::new(&mut space);
+            let mut bytes = [0; 64];
             let parts = &mut [IoSliceMut::new(&mut bytes)];
-            Ok(recvmsg(socket, parts, &mut none, RecvFlags::empty())?.bytes)
-        })
-        .await?;
-    if length == 0 { Ok(None) } else { Ok(Some(serde_json::from_slice(&bytes[..length])?)) }
-}
-
-/// Hands on the ends that are told, until there are no more.
-async fn listen(forks: std::sync::Weak<Forks>, waiting: Waiting) {
-    // The socket is reached through a clone, so that this does not keep the server alive.
-    let socket = forks.upgrade().and_then(|forks| {
-        stream(forks.socket.as_fd().try_clone_to_owned().ok()?).ok()
-    });
-    if let Some(socket) = socket {
-        while let Ok(Some(message)) = receive(&socket).await {
-            let status = message["status"].as_i64().and_then(|status| i32::try_from(status).ok());
-            let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            let tell = message["id"].as_u64().and_then(|id| waiting.as_mut()?.remove(&id));
-            if let (Some(tell), Some(status)) = (tell, status) {
-                let _ = tell.send(status);
+            let length = recvmsg(socket, parts, &mut control, RecvFlags::CMSG_CLOEXEC)?.bytes;
+            let mut fds = Vec::new();
+            for message in control.drain() {
+                if let RecvAncillaryMessage::ScmRights(rights) = message {
+                    fds.extend(rights);
+                }
             }
-        }
-    }
-    waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Ok((bytes[..length].to_vec(), fds))
+        })
+        .await
 }
