@@ -10,7 +10,9 @@ use tokio::sync::{Semaphore, watch};
 use windlass_engine::clock::Clock;
 use windlass_engine::{DispatchConfig, Engine, EngineConfig};
 use windlass_nodes::kinds::shell::{Mark, Reaper, kill_leftovers};
-use windlass_nodes::{AllowList, ChildGuard, HttpClient, Registry, ShellSettings};
+use windlass_nodes::{
+    AllowList, ChildGuard, HttpClient, Registry, Sandbox, SandboxSettings, ShellSettings,
+};
 use windlass_store::{DirectoryLock, MemoryStore, Store};
 
 use crate::access::Gate;
@@ -29,6 +31,8 @@ pub const REAP: &str = "__reap";
 pub struct Purpose {
     /// Whether this machine itself may be asked by `http` nodes, unless the settings say so.
     pub allows_loopback: bool,
+    /// Whether `shell` steps run as the server's user, unless the settings say otherwise.
+    pub trusts_shell: bool,
     /// Whether this is `windlass dev`, whose pages can be signed in to without a key.
     pub is_dev: bool,
     /// Whether runs that were left behind go on. Off for commands that only look.
@@ -37,7 +41,8 @@ pub struct Purpose {
     pub is_in_memory: bool,
     /// What was read from a file, to be looked at and nothing else: nothing is kept, nothing runs.
     pub file: Option<Arc<MemoryStore>>,
-    /// The program that stands by to end children; this one if left out.
+    /// The program that stands by to end children and puts up the boundary around steps; this one if
+    /// left out.
     pub program: Option<PathBuf>,
     /// Where the process is to end, for a test of what comes after.
     pub crash: Option<Crash>,
@@ -102,7 +107,12 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let vault = Arc::new(Vault::new(ring, store.clone()));
     let trial = Trial {
         http: Arc::new(http_client(&config, &purpose)?),
-        shell: Arc::new(ShellSettings { work_dir, guard: reaper(&purpose, &owner)?, owner }),
+        shell: Arc::new(ShellSettings {
+            work_dir,
+            guard: reaper(&purpose, &owner)?,
+            owner,
+            sandbox: Arc::new(sandbox(&config, &purpose)?),
+        }),
         turns: Semaphore::new(TRIAL_COUNT_MAX),
     };
     let engine_config = EngineConfig {
@@ -114,6 +124,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
             secrets: vault.clone(),
             limits: HashMap::from([
                 ("shell".to_owned(), usize::try_from(config.shell.concurrency)?),
+                ("code".to_owned(), usize::try_from(config.code.concurrency)?),
                 ("http".to_owned(), usize::try_from(config.http.concurrency)?),
             ]),
         },
@@ -161,11 +172,33 @@ fn http_client(config: &Config, purpose: &Purpose) -> anyhow::Result<HttpClient>
     HttpClient::new(allowed).map_err(|error| anyhow!("cannot set up TLS: {error}"))
 }
 
+fn program(purpose: &Purpose) -> anyhow::Result<PathBuf> {
+    match &purpose.program {
+        Some(program) => Ok(program.clone()),
+        None => std::env::current_exe().context("cannot find this program's own file"),
+    }
+}
+
+/// The boundary around steps. Hidden from them is what the server keeps, whatever else they may read.
+pub fn sandbox(config: &Config, purpose: &Purpose) -> anyhow::Result<Sandbox> {
+    let section = &config.sandbox;
+    Ok(Sandbox::new(SandboxSettings {
+        program: program(purpose)?,
+        is_strict: section.strict,
+        trusts_shell: section.trusts_shell(purpose.trusts_shell),
+        read: section.read.clone(),
+        write: section.write.clone(),
+        hide: config.store.data.canonicalize().into_iter().collect(),
+        memory_max: section.memory_max.0,
+        process_count_max: section.process_count_max,
+        file_bytes_max: section.file_bytes_max.0,
+        first_user: u32::try_from(section.first_user)?,
+        python: config.code.python.clone(),
+    }))
+}
+
 fn reaper(purpose: &Purpose, mark: &Mark) -> anyhow::Result<Arc<dyn ChildGuard>> {
-    let program = match &purpose.program {
-        Some(program) => program.clone(),
-        None => std::env::current_exe().context("cannot find this program's own file")?,
-    };
+    let program = program(purpose)?;
     let reaper = Reaper::start(&program, REAP, mark)
         .with_context(|| format!("cannot start `{}`", program.display()))?;
     Ok(Arc::new(reaper))

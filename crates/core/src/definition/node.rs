@@ -193,9 +193,9 @@ impl Compiler<'_, '_> {
                     kind.verbatim.iter().any(|field| place.strip_prefix('/') == Some(*field));
                 !is_verbatim
                     && config
-                    .pointer(place)
-                    .and_then(Value::as_str)
-                    .is_some_and(|text| text.contains("{{"))
+                        .pointer(place)
+                        .and_then(Value::as_str)
+                        .is_some_and(|text| text.contains("{{"))
             };
             let is_condition = kind.conditions.iter().any(|field| {
                 violation.path.strip_prefix('/') == Some(*field)

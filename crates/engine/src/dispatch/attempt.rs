@@ -76,6 +76,7 @@ async fn run(
         stop: stop.clone(),
         http: dispatcher.config.http.clone(),
         shell: dispatcher.config.shell.clone(),
+        notes: Default::default(),
     };
     let result = execute(dispatcher, order, config, context, ask, stop.clone()).await;
     // The sink went with the attempt, so the forwarder comes to its end: the lines are handed over

@@ -20,13 +20,14 @@ use windlass_core::run::AttemptError;
 
 use crate::context::{LogStream, NodeContext, StopReason};
 use crate::node::{fail, retry};
+use crate::sandbox::Enclosure;
 use lines::pump;
 use reaper::{ChildGuard, kill_group};
 
 /// How long a child may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long the pipes are read after the child has ended. A process that left the group may hold
-/// them open for ever.
+/// How long the pipes are read after a child outside of the boundary has ended. A process that left the
+/// group may hold them open for ever.
 const PIPES_AFTER_END: Duration = Duration::from_secs(1);
 
 /// How a child has ended.
@@ -49,13 +50,18 @@ pub(crate) enum NotEnded {
 
 /// Runs a command to its end, or to that of the attempt.
 ///
-/// `give` is called with each end of a pipe that becomes the child's.
+/// `enclosure` is what it runs in, if it runs in one.
 pub(crate) async fn run(
     mut command: Command,
     stdin: Option<Vec<u8>>,
     context: &NodeContext,
-    give: impl Fn(BorrowedFd<'_>),
+    enclosure: Option<&Enclosure>,
 ) -> Result<Ended, NotEnded> {
+    let give = |end: BorrowedFd<'_>| {
+        if let Some(enclosure) = enclosure {
+            enclosure.give(end);
+        }
+    };
     let pipes = Pipes::new(stdin.is_some(), &give).map_err(NotEnded::Start)?;
     let (input, output, errors) = pipes.put_into(&mut command);
     command.process_group(0).kill_on_drop(true);
@@ -83,7 +89,9 @@ pub(crate) async fn run(
     // Whoever is left of the group has no one to work for.
     kill_group(group, Signal::KILL);
     writer.abort();
-    let (stdout, stderr) = pumps.end().await;
+    // Nobody comes out of a boundary, so there the pipes end, however long it takes to read them.
+    let patience = if enclosure.is_some() { None } else { Some(PIPES_AFTER_END) };
+    let (stdout, stderr) = pumps.end(patience).await;
     match ended {
         Err(reason) => Err(NotEnded::Other(stopped(reason))),
         Ok(Err(error)) => {
@@ -193,25 +201,26 @@ pub(crate) struct Pumps {
 }
 
 impl Pumps {
-    pub(crate) fn start(output: pipe::Receiver, errors: pipe::Receiver, context: &NodeContext) -> Pumps {
+    pub(crate) fn start(
+        output: pipe::Receiver,
+        errors: pipe::Receiver,
+        context: &NodeContext,
+    ) -> Pumps {
         let count = Arc::new(AtomicU64::new(0));
-        let start = |pipe, stream| {
-            tokio::spawn(pump(pipe, stream, context.logs.clone(), count.clone()))
-        };
-        Pumps {
-            stdout: start(output, LogStream::Stdout),
-            stderr: start(errors, LogStream::Stderr),
-        }
+        let start =
+            |pipe, stream| tokio::spawn(pump(pipe, stream, context.logs.clone(), count.clone()));
+        Pumps { stdout: start(output, LogStream::Stdout), stderr: start(errors, LogStream::Stderr) }
     }
 
     /// The last of both.
-    pub(crate) async fn end(self) -> (String, String) {
-        (tail_of(self.stdout).await, tail_of(self.stderr).await)
+    pub(crate) async fn end(self, patience: Option<Duration>) -> (String, String) {
+        (tail_of(self.stdout, patience).await, tail_of(self.stderr, patience).await)
     }
 }
 
-async fn tail_of(mut pump: JoinHandle<String>) -> String {
-    match timeout(PIPES_AFTER_END, &mut pump).await {
+async fn tail_of(mut pump: JoinHandle<String>, patience: Option<Duration>) -> String {
+    let Some(patience) = patience else { return pump.await.unwrap_or_default() };
+    match timeout(patience, &mut pump).await {
         Ok(tail) => tail.unwrap_or_default(),
         Err(_) => {
             pump.abort();

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use rustix::fs::{FileType, Mode, OFlags};
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::process::Command;
 use windlass_core::limits::PAYLOAD_BYTES_MAX;
 use windlass_core::run::AttemptError;
 
+use super::directory::Directory;
 use super::policy::{Limits, Policy, Task};
 use super::settings::{Sandbox, give};
 use super::users::Lent;
@@ -41,7 +41,7 @@ pub(crate) struct Paths {
 /// A directory, a user and a policy. They go when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Enclosure {
-    own_dir: TempDir,
+    own_dir: Directory,
     lent: Option<Lent>,
     policy: Policy,
     has_mounts: bool,
@@ -51,7 +51,11 @@ pub(crate) struct Enclosure {
 
 impl Enclosure {
     /// A place of its own below `work_dir`.
-    pub(crate) fn new(sandbox: &Sandbox, work_dir: &Path, wish: Wish) -> Result<Enclosure, AttemptError> {
+    pub(crate) fn new(
+        sandbox: &Sandbox,
+        work_dir: &Path,
+        wish: Wish,
+    ) -> Result<Enclosure, AttemptError> {
         let settings = &sandbox.settings;
         let parts = sandbox.parts().map_err(|error| retry("sandbox_missing", error))?;
         let missing = parts.missing();
@@ -66,9 +70,9 @@ impl Enclosure {
             Some(paths) => sandbox.allowed(paths)?,
             None => Paths { read: settings.read.clone(), write: settings.write.clone() },
         };
-        let cannot = |error: std::io::Error| retry("start", format!("cannot make a directory: {error}"));
-        let own_dir =
-            tempfile::Builder::new().prefix("step-").tempdir_in(work_dir).map_err(cannot)?;
+        let cannot =
+            |error: std::io::Error| retry("start", format!("cannot make a directory: {error}"));
+        let own_dir = Directory::new(work_dir).map_err(cannot)?;
         let lent = sandbox.has_users().then(|| sandbox.users.lend());
         let user = lent.as_ref().map(|lent| (lent.number(), lent.group()));
         if let Some((user, group)) = user {
@@ -88,7 +92,14 @@ impl Enclosure {
         };
         let network = if policy.has_network { "open" } else { "closed" };
         let level = format!("{parts}; network {network}");
-        Ok(Enclosure { own_dir, lent, policy, has_mounts: parts.mounts, level, is_full: missing.is_empty() })
+        Ok(Enclosure {
+            own_dir,
+            lent,
+            policy,
+            has_mounts: parts.mounts,
+            level,
+            is_full: missing.is_empty(),
+        })
     }
 
     /// The same, off the threads that must not wait, and noted with the attempt.
@@ -130,8 +141,8 @@ impl Enclosure {
     }
 
     /// A directory in its own, for one of several attempts that share it.
-    pub(crate) fn directory(&self) -> std::io::Result<TempDir> {
-        let directory = tempfile::Builder::new().prefix("step-").tempdir_in(self.own_dir.path())?;
+    pub(crate) fn directory(&self) -> std::io::Result<Directory> {
+        let directory = Directory::new(self.own_dir.path())?;
         if let Some((user, group)) = self.policy.user {
             give(directory.path(), user, group)?;
         }
@@ -163,12 +174,16 @@ impl Enclosure {
 }
 
 /// What is asked for, if all of it lies in what is allowed.
-pub(super) fn allowed(paths: Paths, read: &[PathBuf], write: &[PathBuf]) -> Result<Paths, AttemptError> {
+pub(super) fn allowed(
+    paths: Paths,
+    read: &[PathBuf],
+    write: &[PathBuf],
+) -> Result<Paths, AttemptError> {
     let check = |path: &PathBuf, roots: &mut dyn Iterator<Item = &PathBuf>| {
         // By where it really is: a link may lead elsewhere.
-        let place = path.canonicalize().map_err(|error| {
-            fail("sandbox_denied", format!("`{}`: {error}", path.display()))
-        })?;
+        let place = path
+            .canonicalize()
+            .map_err(|error| fail("sandbox_denied", format!("`{}`: {error}", path.display())))?;
         let mut roots = roots.filter_map(|root| root.canonicalize().ok());
         if roots.any(|root| place.starts_with(root)) {
             Ok(place)

@@ -87,7 +87,8 @@ impl Rules {
         }
         let mut created = ruleset.create()?;
         let read = AccessFs::from_read(NEWEST);
-        let write = AccessFs::from_all(NEWEST) & !(AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
+        let write = AccessFs::from_all(NEWEST)
+            & !(AccessFs::MakeChar | AccessFs::MakeBlock | AccessFs::IoctlDev);
         let etc: Vec<PathBuf> = etc().collect();
         let reads = SYSTEM.iter().map(Path::new).chain(etc.iter().map(PathBuf::as_path));
         for path in reads.chain(policy.read.iter().map(PathBuf::as_path)) {
@@ -120,7 +121,11 @@ impl Rules {
 }
 
 /// A rule for what is there; what is not there needs none.
-fn allow(created: RulesetCreated, path: &Path, access: BitFlags<AccessFs>) -> Result<RulesetCreated, RulesetError> {
+fn allow(
+    created: RulesetCreated,
+    path: &Path,
+    access: BitFlags<AccessFs>,
+) -> Result<RulesetCreated, RulesetError> {
     let Some((there, is_directory)) = look(path) else { return Ok(created) };
     let access = if is_directory { access } else { access & AccessFs::from_file(NEWEST) };
     created.add_rule(PathBeneath::new(there, access))

@@ -12,7 +12,9 @@ use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitOptions, kill_process, set_child_subreaper,
     set_parent_process_death_signal, setrlimit, wait,
 };
-use rustix::thread::{Gid, Uid, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use rustix::thread::{
+    Gid, Uid, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
 
 use super::files::Rules;
 use super::outside::{block_terminate, let_go, unblock_terminate};
@@ -29,10 +31,15 @@ pub(super) struct Begun {
     pub(super) has_processes: bool,
 }
 
-pub(super) fn run(policy: &Policy, begun: &Begun, arguments: Vec<OsString>) -> io::Result<ExitCode> {
+pub(super) fn run(
+    policy: &Policy,
+    begun: &Begun,
+    arguments: Vec<OsString>,
+) -> io::Result<ExitCode> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
     // Opened anew, it is closed in what is started from here. The number that was inherited is not.
-    let mut tell = std::fs::File::options().write(true).open(format!("/proc/self/fd/{}", begun.tell))?;
+    let mut tell =
+        std::fs::File::options().write(true).open(format!("/proc/self/fd/{}", begun.tell))?;
     nix::unistd::close(begun.tell)?;
     let parts = enclose(policy, begun)?;
     let missing = parts.missing();

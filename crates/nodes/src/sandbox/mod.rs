@@ -10,6 +10,7 @@
 //!
 //! Not here: who decides what a step may do (`kinds/shell`, `kinds/code`).
 
+mod directory;
 mod enclosure;
 mod field;
 mod files;
@@ -71,8 +72,11 @@ fn enter_as(policy: &Policy, mut arguments: Vec<OsString>) -> io::Result<ExitCod
         let text = arguments.get(index).and_then(|argument| argument.to_str());
         text.and_then(|text| text.parse().ok()).ok_or_else(|| io::Error::other("bad arguments"))
     };
-    let begun =
-        inside::Begun { tell: number(1)?, has_user: number(2)? == 1, has_processes: number(3)? == 1 };
+    let begun = inside::Begun {
+        tell: number(1)?,
+        has_user: number(2)? == 1,
+        has_processes: number(3)? == 1,
+    };
     inside::run(policy, &begun, arguments.split_off(4))
 }
 

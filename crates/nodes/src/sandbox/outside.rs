@@ -40,7 +40,9 @@ pub(super) fn run(policy: &Policy, arguments: Vec<std::ffi::OsString>) -> io::Re
         (Some(("s", signal)), _) => die_of(signal.parse().unwrap_or(9)),
         (_, Some(signal)) => die_of(signal),
         // It has said why.
-        _ => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED)),
+        _ => {
+            ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(FAILED))
+        }
     })
 }
 
@@ -69,4 +71,3 @@ pub(super) fn let_go() -> io::Result<()> {
     rustix::stdio::dup2_stderr(&null)?;
     Ok(())
 }
-

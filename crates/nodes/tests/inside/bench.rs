@@ -7,8 +7,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use windlass_core::run::AttemptError;
 use windlass_nodes::{
-    AllowList, Executor, HttpClient, LogLine, LogSink, LogStream, Mark, NoGuard, NodeContext, Notes,
-    Registry, Sandbox, SandboxSettings, ShellSettings, Stop, StopReason,
+    AllowList, Executor, HttpClient, LogLine, LogSink, LogStream, Mark, NoGuard, NodeContext,
+    Notes, Registry, Sandbox, SandboxSettings, ShellSettings, Stop, StopReason,
 };
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::builtin);

@@ -13,7 +13,8 @@ def process(name, n=2, **more):
     print('oh', file=sys.stderr)
     return {'n': n + 1, 'more': more, 'text': '{{ not a template }}'}
 ";
-    let config = json!({ "language": "python", "code": code, "input_mapping": { "name": "Ada", "x": [1] } });
+    let config =
+        json!({ "language": "python", "code": code, "input_mapping": { "name": "Ada", "x": [1] } });
     let output = bench.run("code", config).await.unwrap();
     assert_eq!(output, json!({ "n": 3, "more": { "x": [1] }, "text": "{{ not a template }}" }));
     assert_eq!(bench.lines(LogStream::Stdout), ["hello Ada"]);
@@ -39,11 +40,17 @@ async fn an_exception_has_a_traceback() {
     assert_eq!(error.failure.message, "KeyError: 'x'");
     let details = error.failure.details.unwrap();
     let traceback = details["traceback"].as_str().unwrap();
-    assert!(traceback.contains("File \"step.py\", line 2, in process\n    return {}['x']"), "{traceback}");
+    assert!(
+        traceback.contains("File \"step.py\", line 2, in process\n    return {}['x']"),
+        "{traceback}"
+    );
     assert!(!traceback.contains("<string>"), "{traceback}");
     let code = "function process() {\n  return inner();\n}\nfunction inner() { throw new TypeError('no') }";
     let error = bench.javascript(code).await.unwrap_err();
-    assert_eq!((error.failure.code.as_str(), error.failure.message.as_str()), ("exception", "TypeError: no"));
+    assert_eq!(
+        (error.failure.code.as_str(), error.failure.message.as_str()),
+        ("exception", "TypeError: no")
+    );
     let details = error.failure.details.unwrap();
     let traceback = details["traceback"].as_str().unwrap();
     assert!(traceback.contains("inner (code.js:4"), "{traceback}");
@@ -97,7 +104,8 @@ async fn no_process_serves_two_attempts() {
     for _ in 0..3 {
         assert_eq!(bench.python(code).await, Ok(json!(false)));
     }
-    let code = "function process() { const had = 'mine' in globalThis; globalThis.mine = 1; return had }";
+    let code =
+        "function process() { const had = 'mine' in globalThis; globalThis.mine = 1; return had }";
     for _ in 0..2 {
         assert_eq!(bench.javascript(code).await, Ok(json!(false)));
     }
@@ -115,7 +123,10 @@ async fn a_missing_python_is_one_clear_sentence() {
 #[tokio::test]
 async fn a_stop_ends_it_whatever_it_does() {
     for (language, code) in [
-        ("python", "import signal\ndef process():\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    print('begun')\n    while True: pass"),
+        (
+            "python",
+            "import signal\ndef process():\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    print('begun')\n    while True: pass",
+        ),
         ("javascript", "function process() { console.log('begun'); for (;;); }"),
     ] {
         let bench = Bench::new();

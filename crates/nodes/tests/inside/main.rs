@@ -2,8 +2,11 @@
 //!
 //! The host has to give all parts of it, or the first test says what is missing.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be set up is a failed test")]
+
 mod bench;
 mod code;
+mod escape;
 mod shell;
 mod speed;
 

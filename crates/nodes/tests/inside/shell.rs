@@ -11,8 +11,7 @@ async fn a_script_works_in_a_directory_of_its_own() {
     let script = "echo hi > file; cat file; pwd; echo $HOME $TMPDIR; ps ax | wc -l >&2; \
                   echo '{\"n\": 1}' > $WINDLASS_OUTPUT; echo to stderr > /dev/stderr";
     let output = bench.shell(script).await.unwrap();
-    let expected =
-        json!({ "exit_code": 0, "stdout": "hi\n/tmp\n/tmp /tmp", "result": { "n": 1 } });
+    let expected = json!({ "exit_code": 0, "stdout": "hi\n/tmp\n/tmp /tmp", "result": { "n": 1 } });
     assert_eq!(output, expected);
     assert!(bench.lines(LogStream::Stderr).contains(&"to stderr".to_owned()));
     assert!(bench.notes.sandbox_level().unwrap().starts_with("full, Landlock"));
@@ -32,10 +31,8 @@ async fn values_input_and_ends_are_as_outside() {
     let error = bench.run("shell", json!({ "argv": ["/no/such/program"] })).await.unwrap_err();
     assert_eq!((error.failure.code.as_str(), error.is_final), ("start", true));
     assert!(error.failure.message.contains("/no/such/program"), "{error:?}");
-    let error = bench
-        .run("shell", json!({ "script": "true", "cwd": "/no/such/place" }))
-        .await
-        .unwrap_err();
+    let error =
+        bench.run("shell", json!({ "script": "true", "cwd": "/no/such/place" })).await.unwrap_err();
     assert!(error.is_final && error.failure.message.contains("/no/such/place"), "{error:?}");
 }
 

@@ -7,11 +7,16 @@ use crate::bench::Bench;
 async fn a_step_is_quick() {
     let bench = Bench::new();
     bench.python("def process(): pass").await.unwrap();
-    for (what, code) in [("python", "def process(): pass"), ("javascript", "function process() {}")] {
+    for (what, code) in [("python", "def process(): pass"), ("javascript", "function process() {}")]
+    {
         let mut times = Vec::new();
         for _ in 0..40 {
             let begin = Instant::now();
-            if what == "python" { bench.python(code).await.unwrap() } else { bench.javascript(code).await.unwrap() };
+            if what == "python" {
+                bench.python(code).await.unwrap()
+            } else {
+                bench.javascript(code).await.unwrap()
+            };
             times.push(begin.elapsed());
         }
         times.sort();

@@ -34,8 +34,13 @@ impl Dev {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let config = load(&self.config.flags())?.config;
         start_log(&config);
-        let purpose =
-            Purpose { allows_loopback: true, is_dev: true, is_active: true, ..Purpose::default() };
+        let purpose = Purpose {
+            allows_loopback: true,
+            trusts_shell: true,
+            is_dev: true,
+            is_active: true,
+            ..Purpose::default()
+        };
         let format = config.log.format;
         let server = Server::start(config, purpose).await?;
         if self.demo {

@@ -8,15 +8,17 @@ use windlass_engine::clock::Clock;
 
 use super::runs::pages;
 use super::{Connect, Exit, Format, output};
+use crate::boot::{self, Purpose};
 use crate::client::{Client, Question, segment};
-use crate::config::{Flags, load};
+use crate::config::{Config, Flags, load};
 
 /// Free space below which a server is about to stop taking writes, in bytes.
 const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
 /// How far the clocks of this machine and of a server may be apart, in seconds.
 const CLOCK_GAP_MAX: u64 = 5;
 
-/// Looks whether all is well: store, clock, disk, what the `shell` kind needs, and whether runs stand
+/// Looks whether all is well: store, clock, disk, what the `shell` kind needs, the boundary around
+/// steps, and whether runs stand
 /// as their journals say.
 ///
 /// Changes nothing. Exits with 1 if something is wrong.
@@ -52,8 +54,10 @@ impl Doctor {
         }
         if self.connect.server.is_none() {
             let data = load(&Flags { data: self.connect.data.clone(), ..Flags::default() });
-            note("disk", data.map_err(words).and_then(|loaded| disk(&loaded.config.store.data)));
+            let config = data.map(|loaded| loaded.config).map_err(words);
+            note("disk", config.clone().and_then(|config| disk(&config.store.data)));
             note("shell", shell());
+            note("sandbox", config.and_then(|config| sandbox(&config)));
         }
         let is_well = checks.iter().all(|check| check.found.is_ok());
         let told = |check: &Check| match &check.found {
@@ -188,4 +192,16 @@ fn shell() -> Result<String, String> {
         );
     }
     Ok("`/bin/sh` and `/proc` are there".to_owned())
+}
+
+/// Which parts of the boundary around steps this host gives. Missing ones are wrong if the settings
+/// are strict.
+fn sandbox(config: &Config) -> Result<String, String> {
+    let sandbox = boot::sandbox(config, &Purpose::default()).map_err(words)?;
+    let parts = sandbox.parts()?;
+    let told = format!("the boundary around `code` and `shell` steps is {parts}");
+    match parts.missing().is_empty() || !config.sandbox.strict {
+        true => Ok(told),
+        false => Err(format!("{told}, and `sandbox.strict` is set")),
+    }
 }

@@ -119,6 +119,11 @@ impl ConfigArgs {
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    // Before anything else: nothing of this process is to be around a step but the boundary.
+    if arguments.next().is_some_and(|first| first == windlass_nodes::sandbox::ENTER) {
+        return windlass_nodes::sandbox::enter(arguments);
+    }
     let cli = Cli::parse();
     if matches!(cli.command, Command::Reap) {
         windlass_nodes::kinds::shell::reap(std::io::stdin().lock());

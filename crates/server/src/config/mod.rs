@@ -5,11 +5,13 @@
 //! an error that names the known ones.
 
 mod access;
+mod code;
 mod database;
 mod engine;
 mod http;
 mod load;
 mod log;
+mod sandbox;
 mod secret;
 mod secrets;
 mod seeds;
@@ -20,12 +22,14 @@ mod store;
 use serde::{Deserialize, Serialize};
 
 pub use access::AccessSection;
+pub use code::CodeSection;
 pub use database::DatabaseUrl;
 pub(crate) use database::sqlite_directory;
 pub use engine::EngineSection;
 pub use http::HttpSection;
 pub use load::{ConfigError, Flags, Loaded, Setting, load};
 pub use log::{LogFormat, LogSection};
+pub use sandbox::{SandboxSection, ShellTrust};
 pub use secret::Secret;
 pub use secrets::SecretsSection;
 pub use seeds::NAMES as SEED_VARIABLES;
@@ -49,6 +53,10 @@ pub struct Config {
     pub engine: EngineSection,
     /// The node kind `shell`.
     pub shell: ShellSection,
+    /// The node kind `code`.
+    pub code: CodeSection,
+    /// The boundary around steps of both kinds.
+    pub sandbox: SandboxSection,
     /// The node kind `http`.
     pub http: HttpSection,
     /// What is written to standard error.
@@ -65,6 +73,8 @@ impl Config {
             self.secrets.check(),
             self.engine.check(),
             self.shell.check(),
+            self.code.check(),
+            self.sandbox.check(),
             self.http.check(),
             self.log.check(),
         ];

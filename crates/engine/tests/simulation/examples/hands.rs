@@ -34,6 +34,10 @@ impl Hands {
             assert_eq!(order.input["body"], json!({ "question": "how are you?" }));
             return Ok(json!({ "status": 200, "headers": {}, "body": { "answer": "fine" } }));
         }
+        // The boundary is put up by the server's binary, which is not there.
+        if &*order.kind == "code" {
+            return Ok(json!({ "sum": 7 }));
+        }
         let config = (*order.input).clone();
         match self.registry.executor(&order.kind).unwrap() {
             Executor::Inline(run) => run(config),
@@ -58,7 +62,9 @@ impl Hands {
                 work_dir: self.work_dir.path().to_owned(),
                 guard: Arc::new(NoGuard),
                 owner: Mark::new("test", 1),
+                sandbox: Arc::new(windlass_nodes::Sandbox::trusting()),
             }),
+            notes: Default::default(),
         }
     }
 }

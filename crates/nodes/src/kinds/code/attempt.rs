@@ -62,7 +62,7 @@ async fn javascript(code: Code, context: &NodeContext) -> Result<Value, AttemptE
     let enclosure = Enclosure::begin(&sandbox, context, wish).await?;
     let job = Job { code: code.code, arguments: Value::Object(code.input_mapping), memory };
     let command = enclosure.command(&sandbox)?;
-    let ended = child::run(command, Some(bytes(&job)?), context, |end| enclosure.give(end)).await;
+    let ended = child::run(command, Some(bytes(&job)?), context, Some(&enclosure)).await;
     let ended = ended.map_err(not_ended)?;
     enclosure.check(&ended)?;
     outcome(&ended, enclosure.result(RESULT))

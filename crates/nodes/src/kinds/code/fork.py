@@ -37,12 +37,13 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 def run(job):
     """Calls the step's function and writes what it returns. All of it is the step's: whatever it does
     to this process, it does to itself."""
-    try:
-        outcome = {"output": call(job["code"], job["arguments"])}
-        text = encode(outcome)
-    except BaseException as error:
-        text = json.dumps({"error": failure(error)})
+    # Opened first: afterwards there may be nothing left to open it with.
     with open(os.path.join(job["dir"], RESULT), "w", encoding="utf-8") as file:
+        try:
+            outcome = {"output": call(job["code"], job["arguments"])}
+            text = encode(outcome)
+        except BaseException as error:
+            text = json.dumps({"error": failure(error)})
         file.write(text)
 
 

@@ -157,7 +157,8 @@ impl Forks {
         order: Order,
         context: &NodeContext,
     ) -> Result<Value, AttemptError> {
-        let cannot = |error: std::io::Error| retry("start", format!("it cannot be started: {error}"));
+        let cannot =
+            |error: std::io::Error| retry("start", format!("it cannot be started: {error}"));
         context.notes.sandbox(self.enclosure.level());
         let own_dir = self.enclosure.directory().map_err(cannot)?;
         let name = own_dir.path().file_name().unwrap_or_default();
@@ -199,7 +200,7 @@ impl Forks {
             }
         };
         writer.abort();
-        let (stdout, stderr) = pumps.end().await;
+        let (stdout, stderr) = pumps.end(None).await;
         if let Some(reason) = reason {
             return Err(stopped(reason));
         }
@@ -217,9 +218,7 @@ impl Forks {
         let (_, fds) = receive(&self.socket).await?;
         send(&self.socket, b"+", &[]).await?;
         match <[OwnedFd; 2]>::try_from(fds) {
-            Ok([orders, keeper]) => {
-                Ok(Spare { orders: stream(orders)?, keeper: stream(keeper)? })
-            }
+            Ok([orders, keeper]) => Ok(Spare { orders: stream(orders)?, keeper: stream(keeper)? }),
             Err(_) => Err(std::io::ErrorKind::UnexpectedEof.into()),
         }
     }

@@ -52,7 +52,8 @@ pub(crate) fn run() -> ExitCode {
 type Error = serde_json::Value;
 
 fn evaluate(job: Job) -> Result<serde_json::Value, Error> {
-    let failed = |error: rquickjs::Error| json!({ "code": "exception", "message": error.to_string() });
+    let failed =
+        |error: rquickjs::Error| json!({ "code": "exception", "message": error.to_string() });
     let runtime = Runtime::new().map_err(failed)?;
     runtime.set_memory_limit(usize::try_from(job.memory).unwrap_or(usize::MAX));
     runtime.set_max_stack_size(STACK_BYTES_MAX);

@@ -33,7 +33,10 @@ impl FromStr for Bytes {
 
 impl fmt::Display for Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole = UNITS[2..].iter().rev().find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0);
+        let whole = UNITS[2..]
+            .iter()
+            .rev()
+            .find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor));
         match whole {
             Some((letter, factor)) => write!(f, "{} {letter}iB", self.0 / factor),
             None => write!(f, "{} B", self.0),

@@ -20,8 +20,8 @@ use windlass_core::HumanDuration;
 use windlass_core::kinds::{Complaint, NodeConfig};
 use windlass_core::run::AttemptError;
 
-pub use memory::Bytes;
 pub(crate) use forks::Known;
+pub use memory::Bytes;
 
 use crate::context::NodeContext;
 use crate::node::Node;
@@ -103,5 +103,60 @@ impl NodeConfig for Code {
 impl Node for Code {
     async fn run(self, context: NodeContext) -> Result<Value, AttemptError> {
         attempt::run(self, context).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use windlass_core::definition::check;
+    use windlass_core::expr::Template;
+
+    use crate::Registry;
+
+    fn found(config: &serde_json::Value) -> Vec<String> {
+        let definition =
+            json!({ "name": "w", "nodes": [{ "id": "a", "type": "code", "config": config }] });
+        let checked = check(&definition.to_string(), Registry::builtin().kinds());
+        checked.findings.into_iter().map(|found| found.path).collect()
+    }
+
+    #[test]
+    fn the_text_of_a_program_is_no_template() {
+        let code = "def process(): return f'{{secrets.x}} {{ nonsense }'";
+        let config =
+            json!({ "language": "python", "code": code, "input_mapping": { "a": "{{ 1 + 1 }}" } });
+        let definition =
+            json!({ "name": "w", "nodes": [{ "id": "a", "type": "code", "config": config }] });
+        let checked = check(&definition.to_string(), Registry::builtin().kinds());
+        assert_eq!(checked.findings, []);
+        let plan = checked.plan.unwrap();
+        let Template::Object(fields) = &plan.graph.nodes[0].config else { panic!("no fields") };
+        let field = |name: &str| &fields.iter().find(|(known, _)| known == name).unwrap().1;
+        assert_eq!(*field("code"), Template::Literal(json!(code)));
+        assert!(matches!(field("input_mapping"), Template::Object(_)));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_found() {
+        let with = |field: &str, value: serde_json::Value| {
+            let mut config = json!({ "language": "python", "code": "def process(): pass" });
+            config[field] = value;
+            found(&config)
+        };
+        assert_eq!(with("memory", json!("256 MB")), [""; 0]);
+        assert_eq!(with("timeout", json!("3s")), [""; 0]);
+        for (field, value) in [
+            ("language", json!("ruby")),
+            ("memory", json!("much")),
+            ("code", json!(7)),
+            ("network", json!("maybe")),
+            ("sandbox", json!({ "execute": [] })),
+        ] {
+            assert!(!with(field, value).is_empty(), "{field}");
+        }
+        let javascript =
+            json!({ "language": "javascript", "code": "x", "python": "/usr/bin/python3" });
+        assert_eq!(found(&javascript), ["/nodes/0/config/python"]);
     }
 }

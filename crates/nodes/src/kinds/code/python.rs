@@ -55,7 +55,7 @@ async fn once(
     let mut command = enclosure.command(sandbox)?;
     command.arg(python).args(["-I", "-c", PROGRAM, "once"]);
     command.env("HOME", enclosure.inner_dir()).env("TMPDIR", enclosure.inner_dir());
-    let ended = child::run(command, Some(job), context, |end| enclosure.give(end)).await;
+    let ended = child::run(command, Some(job), context, Some(&enclosure)).await;
     let ended = ended.map_err(not_ended)?;
     enclosure.check(&ended)?;
     outcome(&ended, enclosure.result(RESULT))

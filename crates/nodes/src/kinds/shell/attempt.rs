@@ -7,8 +7,8 @@ use tokio::process::Command;
 use windlass_core::run::AttemptError;
 
 use super::Shell;
-use crate::child::{self, Ended, NotEnded};
 use crate::child::reaper::VARIABLE;
+use crate::child::{self, Ended, NotEnded};
 use crate::context::NodeContext;
 use crate::node::{fail, retry};
 use crate::sandbox::{Enclosure, Limits, Paths, Wish, read_result};
@@ -47,7 +47,7 @@ pub(super) async fn run(shell: Shell, context: NodeContext) -> Result<Value, Att
     command.env("HOME", &inner_dir).env("TMPDIR", &inner_dir);
     set(&mut command, &shell, &context, &inner_dir.join(RESULT))?;
     let stdin = shell.stdin.as_ref().map(|stdin| as_text(stdin).into_bytes());
-    let ended = child::run(command, stdin, &context, |end| enclosure.give(end)).await;
+    let ended = child::run(command, stdin, &context, Some(&enclosure)).await;
     let ended = ended.map_err(|error| not_ended(&shell, error))?;
     enclosure.check(&ended)?;
     outcome(ended, || enclosure.result(RESULT))
@@ -67,7 +67,7 @@ async fn trusted(shell: Shell, context: &NodeContext) -> Result<Value, AttemptEr
     set(&mut command, &shell, context, &result)?;
     command.current_dir(shell.cwd.as_deref().unwrap_or_else(|| own_dir.path()));
     let stdin = shell.stdin.as_ref().map(|stdin| as_text(stdin).into_bytes());
-    let ended = child::run(command, stdin, context, |_| {}).await;
+    let ended = child::run(command, stdin, context, None).await;
     outcome(ended.map_err(|error| not_ended(&shell, error))?, || read_result(&result))
 }
 

@@ -223,6 +223,7 @@ async fn attempt(
         stop,
         http: app.trial.http.clone(),
         shell: app.trial.shell.clone(),
+        notes: Default::default(),
     };
     // Whoever hangs up takes the attempt along.
     let mut task = JoinSet::new();
