@@ -111,6 +111,7 @@ async fn kinds_of_node_are_described() {
         .collect();
     let known = [
         "approval",
+        "code",
         "conditional",
         "delay",
         "end",

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -29,6 +30,8 @@ use crate::sandbox::{Enclosure, Limits, Paths, Sandbox, Task, Wish, read_result,
 
 /// How many servers of forks stand by at once. One more takes the place of the oldest.
 const SERVER_COUNT_MAX: usize = 8;
+/// How long a server of forks may take to be ready. No measurement, only the end of patience.
+const READY_WITHIN: Duration = Duration::from_secs(20);
 /// How many spares a server of forks has ready.
 const SPARE_COUNT: usize = 2;
 
@@ -65,8 +68,15 @@ struct Spare {
     keeper: UnixStream,
 }
 
-/// The servers of one boundary. An entry without one says that the host does not let it fork.
-pub(crate) type Known = tokio::sync::Mutex<Vec<(Key, Option<Arc<Forks>>)>>;
+/// The servers of one boundary.
+pub(crate) type Known = std::sync::Mutex<Vec<(Key, Arc<Slot>)>>;
+
+/// A place for one server. Who starts it holds up only those who wait for the same.
+#[derive(Debug, Default)]
+pub(crate) struct Slot(tokio::sync::Mutex<Option<Found>>);
+
+/// A server, or nothing if the host does not let it fork.
+type Found = Option<Arc<Forks>>;
 
 impl Forks {
     /// The one for these attempts, started if there is none. `None` if the host does not give what
@@ -76,18 +86,15 @@ impl Forks {
         key: &Key,
         context: &NodeContext,
     ) -> Result<Option<Arc<Forks>>, AttemptError> {
-        let mut known = sandbox.forks.lock().await;
-        if let Some((_, forks)) = known.iter().find(|(of, _)| of == key)
-            && forks.as_ref().is_none_or(|forks| forks.is_alive())
-        {
-            return Ok(forks.clone());
+        let slot = slot(&sandbox.forks, key);
+        let mut found = slot.0.lock().await;
+        match &*found {
+            Some(None) => return Ok(None),
+            Some(Some(forks)) if forks.is_alive() => return Ok(Some(forks.clone())),
+            _ => {}
         }
-        known.retain(|(of, _)| of != key);
         let started = Forks::start(sandbox, key, context).await?.map(Arc::new);
-        if known.len() >= SERVER_COUNT_MAX {
-            known.remove(0);
-        }
-        known.push((key.clone(), started.clone()));
+        *found = Some(started.clone());
         Ok(started)
     }
 
@@ -131,7 +138,8 @@ impl Forks {
             }
             Ok::<_, std::io::Error>(ready)
         };
-        match told.await {
+        let told = tokio::time::timeout(READY_WITHIN, told).await;
+        match told.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into())) {
             Ok(ready) if ready == b"ready" => Ok(Some(Forks {
                 socket,
                 turn: Default::default(),
@@ -140,7 +148,10 @@ impl Forks {
                 _group: group,
             })),
             Ok(ready) if ready == b"alone" => Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => Err(failed(&error)),
             _ => {
+                // It may go on without saying anything.
+                let _ = child.start_kill();
                 let mut said = String::new();
                 if let Some(errors) = child.stderr.take() {
                     let _ = errors.take(64 * 1024).read_to_string(&mut said).await;
@@ -222,6 +233,19 @@ impl Forks {
             Err(_) => Err(std::io::ErrorKind::UnexpectedEof.into()),
         }
     }
+}
+
+fn slot(known: &Known, key: &Key) -> Arc<Slot> {
+    let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, slot)) = known.iter().find(|(of, _)| of == key) {
+        return slot.clone();
+    }
+    if known.len() >= SERVER_COUNT_MAX {
+        known.remove(0);
+    }
+    let slot = Arc::new(Slot::default());
+    known.push((key.clone(), slot.clone()));
+    slot
 }
 
 fn stream(socket: OwnedFd) -> std::io::Result<UnixStream> {

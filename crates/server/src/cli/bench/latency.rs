@@ -18,7 +18,8 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
         let server = Server::start(place, &place.directory("lat")?).await?;
         server.deploy(&chain("chain", steps)).await?;
         let address = server.address.clone();
-        let times = tokio::task::spawn_blocking(move || one_by_one(&address)).await??;
+        let times =
+            tokio::task::spawn_blocking(move || one_by_one(&address, "chain", RUNS)).await??;
         let (p50, p99) = (quantile(&times, 0.5), quantile(&times, 0.99));
         told(&format!("LAT {steps} step(s): p50 {p50:.2} ms, p99 {p99:.2} ms"), &probe);
         server.stop()?;
@@ -27,15 +28,15 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
 }
 
 /// A plain blocking client: what it costs itself would otherwise count as the server's.
-fn one_by_one(address: &str) -> anyhow::Result<Vec<f64>> {
+pub(super) fn one_by_one(address: &str, workflow: &str, runs: usize) -> anyhow::Result<Vec<f64>> {
     let request = format!(
-        "POST /api/v1/workflows/chain/execute HTTP/1.1\r\nHost: {address}\r\nPrefer: wait=30\r\n\
+        "POST /api/v1/workflows/{workflow}/execute HTTP/1.1\r\nHost: {address}\r\nPrefer: wait=30\r\n\
          Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}"
     );
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
-    let (mut times, mut buffer) = (Vec::with_capacity(RUNS), vec![0; 64 * 1024]);
-    for run in 0..WARM_UP + RUNS {
+    let (mut times, mut buffer) = (Vec::with_capacity(runs), vec![0; 64 * 1024]);
+    for run in 0..WARM_UP + runs {
         let began = Instant::now();
         stream.write_all(request.as_bytes())?;
         let mut length = 0;

@@ -3,6 +3,7 @@
 //! Every measure has a server of its own on an empty directory, and beside every figure stands what
 //! the machine itself did just before: syncs a second, and rows a second of a bare SQLite.
 
+mod code;
 mod fan;
 mod latency;
 mod memory;
@@ -47,6 +48,8 @@ enum Measure {
     Lat,
     /// One run of 100 to 100,000 parallel steps and a join.
     Fan,
+    /// One run at a time, of one step in Python, JavaScript or shell, beside the programs themselves.
+    Code,
     /// Runs of one step submitted over 64 connections, acknowledged after their commit.
     Submit,
     /// From the start of the process to its readiness, empty and with 100,000 waiting runs.
@@ -76,6 +79,9 @@ impl Bench {
         }
         if is_wanted(Measure::Fan) {
             fan::measure(&place).await?;
+        }
+        if is_wanted(Measure::Code) {
+            code::measure(&place).await?;
         }
         if is_wanted(Measure::Submit) {
             submit::measure(&place).await?;
