@@ -34,6 +34,7 @@ impl Bench {
         let data = tempfile::tempdir().unwrap();
         std::fs::create_dir(data.path().join("work")).unwrap();
         std::fs::write(data.path().join("windlass.db"), "the crown jewels").unwrap();
+        std::fs::write(data.path().join("key.json"), "{\"key\": 1}").unwrap();
         let mut settings = SandboxSettings {
             program: PathBuf::from(env!("CARGO_BIN_EXE_windlass-inside")),
             hide: vec![data.path().to_owned()],

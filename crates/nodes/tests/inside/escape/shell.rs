@@ -66,6 +66,7 @@ async fn the_result_is_no_way_to_have_the_server_read() {
     let around = Surroundings::new();
     for (name, script) in [
         ("a link", "ln -s $DATABASE $WINDLASS_OUTPUT"),
+        ("a link to JSON", "ln -s $DATA/key.json $WINDLASS_OUTPUT"),
         ("a link to a secret", "ln -s /etc/shadow $WINDLASS_OUTPUT"),
         ("a pipe", "mkfifo $WINDLASS_OUTPUT"),
         ("a directory", "mkdir $WINDLASS_OUTPUT"),
