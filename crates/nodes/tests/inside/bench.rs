@@ -1,4 +1,5 @@
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use serde_json::{Value, json};
@@ -10,6 +11,8 @@ use windlass_nodes::{
     AllowList, Executor, HttpClient, LogLine, LogSink, LogStream, Mark, NoGuard, NodeContext,
     Notes, Registry, Sandbox, SandboxSettings, ShellSettings, Stop, StopReason,
 };
+
+static NEXT_USERS: AtomicU32 = AtomicU32::new(1_900_000_000);
 
 static REGISTRY: LazyLock<Registry> = LazyLock::new(Registry::builtin);
 
@@ -38,6 +41,8 @@ impl Bench {
         let mut settings = SandboxSettings {
             program: PathBuf::from(env!("CARGO_BIN_EXE_windlass-inside")),
             hide: vec![data.path().to_owned()],
+            // How many processes a user has is counted over all who go by its number.
+            first_user: NEXT_USERS.fetch_add(100, Ordering::Relaxed),
             ..SandboxSettings::default()
         };
         change(&mut settings);
