@@ -20,7 +20,7 @@ use windlass_store::{
 
 use crate::clock::Clock;
 use crate::definitions::{Definitions, content_hash};
-use crate::dispatch::{DispatchConfig, Dispatcher, Reporter};
+use crate::dispatch::{Commander, DispatchConfig, Dispatcher, Reporter};
 use crate::feed::Feed;
 use crate::gate::Gate;
 use crate::halt::{self, Halt};
@@ -170,13 +170,20 @@ impl Engine {
         let reporter: Reporter = Arc::new(move |run_id, path, attempt, report| {
             for_reports.send(run_id, Input::Report { run_id, path, attempt, report });
         });
+        let for_commands = shared.clone();
+        let commander: Commander = Arc::new(move |run_id, command| {
+            let (ticket, answer) = oneshot::channel();
+            for_commands.send(run_id, Input::Command { run_id, command, ticket });
+            answer
+        });
         let registry = config.dispatch.registry.clone();
         let shard_config = ShardConfig {
             stopwatch: threads::stopwatch,
             ..ShardConfig::new(registry, fastrand::u64(..))
         };
+        let mouths = (reporter, commander);
         let dispatcher =
-            Dispatcher::new(config.dispatch, runtime, clock, shared.store.clone(), reporter);
+            Dispatcher::new(config.dispatch, runtime, clock, shared.store.clone(), mouths);
         let (is_active, retention) = (config.is_active, config.retention);
         let threads =
             threads::start(&shared, &dispatcher, ears, &shard_config, is_active, retention);

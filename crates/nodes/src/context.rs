@@ -3,6 +3,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
 
+use crate::journal::Journal;
 use crate::kinds::http::HttpClient;
 use crate::kinds::shell::ShellSettings;
 
@@ -25,6 +26,8 @@ pub struct NodeContext {
     pub shell: Arc<ShellSettings>,
     /// What is to be known of the attempt besides its result.
     pub notes: Notes,
+    /// What the step has recorded, and a way to record more.
+    pub journal: Journal,
 }
 
 /// What an attempt tells of itself. All copies share what is told.

@@ -13,6 +13,7 @@
 
 mod child;
 mod context;
+mod journal;
 pub mod kinds;
 mod node;
 mod registry;
@@ -21,6 +22,7 @@ pub mod sandbox;
 pub use context::{LogLine, LogSink, LogStream, NodeContext, Notes, Stop, StopReason};
 pub use kinds::http::{AllowList, HttpClient};
 pub use kinds::shell::{ChildGuard, Mark, NoGuard, ShellSettings};
-pub use node::{InlineNode, Node, fail, retry};
+pub use journal::{Journal, Keeper};
+pub use node::{AskingNode, InlineNode, Node, Outcome, fail, retry};
 pub use registry::{Attempt, Executor, Registry};
 pub use sandbox::{Sandbox, SandboxSettings};

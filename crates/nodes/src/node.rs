@@ -16,6 +16,28 @@ pub trait Node: NodeConfig + Send + 'static {
     async fn run(self, context: NodeContext) -> Result<Value, AttemptError>;
 }
 
+/// What an attempt has come to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The step's output.
+    Output(Value),
+    /// Somebody has to decide something first. The step waits, and the next attempt finds the answer
+    /// among its records.
+    Ask {
+        /// What the answer is recorded as.
+        key: String,
+        /// What is asked: the config of an `approval`.
+        question: Value,
+    },
+}
+
+/// A kind whose attempts may need somebody's word in the middle.
+#[async_trait]
+pub trait AskingNode: NodeConfig + Send + 'static {
+    /// Makes one attempt, as [`Node::run`] does.
+    async fn run(self, context: NodeContext) -> Result<Outcome, AttemptError>;
+}
+
 /// A kind that is done in no time, and therefore on the spot, by the thread that decides runs.
 pub trait InlineNode: NodeConfig + 'static {
     /// Makes one attempt. Must neither block nor compute for long.

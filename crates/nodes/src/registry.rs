@@ -15,10 +15,10 @@ use crate::kinds::code::Code;
 use crate::kinds::http::Http;
 use crate::kinds::noop::Noop;
 use crate::kinds::shell::Shell;
-use crate::node::{InlineNode, Node};
+use crate::node::{AskingNode, InlineNode, Node, Outcome};
 
 /// The end of an attempt, to come.
-pub type Attempt = Pin<Box<dyn Future<Output = Result<Value, AttemptError>> + Send>>;
+pub type Attempt = Pin<Box<dyn Future<Output = Result<Outcome, AttemptError>> + Send>>;
 
 /// How attempts of a kind are made.
 #[derive(Clone)]
@@ -59,6 +59,21 @@ impl Registry {
     ///
     /// If there is one of that name already.
     pub fn add<N: Node>(&mut self) {
+        self.kinds.add(Kind::new::<N>(Work::Outside));
+        let run = |config, context| -> Attempt {
+            Box::pin(async move {
+                config_of::<N>(config)?.run(context).await.map(Outcome::Output)
+            })
+        };
+        self.executors.insert(N::KIND, Executor::Task(run));
+    }
+
+    /// Adds a kind whose attempts may ask.
+    ///
+    /// # Panics
+    ///
+    /// If there is one of that name already.
+    pub fn add_asking<N: AskingNode>(&mut self) {
         self.kinds.add(Kind::new::<N>(Work::Outside));
         let run = |config, context| -> Attempt {
             Box::pin(async move { config_of::<N>(config)?.run(context).await })

@@ -7,16 +7,21 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use windlass_core::Time;
 use windlass_core::run::AttemptError;
-use windlass_nodes::{Executor, LogLine, LogSink, NodeContext, Stop, StopReason, fail, retry};
+use windlass_nodes::{
+    Executor, Journal, LogLine, LogSink, NodeContext, Notes, Outcome, Stop, StopReason, fail, retry,
+};
 use windlass_store::LogStream;
 
 use super::Dispatcher;
 use super::mask::Mask;
+use super::records::Records;
 use super::{cache, secrets};
 use crate::shard::{AttemptOrder, Report};
 
 /// How long a node may take to end after it was asked to, before it is dropped.
 const STOP_GRACE: Duration = Duration::from_secs(5);
+/// What the level of the boundary around an attempt is recorded as.
+const SANDBOX: &str = "sandbox";
 /// Log lines handed over at once, at most.
 const LINES_PER_REPORT: usize = 500;
 
@@ -68,6 +73,7 @@ async fn run(
     let (logs, lines) = LogSink::channel();
     let mask = Arc::new(mask);
     let forwarder = tokio::spawn(forward(dispatcher.clone(), order.clone(), lines, mask.clone()));
+    let notes = Notes::default();
     let context = NodeContext {
         run_id: order.run_id,
         step: order.path.clone(),
@@ -76,7 +82,15 @@ async fn run(
         stop: stop.clone(),
         http: dispatcher.config.http.clone(),
         shell: dispatcher.config.shell.clone(),
-        notes: Default::default(),
+        notes: notes.clone(),
+        journal: Journal::new(
+            order.records.iter().map(|one| (one.key.clone(), one.value.clone())).collect(),
+            Arc::new(Records {
+                dispatcher: dispatcher.clone(),
+                order: order.clone(),
+                mask: mask.clone(),
+            }),
+        ),
     };
     let result = execute(dispatcher, order, config, context, ask, stop.clone()).await;
     // The sink went with the attempt, so the forwarder comes to its end: the lines are handed over
@@ -85,8 +99,16 @@ async fn run(
     if is_going_down(stop) {
         return Report::Abandoned;
     }
+    if let Some(level) = notes.sandbox_level() {
+        let value = Arc::new(Value::from(level));
+        dispatcher.report(order, Report::Recorded { key: SANDBOX.to_owned(), value });
+    }
     let result = match result {
-        Ok(output) => Ok(Arc::new(mask.value(output))),
+        Ok(Outcome::Output(output)) => Ok(Arc::new(mask.value(output))),
+        Ok(Outcome::Ask { key, question }) => {
+            let ask = Arc::new(mask.value(question));
+            return Report::Asks { started_at, key, ask };
+        }
         Err(error) => Err(mask.error(error)),
     };
     Report::Ended { started_at, result }
@@ -107,10 +129,10 @@ async fn execute(
     context: NodeContext,
     ask: watch::Sender<Option<StopReason>>,
     mut stop: Stop,
-) -> Result<Value, AttemptError> {
+) -> Result<Outcome, AttemptError> {
     let executor = match dispatcher.config.registry.executor(&order.kind) {
         Some(Executor::Task(executor)) => executor,
-        Some(Executor::Inline(run)) => return run(config),
+        Some(Executor::Inline(run)) => return run(config).map(Outcome::Output),
         None => {
             let message = format!("this server has no executor for the kind `{}`", order.kind);
             return Err(fail("unknown_kind", message));

@@ -7,6 +7,7 @@
 mod attempt;
 mod cache;
 mod mask;
+mod records;
 mod secrets;
 
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 use windlass_nodes::{HttpClient, Registry, ShellSettings, StopReason};
 use windlass_store::Store;
@@ -25,7 +26,7 @@ pub use secrets::SecretSource;
 
 use crate::clock::Clock;
 use crate::gate::HOLDERS_SHOWN_MAX;
-use crate::shard::{AttemptOrder, Report};
+use crate::shard::{Answer, AttemptOrder, Command, Report};
 
 /// What attempts need.
 #[derive(Clone)]
@@ -51,12 +52,16 @@ impl fmt::Debug for DispatchConfig {
 /// Takes what an attempt has to say to the shard of its run.
 pub(crate) type Reporter = Arc<dyn Fn(Uuid, String, u32, Report) + Send + Sync>;
 
+/// Tells the shard of a run something, and whoever waits what has come of it.
+pub(crate) type Commander = Arc<dyn Fn(Uuid, Command) -> oneshot::Receiver<Answer> + Send + Sync>;
+
 pub(crate) struct Dispatcher {
     config: DispatchConfig,
     runtime: Handle,
     clock: Arc<Clock>,
     store: Arc<dyn Store>,
     reporter: Reporter,
+    commander: Commander,
     limits: HashMap<String, Arc<Semaphore>>,
     running: Mutex<Attempts>,
     /// How many tasks there are, for whoever waits for all of them. A task is counted until it has
@@ -106,7 +111,7 @@ impl Dispatcher {
         runtime: Handle,
         clock: Arc<Clock>,
         store: Arc<dyn Store>,
-        reporter: Reporter,
+        (reporter, commander): (Reporter, Commander),
     ) -> Arc<Dispatcher> {
         let limits = config
             .limits
@@ -119,10 +124,17 @@ impl Dispatcher {
             clock,
             store,
             reporter,
+            commander,
             limits,
             running: Mutex::default(),
             task_count: watch::channel(0).0,
         })
+    }
+
+    /// Does something with a run. The answer comes when it is durable.
+    async fn command(&self, run_id: Uuid, command: Command) -> Answer {
+        let answer = (self.commander)(run_id, command).await;
+        answer.unwrap_or_else(|_| Answer::Unavailable("the server is going down".to_owned()))
     }
 
     /// Has an attempt made.

@@ -90,7 +90,9 @@ impl<T> Shard<T> {
         attempt: u32,
         report: Report,
     ) {
-        if !matches!(report, Report::Started { .. } | Report::Logs { .. }) {
+        let goes_on =
+            matches!(report, Report::Started { .. } | Report::Logs { .. } | Report::Recorded { .. });
+        if !goes_on {
             self.flying.remove(&(run_id, path.clone(), attempt));
         }
         if !self.live.contains_key(&run_id) {
@@ -116,6 +118,14 @@ impl<T> Shard<T> {
                     run.pending.logs.push(LogRow { log_seq, at, path, attempt, stream, text });
                 }
                 self.touch(now, run_id, false);
+            }
+            Report::Recorded { key, value } => {
+                let recorded = What::AttemptRecorded { path, attempt, key, value };
+                let moment = self.moment(now);
+                let Some(run) = self.live.get_mut(&run_id) else { return };
+                if run.take(moment, recorded).is_ok() {
+                    self.touch(now, run_id, false);
+                }
             }
             Report::Ended { started_at, result } => {
                 let ended = What::AttemptEnded { path, attempt, started_at, result };

@@ -205,6 +205,13 @@ pub enum Report {
         /// With the time each was written.
         lines: Vec<(Time, LogStream, String)>,
     },
+    /// It notes something, and does not wait until that is durable.
+    Recorded {
+        /// What it calls the note.
+        key: String,
+        /// The note.
+        value: Arc<Value>,
+    },
     /// It has ended.
     Ended {
         /// When it began.

@@ -8,8 +8,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use windlass_core::run::AttemptError;
 use windlass_nodes::{
-    AllowList, Executor, HttpClient, LogLine, LogSink, LogStream, Mark, NoGuard, NodeContext,
-    Notes, Registry, Sandbox, SandboxSettings, ShellSettings, Stop, StopReason,
+    AllowList, Executor, HttpClient, Journal, LogLine, LogSink, LogStream, Mark, NoGuard, NodeContext,
+    Notes, Outcome, Registry, Sandbox, SandboxSettings, ShellSettings, Stop, StopReason,
 };
 
 static NEXT_USERS: AtomicU32 = AtomicU32::new(1_900_000_000);
@@ -75,6 +75,7 @@ impl Bench {
                 sandbox: self.sandbox.clone(),
             }),
             notes: self.notes.clone(),
+            journal: Journal::none(),
         };
         let (heard, first) = (self.heard.clone(), self.first.clone());
         let listener = tokio::spawn(async move {
@@ -86,7 +87,10 @@ impl Bench {
         let Some(Executor::Task(run)) = REGISTRY.executor(kind) else { panic!("no {kind}") };
         let result = run(config, context).await;
         listener.await.unwrap();
-        result
+        result.map(|outcome| match outcome {
+            Outcome::Output(output) => output,
+            Outcome::Ask { question, .. } => panic!("nothing here asks: {question}"),
+        })
     }
 
     pub(crate) async fn python(&self, code: &str) -> Result<Value, AttemptError> {

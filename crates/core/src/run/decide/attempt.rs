@@ -114,6 +114,10 @@ impl Decider<'_> {
         value: &Arc<Value>,
     ) -> Result<Vec<Fact>, Refused> {
         let step = self.under_way(path, attempt)?;
+        // It is told again if nobody knew whether it was kept.
+        if step.records.iter().any(|known| known.key == key && known.attempt == attempt) {
+            return Ok(Vec::new());
+        }
         check_size(value, "record").map_err(Refused::BadOutput)?;
         if step.records.len() >= RECORD_COUNT_MAX {
             let message = format!("a step may record {RECORD_COUNT_MAX} notes at most");

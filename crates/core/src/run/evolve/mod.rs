@@ -152,8 +152,9 @@ impl RunState {
             }
             Fact::SignalTaken { name, .. } => self.take_signal(name),
             Fact::EventTaken { .. } => {}
-            Fact::StepRecorded { path, key, value, .. } => {
-                let record = Record { key: key.clone(), value: value.clone() };
+            Fact::StepRecorded { path, attempt, key, value } => {
+                let (key, value) = (key.clone(), value.clone());
+                let record = Record { attempt: *attempt, key, value };
                 self.touch(path).records.push(record);
             }
             Fact::StepParked { path, attempt } => {

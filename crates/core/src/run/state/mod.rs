@@ -157,6 +157,8 @@ pub struct Ask {
 /// What an attempt has recorded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
+    /// Which attempt did.
+    pub attempt: u32,
     /// What it calls it.
     pub key: String,
     /// What it was.

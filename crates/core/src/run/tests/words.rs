@@ -271,6 +271,9 @@ nodes: [{ id: ask, type: work, retry: { max_attempts: 2, delay: 0s } }]
         value: Arc::new(json!({ "turn": key })),
     };
     run.give(record(1, "one")).unwrap();
+    let before = run.events.len();
+    run.give(record(1, "one")).unwrap();
+    assert_eq!(run.events.len(), before, "told twice, recorded once");
     let asks = |attempt, title: &str| What::AttemptAsks {
         path: "ask".into(),
         attempt,

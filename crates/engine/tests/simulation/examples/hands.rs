@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use windlass_core::run::AttemptError;
 use windlass_engine::shard::AttemptOrder;
 use windlass_nodes::{
-    AllowList, Executor, HttpClient, LogSink, Mark, NoGuard, NodeContext, Registry, ShellSettings,
+    AllowList, Executor, HttpClient, Journal, LogSink, Mark, NoGuard, NodeContext, Outcome, Registry, ShellSettings,
     Stop,
 };
 
@@ -45,7 +45,10 @@ impl Hands {
                 // Nobody asks it to stop, and what it writes is of no interest here.
                 let (_ask, stop) = Stop::channel();
                 let (logs, _) = LogSink::channel();
-                self.runtime.block_on(run(config, self.context(order, logs, stop)))
+                match self.runtime.block_on(run(config, self.context(order, logs, stop)))? {
+                    Outcome::Output(output) => Ok(output),
+                    Outcome::Ask { .. } => panic!("an example that asks cannot be tried out"),
+                }
             }
         }
     }
@@ -65,6 +68,7 @@ impl Hands {
                 sandbox: Arc::new(windlass_nodes::Sandbox::trusting()),
             }),
             notes: Default::default(),
+            journal: Journal::none(),
         }
     }
 }

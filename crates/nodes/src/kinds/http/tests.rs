@@ -74,6 +74,7 @@ fn context(allowed: AllowList) -> (tokio::sync::watch::Sender<Option<StopReason>
         http: Arc::new(HttpClient::new(allowed).unwrap()),
         shell: Arc::new(shell),
         notes: Default::default(),
+        journal: crate::journal::Journal::none(),
     };
     (ask, context)
 }

@@ -38,6 +38,7 @@ fn bench() -> Bench {
         http: Arc::new(HttpClient::new(AllowList::default()).unwrap()),
         shell: Arc::new(shell),
         notes: Default::default(),
+        journal: crate::journal::Journal::none(),
     };
     Bench { ask, lines, context, _work_dir: work_dir }
 }

@@ -13,7 +13,9 @@ use uuid::Uuid;
 use windlass_core::definition::{self, Plan};
 use windlass_core::run::{self, AttemptError, CreateRun, Event, Fact, Input, RunState, What};
 use windlass_core::{Failure, Time};
-use windlass_nodes::{Executor, LogLine, LogSink, LogStream, NodeContext, Stop, StopReason, fail};
+use windlass_nodes::{
+    Executor, Journal, LogLine, LogSink, LogStream, NodeContext, Outcome, Stop, StopReason, fail,
+};
 
 use crate::api::query::Named;
 use crate::app::{App, Shared};
@@ -224,6 +226,7 @@ async fn attempt(
         http: app.trial.http.clone(),
         shell: app.trial.shell.clone(),
         notes: Default::default(),
+        journal: Journal::none(),
     };
     // Whoever hangs up takes the attempt along.
     let mut task = JoinSet::new();
@@ -253,11 +256,16 @@ async fn attempt(
     result.map_err(|error| error.failure)
 }
 
-type Ended = Result<Result<Value, AttemptError>, tokio::task::JoinError>;
+type Ended = Result<Result<Outcome, AttemptError>, tokio::task::JoinError>;
 
 fn ended(result: Option<Ended>) -> Result<Value, AttemptError> {
     match result {
-        Some(Ok(result)) => result,
+        Some(Ok(Ok(Outcome::Output(output)))) => Ok(output),
+        Some(Ok(Ok(Outcome::Ask { question, .. }))) => {
+            let title = question["title"].as_str().unwrap_or_default();
+            Err(fail("asks", format!("it would ask somebody, which it can only do in a run: {title}")))
+        }
+        Some(Ok(Err(error))) => Err(error),
         Some(Err(error)) => {
             tracing::error!(%error, "a node has panicked");
             Err(fail("panic", "the node has a fault and has ended; the server's log says where"))
