@@ -20,9 +20,9 @@ mod registry;
 pub mod sandbox;
 
 pub use context::{LogLine, LogSink, LogStream, NodeContext, Notes, Stop, StopReason};
+pub use journal::{Journal, Keeper};
 pub use kinds::http::{AllowList, HttpClient};
 pub use kinds::shell::{ChildGuard, Mark, NoGuard, ShellSettings};
-pub use journal::{Journal, Keeper};
 pub use node::{AskingNode, InlineNode, Node, Outcome, fail, retry};
 pub use registry::{Attempt, Executor, Registry};
 pub use sandbox::{Sandbox, SandboxSettings};

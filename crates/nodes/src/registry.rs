@@ -61,9 +61,7 @@ impl Registry {
     pub fn add<N: Node>(&mut self) {
         self.kinds.add(Kind::new::<N>(Work::Outside));
         let run = |config, context| -> Attempt {
-            Box::pin(async move {
-                config_of::<N>(config)?.run(context).await.map(Outcome::Output)
-            })
+            Box::pin(async move { config_of::<N>(config)?.run(context).await.map(Outcome::Output) })
         };
         self.executors.insert(N::KIND, Executor::Task(run));
     }

@@ -90,8 +90,10 @@ impl<T> Shard<T> {
         attempt: u32,
         report: Report,
     ) {
-        let goes_on =
-            matches!(report, Report::Started { .. } | Report::Logs { .. } | Report::Recorded { .. });
+        let goes_on = matches!(
+            report,
+            Report::Started { .. } | Report::Logs { .. } | Report::Recorded { .. }
+        );
         if !goes_on {
             self.flying.remove(&(run_id, path.clone(), attempt));
         }

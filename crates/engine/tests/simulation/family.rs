@@ -178,7 +178,7 @@ impl World {
         }
     }
 
-    fn command(&mut self, run_id: Uuid, command: Command) {
+    pub(crate) fn command(&mut self, run_id: Uuid, command: Command) {
         if matches!(command, Command::Resume { .. }) {
             self.oracle.resumed.insert(run_id);
         }

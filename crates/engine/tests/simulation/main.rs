@@ -11,9 +11,11 @@ mod chance;
 mod examples;
 mod family;
 mod fate;
+mod markers;
 mod oracle;
 mod plans;
 mod process;
+mod word;
 mod world;
 
 use std::collections::BTreeMap;
@@ -75,7 +77,7 @@ fn whatever_happens_nothing_is_lost_or_done_twice() {
     let sometimes = sometimes.into_inner().unwrap();
     eprintln!("seen: {sometimes:?}");
     if is_whole {
-        for marker in world::MARKERS {
+        for marker in markers::MARKERS {
             assert!(sometimes.contains_key(marker), "`{marker}` never happened: {sometimes:?}");
         }
     }

@@ -73,6 +73,11 @@ pub(crate) fn random_plan(chance: &mut Chance) -> Arc<Plan> {
             "workflow\n    config: { workflow: collect-numbers, await: false }\n",
             "workflow\n    config: { workflow: nobody }\n",
             "work\n    compensate: { type: noop }\n",
+            "approval\n    config: { title: May I?, quorum: 2 of 3, on_reject: continue, deadline: 10m, remind: \
+             3m }\n",
+            "approval\n    config: { title: May I? }\n",
+            "wait_signal\n    config: { signal: go, timeout: 10m, on_timeout: continue }\n",
+            "wait_event\n    config: { event: done, match: { n: 1 } }\n",
             "map\n    config: { items: [1, 2], body: { nodes: [{id: a, type: noop}, {id: b, type: \
              work, needs: [a]}] } }\n",
         ]));

@@ -23,46 +23,9 @@ use crate::fate::{ByChance, Ending, Fate, Writing};
 use crate::oracle::Oracle;
 use crate::plans::{child_plan, random_plan, registry};
 use crate::process::{Process, SHARDS, Work};
+use crate::word::WORDS;
 
 pub(crate) const PROJECT: &str = "default";
-
-/// What must happen at least once over all seeds, or the simulation proves less than it seems to.
-pub(crate) const MARKERS: &[&str] = &[
-    "created",
-    "finished",
-    "cancelled",
-    "key repeated",
-    "key joined",
-    "crash",
-    "crash with work",
-    "crash after a commit nobody heard of",
-    "commit refused",
-    "commit written but reported lost",
-    "result twice",
-    "result late",
-    "work failed",
-    "work lost",
-    "evicted",
-    "woken by timer",
-    "adopted",
-    "outcome unknown",
-    "two shards in a group",
-    "start taken back",
-    "paused",
-    "resumed",
-    "halted",
-    "sub-run",
-    "sub-run refused",
-    "sub-run cancelled",
-    "message again",
-    "held up by others",
-    "turned away",
-    "replaced",
-    "jumped back",
-    "settled by hand",
-    "clock set back",
-    "clock set forward",
-];
 
 pub(crate) struct World {
     pub(crate) chance: Chance,
@@ -158,6 +121,7 @@ impl World {
             if turn % 20 == 0 {
                 self.resume_all();
                 self.settle_all();
+                self.answer_all();
                 if self.is_at_rest() {
                     return;
                 }
@@ -182,6 +146,10 @@ impl World {
 
     pub(crate) fn check_the_end(&mut self) {
         self.oracle.check_journals(&*self.store, &self.plans);
+        for kind in WORDS {
+            let asks = self.store.asks(PROJECT, kind, None, None, 9).unwrap().items;
+            assert_eq!(asks, [], "whoever is over waits for nobody");
+        }
     }
 
     fn play_one(&mut self) {
@@ -201,7 +169,8 @@ impl World {
             80..90 => self.create(),
             90..93 => self.cancel(),
             93 => self.talk(),
-            94 => self.hold_up(),
+            94 if self.chance.one_in(2) => self.hold_up(),
+            94 => self.say(),
             95..97 => self.repeat_a_result(),
             97 => self.crash(),
             _ => self.pass_time(),

@@ -8,8 +8,9 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use windlass_core::run::AttemptError;
 use windlass_nodes::{
-    AllowList, Executor, HttpClient, Journal, LogLine, LogSink, LogStream, Mark, NoGuard, NodeContext,
-    Notes, Outcome, Registry, Sandbox, SandboxSettings, ShellSettings, Stop, StopReason,
+    AllowList, Executor, HttpClient, Journal, LogLine, LogSink, LogStream, Mark, NoGuard,
+    NodeContext, Notes, Outcome, Registry, Sandbox, SandboxSettings, ShellSettings, Stop,
+    StopReason,
 };
 
 static NEXT_USERS: AtomicU32 = AtomicU32::new(1_900_000_000);

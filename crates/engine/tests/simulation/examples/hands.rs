@@ -8,8 +8,8 @@ use tokio::runtime::Runtime;
 use windlass_core::run::AttemptError;
 use windlass_engine::shard::AttemptOrder;
 use windlass_nodes::{
-    AllowList, Executor, HttpClient, Journal, LogSink, Mark, NoGuard, NodeContext, Outcome, Registry, ShellSettings,
-    Stop,
+    AllowList, Executor, HttpClient, Journal, LogSink, Mark, NoGuard, NodeContext, Outcome,
+    Registry, ShellSettings, Stop,
 };
 
 pub(super) struct Hands {

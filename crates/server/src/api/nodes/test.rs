@@ -263,7 +263,10 @@ fn ended(result: Option<Ended>) -> Result<Value, AttemptError> {
         Some(Ok(Ok(Outcome::Output(output)))) => Ok(output),
         Some(Ok(Ok(Outcome::Ask { question, .. }))) => {
             let title = question["title"].as_str().unwrap_or_default();
-            Err(fail("asks", format!("it would ask somebody, which it can only do in a run: {title}")))
+            Err(fail(
+                "asks",
+                format!("it would ask somebody, which it can only do in a run: {title}"),
+            ))
         }
         Some(Ok(Err(error))) => Err(error),
         Some(Err(error)) => {
