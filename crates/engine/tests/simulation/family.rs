@@ -160,7 +160,9 @@ impl World {
 
     /// Somebody looks after every step whose outcome nobody knows.
     pub(crate) fn settle_all(&mut self) {
-        let filter = RunFilter { statuses: vec![RunStatus::Waiting], ..RunFilter::default() };
+        // A run that is on its way out is `running`, whatever its clean-up waits for.
+        let statuses = vec![RunStatus::Waiting, RunStatus::Running];
+        let filter = RunFilter { statuses, ..RunFilter::default() };
         for row in self.store.runs(PROJECT, &filter, None, 1_000).unwrap().items {
             for step in self.store.steps(row.run_id, None, 1_000).unwrap().items {
                 if step.status == StepStatus::Waiting

@@ -121,7 +121,10 @@ impl World {
             if turn % 20 == 0 {
                 self.resume_all();
                 self.settle_all();
-                self.answer_all();
+                // Not before they have heard what was said last: they would hear nothing else.
+                if turn % 500 == 0 {
+                    self.answer_all();
+                }
                 if self.is_at_rest() {
                     return;
                 }
