@@ -6,6 +6,9 @@ use uuid::Uuid;
 use crate::journal::Journal;
 use crate::kinds::http::HttpClient;
 use crate::kinds::shell::ShellSettings;
+use crate::llm::LlmSettings;
+use crate::prompt::PromptSettings;
+use crate::reports::{LiveSink, UsageSink};
 
 /// All that an attempt gets besides its config.
 #[derive(Clone, Debug)]
@@ -18,12 +21,20 @@ pub struct NodeContext {
     pub attempt: u32,
     /// Where log lines go.
     pub logs: LogSink,
+    /// Where goes what is only worth showing at once.
+    pub live: LiveSink,
+    /// Where goes what language models have cost.
+    pub usage: UsageSink,
     /// Whether to stop.
     pub stop: Stop,
     /// For requests to elsewhere.
     pub http: Arc<HttpClient>,
     /// For child processes.
     pub shell: Arc<ShellSettings>,
+    /// For language models.
+    pub llm: Arc<LlmSettings>,
+    /// For prompt files.
+    pub prompts: Arc<PromptSettings>,
     /// What is to be known of the attempt besides its result.
     pub notes: Notes,
     /// What the step has recorded, and a way to record more.

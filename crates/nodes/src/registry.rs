@@ -13,6 +13,7 @@ use windlass_core::run::AttemptError;
 use crate::context::NodeContext;
 use crate::kinds::code::Code;
 use crate::kinds::http::Http;
+use crate::kinds::llm::Llm;
 use crate::kinds::noop::Noop;
 use crate::kinds::shell::Shell;
 use crate::node::{AskingNode, InlineNode, Node, Outcome};
@@ -50,6 +51,7 @@ impl Registry {
         registry.add::<Shell>();
         registry.add::<Code>();
         registry.add::<Http>();
+        registry.add::<Llm>();
         registry
     }
 

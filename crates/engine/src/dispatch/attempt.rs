@@ -8,7 +8,8 @@ use tokio::sync::{mpsc, watch};
 use windlass_core::Time;
 use windlass_core::run::AttemptError;
 use windlass_nodes::{
-    Executor, Journal, LogLine, LogSink, NodeContext, Notes, Outcome, Stop, StopReason, fail, retry,
+    Executor, Journal, LiveSink, LogLine, LogSink, NodeContext, Notes, Outcome, Stop, StopReason,
+    UsageSink, fail, retry,
 };
 use windlass_store::LogStream;
 
@@ -91,6 +92,10 @@ async fn run(
                 mask: mask.clone(),
             }),
         ),
+        live: LiveSink::none(),
+        usage: UsageSink::none(),
+        llm: Arc::default(),
+        prompts: Arc::default(),
     };
     let result = execute(dispatcher, order, config, context, ask, stop.clone()).await;
     // The sink went with the attempt, so the forwarder comes to its end: the lines are handed over

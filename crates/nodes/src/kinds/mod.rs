@@ -2,5 +2,6 @@
 
 pub mod code;
 pub mod http;
+pub mod llm;
 pub mod noop;
 pub mod shell;

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use windlass_core::run::AttemptError;
 use windlass_nodes::{
-    AllowList, Executor, HttpClient, Journal, LogLine, LogSink, LogStream, Mark, NoGuard,
+    AllowList, Executor, HttpClient, Journal, LiveSink, LogLine, LogSink, LogStream, Mark, NoGuard,
     NodeContext, Notes, Outcome, Registry, Sandbox, SandboxSettings, ShellSettings, Stop,
-    StopReason,
+    StopReason, UsageSink,
 };
 
 static NEXT_USERS: AtomicU32 = AtomicU32::new(1_900_000_000);
@@ -77,6 +77,10 @@ impl Bench {
             }),
             notes: self.notes.clone(),
             journal: Journal::none(),
+            live: LiveSink::none(),
+            usage: UsageSink::none(),
+            llm: Arc::default(),
+            prompts: Arc::default(),
         };
         let (heard, first) = (self.heard.clone(), self.first.clone());
         let listener = tokio::spawn(async move {

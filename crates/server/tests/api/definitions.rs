@@ -117,6 +117,7 @@ async fn kinds_of_node_are_described() {
         "end",
         "fail",
         "http",
+        "llm",
         "loop",
         "map",
         "noop",

@@ -8,8 +8,8 @@ use tokio::runtime::Runtime;
 use windlass_core::run::AttemptError;
 use windlass_engine::shard::AttemptOrder;
 use windlass_nodes::{
-    AllowList, Executor, HttpClient, Journal, LogSink, Mark, NoGuard, NodeContext, Outcome,
-    Registry, ShellSettings, Stop,
+    AllowList, Executor, HttpClient, Journal, LiveSink, LogSink, Mark, NoGuard, NodeContext,
+    Outcome, Registry, ShellSettings, Stop, UsageSink,
 };
 
 pub(super) struct Hands {
@@ -55,6 +55,10 @@ impl Hands {
 
     fn context(&self, order: &AttemptOrder, logs: LogSink, stop: Stop) -> NodeContext {
         NodeContext {
+            live: LiveSink::none(),
+            usage: UsageSink::none(),
+            llm: Arc::default(),
+            prompts: Arc::default(),
             run_id: order.run_id,
             step: order.path.clone(),
             attempt: order.attempt,

@@ -19,13 +19,14 @@ const REDIRECT_COUNT_MAX: usize = 10;
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     pub(super) inner: reqwest::Client,
+    without_redirects: reqwest::Client,
     allowed: Arc<AllowList>,
 }
 
 /// An address is not allowed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("`{0}` is not a public address, and the server's `http.allow` does not name it")]
-pub(super) struct Blocked(pub(super) String);
+pub(crate) struct Blocked(pub(super) String);
 
 impl HttpClient {
     /// A client that connects to public addresses and to those on the list.
@@ -37,24 +38,36 @@ impl HttpClient {
         // The first provider stays; that it is set already is fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let allowed = Arc::new(allowed);
-        let (for_names, for_redirects) = (allowed.clone(), allowed.clone());
-        let inner = reqwest::Client::builder()
-            .dns_resolver(Arc::new(GuardedResolver { allowed: for_names }))
-            .redirect(Policy::custom(move |attempt| follow(attempt, &for_redirects)))
-            .connect_timeout(CONNECT_TIME_MAX)
-            // A proxy would be connected to instead of the address that was checked.
-            .no_proxy()
-            .user_agent(concat!("windlass/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(HttpClient { inner, allowed })
+        let for_redirects = allowed.clone();
+        let follow = Policy::custom(move |attempt| follow(attempt, &for_redirects));
+        let inner = build(&allowed, follow)?;
+        let without_redirects = build(&allowed, Policy::none())?;
+        Ok(HttpClient { inner, without_redirects, allowed })
+    }
+
+    /// The same client, but it stays where it was sent. For requests with a key in a header of the
+    /// provider's own, which a redirect would carry elsewhere.
+    pub(crate) fn without_redirects(&self) -> &reqwest::Client {
+        &self.without_redirects
     }
 
     /// Refuses a URL that names a forbidden address. One with a host name is checked once the name
     /// is resolved.
-    pub(super) fn check(&self, url: &Url) -> Result<(), Blocked> {
+    pub(crate) fn check(&self, url: &Url) -> Result<(), Blocked> {
         check(url, &self.allowed)
     }
+}
+
+fn build(allowed: &Arc<AllowList>, redirects: Policy) -> Result<reqwest::Client, String> {
+    reqwest::Client::builder()
+        .dns_resolver(Arc::new(GuardedResolver { allowed: allowed.clone() }))
+        .redirect(redirects)
+        .connect_timeout(CONNECT_TIME_MAX)
+        // A proxy would be connected to instead of the address that was checked.
+        .no_proxy()
+        .user_agent(concat!("windlass/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| error.to_string())
 }
 
 fn check(url: &Url, allowed: &AllowList) -> Result<(), Blocked> {
@@ -101,7 +114,7 @@ impl Resolve for GuardedResolver {
 }
 
 /// The refusal behind an error, if an address was refused.
-pub(super) fn blocked(error: &reqwest::Error) -> Option<Blocked> {
+pub(crate) fn blocked(error: &reqwest::Error) -> Option<Blocked> {
     let mut source: Option<&(dyn Error + 'static)> = error.source();
     while let Some(error) = source {
         if let Some(blocked) = error.downcast_ref::<Blocked>() {

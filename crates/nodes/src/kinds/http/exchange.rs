@@ -39,7 +39,7 @@ pub(super) async fn run(http: Http, context: &NodeContext) -> Result<Value, Atte
     Err(error)
 }
 
-pub(super) fn stopped(reason: StopReason) -> AttemptError {
+pub(crate) fn stopped(reason: StopReason) -> AttemptError {
     match reason {
         StopReason::TimedOut => retry("timeout", "the time was up before there was an answer"),
         StopReason::Cancelled => fail("cancelled", "it was cancelled"),

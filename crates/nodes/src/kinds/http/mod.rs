@@ -17,6 +17,8 @@ use windlass_core::run::AttemptError;
 
 pub use addresses::AllowList;
 pub use client::HttpClient;
+pub(crate) use client::{Blocked, blocked};
+pub(crate) use exchange::stopped;
 
 use crate::context::NodeContext;
 use crate::node::Node;
@@ -94,7 +96,7 @@ impl Node for Http {
         let mut stop = context.stop.clone();
         tokio::select! {
             result = exchange::run(self, &context) => result,
-            reason = stop.asked() => Err(exchange::stopped(reason)),
+            reason = stop.asked() => Err(stopped(reason)),
         }
     }
 }

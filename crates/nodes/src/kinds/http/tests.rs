@@ -13,6 +13,7 @@ use super::{AllowList, Http, HttpClient};
 use crate::context::{LogSink, NodeContext, Stop, StopReason};
 use crate::kinds::shell::{Mark, NoGuard, ShellSettings};
 use crate::node::Node;
+use crate::reports::{LiveSink, UsageSink};
 
 /// A real server on loopback that answers by saying what it was asked.
 async fn server() -> String {
@@ -75,6 +76,10 @@ fn context(allowed: AllowList) -> (tokio::sync::watch::Sender<Option<StopReason>
         shell: Arc::new(shell),
         notes: Default::default(),
         journal: crate::journal::Journal::none(),
+        live: LiveSink::none(),
+        usage: UsageSink::none(),
+        llm: Arc::default(),
+        prompts: Arc::default(),
     };
     (ask, context)
 }

@@ -10,6 +10,7 @@ use super::{Mark, NoGuard, Shell, ShellSettings};
 use crate::context::{LogLine, LogSink, LogStream, NodeContext, Stop, StopReason};
 use crate::kinds::http::{AllowList, HttpClient};
 use crate::node::Node;
+use crate::reports::{LiveSink, UsageSink};
 use crate::sandbox::Sandbox;
 
 struct Bench {
@@ -39,6 +40,10 @@ fn bench() -> Bench {
         shell: Arc::new(shell),
         notes: Default::default(),
         journal: crate::journal::Journal::none(),
+        live: LiveSink::none(),
+        usage: UsageSink::none(),
+        llm: Arc::default(),
+        prompts: Arc::default(),
     };
     Bench { ask, lines, context, _work_dir: work_dir }
 }

@@ -14,7 +14,8 @@ use windlass_core::definition::{self, Plan};
 use windlass_core::run::{self, AttemptError, CreateRun, Event, Fact, Input, RunState, What};
 use windlass_core::{Failure, Time};
 use windlass_nodes::{
-    Executor, Journal, LogLine, LogSink, LogStream, NodeContext, Outcome, Stop, StopReason, fail,
+    Executor, Journal, LiveSink, LogLine, LogSink, LogStream, NodeContext, Outcome, Stop,
+    StopReason, UsageSink, fail,
 };
 
 use crate::api::query::Named;
@@ -227,6 +228,10 @@ async fn attempt(
         shell: app.trial.shell.clone(),
         notes: Default::default(),
         journal: Journal::none(),
+        live: LiveSink::none(),
+        usage: UsageSink::none(),
+        llm: Arc::default(),
+        prompts: Arc::default(),
     };
     // Whoever hangs up takes the attempt along.
     let mut task = JoinSet::new();
