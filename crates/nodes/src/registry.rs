@@ -11,6 +11,7 @@ use windlass_core::kinds::{Kind, Kinds, Work, parse_config};
 use windlass_core::run::AttemptError;
 
 use crate::context::NodeContext;
+use crate::kinds::agent::Agent;
 use crate::kinds::code::Code;
 use crate::kinds::http::Http;
 use crate::kinds::llm::Llm;
@@ -52,6 +53,7 @@ impl Registry {
         registry.add::<Code>();
         registry.add::<Http>();
         registry.add::<Llm>();
+        registry.add_asking::<Agent>();
         registry
     }
 

@@ -6,7 +6,8 @@ use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_engine::Engine;
-use windlass_nodes::{HttpClient, Registry, ShellSettings};
+use windlass_nodes::llm::LlmSettings;
+use windlass_nodes::{HttpClient, PromptSettings, Registry, ShellSettings};
 
 use crate::access::Gate;
 use crate::config::Config;
@@ -50,6 +51,10 @@ pub struct Trial {
     pub http: Arc<HttpClient>,
     /// For child processes.
     pub shell: Arc<ShellSettings>,
+    /// For language models.
+    pub llm: Arc<LlmSettings>,
+    /// For prompt files.
+    pub prompts: Arc<PromptSettings>,
     /// How many may be tried out at once.
     pub turns: Semaphore,
 }

@@ -114,6 +114,8 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
             sandbox: Arc::new(sandbox(&config, &purpose)?),
         }),
         turns: Semaphore::new(TRIAL_COUNT_MAX),
+        llm: Arc::new(config.llm.for_nodes()),
+        prompts: Arc::new(config.llm.prompts()),
     };
     let engine_config = EngineConfig {
         store,
@@ -121,11 +123,15 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
             registry: registry.clone(),
             http: trial.http.clone(),
             shell: trial.shell.clone(),
+            llm: trial.llm.clone(),
+            prompts: trial.prompts.clone(),
             secrets: vault.clone(),
             limits: HashMap::from([
                 ("shell".to_owned(), usize::try_from(config.shell.concurrency)?),
                 ("code".to_owned(), usize::try_from(config.code.concurrency)?),
                 ("http".to_owned(), usize::try_from(config.http.concurrency)?),
+                ("llm".to_owned(), usize::try_from(config.llm.concurrency)?),
+                ("agent".to_owned(), usize::try_from(config.llm.concurrency)?),
             ]),
         },
         shard_count: shard_count(&config)?,

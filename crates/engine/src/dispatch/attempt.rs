@@ -7,6 +7,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use windlass_core::Time;
 use windlass_core::run::AttemptError;
+use windlass_nodes::llm::Usage;
 use windlass_nodes::{
     Executor, Journal, LiveSink, LogLine, LogSink, NodeContext, Notes, Outcome, Stop, StopReason,
     UsageSink, fail, retry,
@@ -74,6 +75,8 @@ async fn run(
     let (logs, lines) = LogSink::channel();
     let mask = Arc::new(mask);
     let forwarder = tokio::spawn(forward(dispatcher.clone(), order.clone(), lines, mask.clone()));
+    let (usage, usages) = UsageSink::channel();
+    let accountant = tokio::spawn(account(dispatcher.clone(), order.clone(), usages));
     let notes = Notes::default();
     let context = NodeContext {
         run_id: order.run_id,
@@ -93,14 +96,15 @@ async fn run(
             }),
         ),
         live: LiveSink::none(),
-        usage: UsageSink::none(),
-        llm: Arc::default(),
-        prompts: Arc::default(),
+        usage,
+        llm: dispatcher.config.llm.clone(),
+        prompts: dispatcher.config.prompts.clone(),
     };
     let result = execute(dispatcher, order, config, context, ask, stop.clone()).await;
     // The sink went with the attempt, so the forwarder comes to its end: the lines are handed over
     // before the end is.
     let _ = forwarder.await;
+    let _ = accountant.await;
     if is_going_down(stop) {
         return Report::Abandoned;
     }
@@ -188,6 +192,21 @@ fn timed_out(order: &AttemptOrder) -> AttemptError {
 fn panicked(error: &tokio::task::JoinError) -> AttemptError {
     tracing::error!(%error, "a node has panicked");
     fail("panic", "the node has a fault and has ended; the server's log says where")
+}
+
+/// Has journaled what language models have cost, whether or not the attempt succeeds.
+async fn account(
+    dispatcher: Arc<Dispatcher>,
+    order: AttemptOrder,
+    mut usages: mpsc::Receiver<Usage>,
+) {
+    let mut number = 0;
+    while let Some(usage) = usages.recv().await {
+        number += 1;
+        let (key, value) = (format!("usage-{number}"), serde_json::to_value(usage));
+        let value = Arc::new(value.unwrap_or_default());
+        dispatcher.report(&order, Report::Recorded { key, value });
+    }
 }
 
 async fn forward(

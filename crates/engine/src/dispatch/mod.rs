@@ -19,7 +19,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
-use windlass_nodes::{HttpClient, Registry, ShellSettings, StopReason};
+use windlass_nodes::llm::LlmSettings;
+use windlass_nodes::{HttpClient, PromptSettings, Registry, ShellSettings, StopReason};
 use windlass_store::Store;
 
 pub use secrets::SecretSource;
@@ -37,6 +38,10 @@ pub struct DispatchConfig {
     pub http: Arc<HttpClient>,
     /// For child processes.
     pub shell: Arc<ShellSettings>,
+    /// For language models.
+    pub llm: Arc<LlmSettings>,
+    /// For prompt files.
+    pub prompts: Arc<PromptSettings>,
     /// Where secrets are looked up.
     pub secrets: Arc<dyn SecretSource>,
     /// Attempts of a kind at the same time, at most, for the kinds that have a limit.

@@ -1,5 +1,6 @@
 //! The kinds, one file each.
 
+pub mod agent;
 pub mod code;
 pub mod http;
 pub mod llm;

@@ -9,8 +9,9 @@ use uuid::Uuid;
 use windlass_core::run::AttemptError;
 use windlass_nodes::llm::{LlmSettings, Usage};
 use windlass_nodes::{
-    AllowList, Executor, HttpClient, LiveEvent, LiveSink, LogSink, Mark, NoGuard, NodeContext,
-    Notes, PromptSettings, Registry, Sandbox, ShellSettings, Stop, StopReason, UsageSink,
+    AllowList, Executor, HttpClient, Journal, LiveEvent, LiveSink, LogSink, Mark, NoGuard,
+    NodeContext, Notes, Outcome, PromptSettings, Registry, Sandbox, ShellSettings, Stop,
+    StopReason, UsageSink,
 };
 
 use crate::span::TOLD;
@@ -129,12 +130,16 @@ impl Attempt {
                 owner: Mark::new("test", 1),
                 sandbox: Arc::new(Sandbox::trusting()),
             }),
+            notes: Notes::default(),
+            journal: Journal::none(),
             llm: Arc::new(self.settings),
             prompts: Arc::new(PromptSettings { dir: Some(self.prompts) }),
-            notes: Notes::default(),
         };
         let Some(Executor::Task(run)) = registry.executor("llm") else { panic!() };
-        let result = run(config, context).await;
+        let result = run(config, context).await.map(|outcome| match outcome {
+            Outcome::Output(output) => output,
+            Outcome::Ask { question, .. } => panic!("nothing here asks: {question}"),
+        });
         let mut ended = Ended { result, live: vec![], usage: vec![], logs: vec![] };
         while let Some(event) = live_events.recv().await {
             ended.live.push(event);

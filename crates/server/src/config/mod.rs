@@ -9,6 +9,7 @@ mod code;
 mod database;
 mod engine;
 mod http;
+mod llm;
 mod load;
 mod log;
 mod sandbox;
@@ -27,6 +28,7 @@ pub use database::DatabaseUrl;
 pub(crate) use database::sqlite_directory;
 pub use engine::EngineSection;
 pub use http::HttpSection;
+pub use llm::{LlmSection, ProviderSection};
 pub use load::{ConfigError, Flags, Loaded, Setting, load};
 pub use log::{LogFormat, LogSection};
 pub use sandbox::{SandboxSection, ShellTrust};
@@ -59,6 +61,8 @@ pub struct Config {
     pub sandbox: SandboxSection,
     /// The node kind `http`.
     pub http: HttpSection,
+    /// The node kinds `llm` and `agent`.
+    pub llm: LlmSection,
     /// What is written to standard error.
     pub log: LogSection,
 }
@@ -76,6 +80,7 @@ impl Config {
             self.code.check(),
             self.sandbox.check(),
             self.http.check(),
+            self.llm.check(),
             self.log.check(),
         ];
         sections.into_iter().flatten().collect()

@@ -8,14 +8,14 @@ use crate::llm::Reply;
 
 /// Why an answer cannot be used.
 #[derive(Debug)]
-pub(super) enum Unfit {
+pub(crate) enum Unfit {
     NoJson,
     Violations(Vec<Violation>),
 }
 
 impl Unfit {
     /// What the model is told.
-    pub(super) fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         let wrong = match self {
             Unfit::NoJson => "it is not JSON".to_owned(),
             Unfit::Violations(violations) => crate::prompt::listed(violations),
@@ -27,7 +27,7 @@ impl Unfit {
     }
 
     /// What people are told.
-    pub(super) fn sentence(&self) -> String {
+    pub(crate) fn sentence(&self) -> String {
         match self {
             Unfit::NoJson => "the answer is not JSON".to_owned(),
             Unfit::Violations(violations) => {
@@ -38,7 +38,7 @@ impl Unfit {
 }
 
 /// Makes the output of an answer. One that only calls tools need not fit a schema.
-pub(super) fn read(reply: &Reply, schema: Option<&Schema>) -> Result<Value, Unfit> {
+pub(crate) fn read(reply: &Reply, schema: Option<&Schema>) -> Result<Value, Unfit> {
     let parsed = json_in(&reply.text);
     let parsed = match schema {
         Some(schema) if reply.tool_calls.is_empty() => {
@@ -97,7 +97,7 @@ fn fitting(value: Value, schema: &Schema) -> Result<Value, Unfit> {
 }
 
 /// The type of the output: its own fields, and those of an answer that has to fit a schema.
-pub(super) fn output_type(schema: Option<&Value>) -> Type {
+pub(crate) fn output_type(schema: Option<&Value>) -> Type {
     let own = Type::closed([
         ("text", Type::Text),
         ("json", schema.map_or(Type::Any, Type::of_schema)),

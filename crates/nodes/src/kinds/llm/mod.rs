@@ -1,6 +1,6 @@
 //! `llm`: a question to a language model.
 
-mod answer;
+pub(crate) mod answer;
 mod question;
 mod run;
 

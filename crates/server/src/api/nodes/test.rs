@@ -230,8 +230,8 @@ async fn attempt(
         journal: Journal::none(),
         live: LiveSink::none(),
         usage: UsageSink::none(),
-        llm: Arc::default(),
-        prompts: Arc::default(),
+        llm: app.trial.llm.clone(),
+        prompts: app.trial.prompts.clone(),
     };
     // Whoever hangs up takes the attempt along.
     let mut task = JoinSet::new();
