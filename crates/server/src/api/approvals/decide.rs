@@ -13,7 +13,7 @@ use crate::api::approval::vote;
 use crate::api::execute::refusal;
 use crate::api::query::Named;
 use crate::api::run::{RunBody, find};
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses};
 
@@ -80,15 +80,29 @@ pub async fn decide_approval(
     Named((word, path)): Named<(String, String)>,
     Body(request): Body<DecideRequest>,
 ) -> Result<Response, Problem> {
-    let run_id = find(&app, caller.project(), &word).await?.run_id;
+    let run = decide(&app, &caller, &word, path, request).await?;
+    Ok((StatusCode::ACCEPTED, Json(run)).into_response())
+}
+
+/// Decides about what a step asks, as whoever calls.
+///
+/// # Errors
+///
+/// `run-not-found`, or why the decision is not taken.
+pub async fn decide(
+    app: &App,
+    caller: &Caller,
+    word: &str,
+    path: String,
+    request: DecideRequest,
+) -> Result<RunBody, Problem> {
+    let run_id = find(app, caller.project(), word).await?.run_id;
     let comment = request.comment.map(|comment| comment.chars().take(1_000).collect());
     let verdict = request.decision.into();
     let decision = Decision { by: String::new(), verdict, form: request.form, comment };
-    let vote = vote(&caller, decision, request.hash);
+    let vote = vote(caller, decision, request.hash);
     match app.engine.command(run_id, Command::Vote { path, vote }).await {
-        Answer::Run(view) => {
-            Ok((StatusCode::ACCEPTED, Json(RunBody::of_view(*view))).into_response())
-        }
+        Answer::Run(view) => Ok(RunBody::of_view(*view)),
         other => Err(refusal(other)),
     }
 }

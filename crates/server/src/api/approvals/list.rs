@@ -11,7 +11,7 @@ use crate::access::Caller;
 use crate::api::approval::ApprovalSummary;
 use crate::api::page::PageQuery;
 use crate::api::query::Asked;
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::http::paging::{List, cursor, limit, place};
 use crate::http::{Problem, ProblemResponses};
 
@@ -49,14 +49,28 @@ pub async fn list_approvals(
     Asked(page): Asked<PageQuery>,
 ) -> Result<Response, Problem> {
     let limit = limit(page.limit.as_deref())?;
-    let from: Option<Place> = place(page.cursor.as_deref())?;
+    Ok(list(&app, &caller, page.cursor.as_deref(), limit).await?.answer(&uri))
+}
+
+/// A page of the approvals that wait.
+///
+/// # Errors
+///
+/// `bad-parameter` if the cursor is none of this list.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    from: Option<&str>,
+    limit: usize,
+) -> Result<List<ApprovalSummary>, Problem> {
+    let from: Option<Place> = place(from)?;
     let after = from.map(Place::key);
     let project = caller.project().to_owned();
     let found = app.engine.read(move |store| waiting(store, &project, after.as_ref(), limit));
     let Page { items, has_more } = found.await?;
     let next_cursor = items.last().filter(|_| has_more).map(|last| cursor(&Place::of(last)));
     let items = items.into_iter().map(ApprovalSummary::from).collect();
-    Ok(List { items, next_cursor }.answer(&uri))
+    Ok(List { items, next_cursor })
 }
 
 /// The approvals of a project that wait, behind `after`.

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -61,16 +63,30 @@ pub(super) async fn stop(
     command: impl FnOnce(String, Option<String>) -> Command,
 ) -> Result<Response, Problem> {
     let wait = prefer::wait(headers, app.config.server.wait_time_max.0)?;
+    let run = order(app, caller, word, request.reason, wait, command).await?;
+    Ok(answer(run, wait))
+}
+
+/// Gives a run an order and, if the caller would wait, waits for its end.
+///
+/// # Errors
+///
+/// `run-not-found` or `wrong-state`.
+pub async fn order(
+    app: &App,
+    caller: &Caller,
+    word: &str,
+    reason: Option<String>,
+    wait: Option<Duration>,
+    command: impl FnOnce(String, Option<String>) -> Command,
+) -> Result<RunBody, Problem> {
     let run_id = find(app, caller.project(), word).await?.run_id;
-    let reason = request.reason.map(|reason| reason.chars().take(1_000).collect());
+    let reason = reason.map(|reason| reason.chars().take(1_000).collect());
     match app.engine.command(run_id, command(caller.name().to_owned(), reason)).await {
-        Answer::Run(view) => {
-            let run = match wait {
-                Some(wait) => wait_until_over(app, caller.project(), run_id, wait).await?,
-                None => RunBody::of_view(*view),
-            };
-            Ok(answer(run, wait))
-        }
+        Answer::Run(view) => match wait {
+            Some(wait) => wait_until_over(app, caller.project(), run_id, wait).await,
+            None => Ok(RunBody::of_view(*view)),
+        },
         other => Err(refusal(other)),
     }
 }

@@ -8,7 +8,7 @@ use crate::access::Caller;
 use crate::api::log_line::LogLineBody;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::http::paging::{List, cursor, limit, place};
 use crate::http::{Problem, ProblemResponses};
 
@@ -42,13 +42,30 @@ pub async fn list_logs(
     let limit = limit(query.limit.as_deref())?;
     let after = number("after", query.after.as_deref())?;
     let after = place(query.cursor.as_deref())?.or(after).unwrap_or(0);
-    let run_id = find(&app, caller.project(), &word).await?.run_id;
+    let found = lines(&app, &caller, &word, query.path, after, limit).await?;
+    Ok(found.answer(&uri))
+}
+
+/// Lines of a run behind a `log_seq`.
+///
+/// # Errors
+///
+/// `run-not-found`.
+pub async fn lines(
+    app: &App,
+    caller: &Caller,
+    word: &str,
+    path: Option<String>,
+    after: u64,
+    limit: usize,
+) -> Result<List<LogLineBody>, Problem> {
+    let run_id = find(app, caller.project(), word).await?.run_id;
     let list = move |store: &dyn windlass_store::Store| {
-        let found = store.logs(run_id, after, query.path.as_deref(), limit)?;
+        let found = store.logs(run_id, after, path.as_deref(), limit)?;
         let last = found.items.last().filter(|_| found.has_more);
         let next_cursor = last.map(|last| cursor(&last.log_seq));
         let items = found.items.into_iter().map(LogLineBody::from).collect();
         Ok(List { items, next_cursor })
     };
-    Ok(app.engine.read(list).await?.answer(&uri))
+    Ok(app.engine.read(list).await?)
 }

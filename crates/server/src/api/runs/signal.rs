@@ -15,7 +15,7 @@ use crate::access::Caller;
 use crate::api::execute::refusal;
 use crate::api::query::Named;
 use crate::api::run::{RunBody, find, read};
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses, key};
 
@@ -55,17 +55,33 @@ pub async fn send_signal(
     headers: HeaderMap,
     Body(request): Body<SignalRequest>,
 ) -> Result<Response, Problem> {
-    key::check("name", &name)?;
     let id = key::from_headers(&headers)?;
-    let run_id = find(&app, caller.project(), &word).await?.run_id;
+    let run = send(&app, &caller, &word, name, request, id).await?;
+    Ok((StatusCode::ACCEPTED, Json(run)).into_response())
+}
+
+/// Sends a signal to a run, once for each id.
+///
+/// # Errors
+///
+/// `run-not-found`, `wrong-state`, or what is wrong with the signal.
+pub async fn send(
+    app: &App,
+    caller: &Caller,
+    word: &str,
+    name: String,
+    request: SignalRequest,
+    id: Option<String>,
+) -> Result<RunBody, Problem> {
+    key::check("name", &name)?;
+    let run_id = find(app, caller.project(), word).await?.run_id;
     let (payload, by) = (Arc::new(request.payload), caller.name().to_owned());
-    let run = match app.engine.command(run_id, Command::Signal { name, payload, by, id }).await {
-        Answer::Run(view) => RunBody::of_view(*view),
+    match app.engine.command(run_id, Command::Signal { name, payload, by, id }).await {
+        Answer::Run(view) => Ok(RunBody::of_view(*view)),
         // It was received before: the same answer as then.
         Answer::Refused(Refused::SignalKnown(_)) => {
-            read(&app, caller.project(), &run_id.to_string()).await?
+            read(app, caller.project(), &run_id.to_string()).await
         }
-        other => return Err(refusal(other)),
-    };
-    Ok((StatusCode::ACCEPTED, Json(run)).into_response())
+        other => Err(refusal(other)),
+    }
 }

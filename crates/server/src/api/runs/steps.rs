@@ -7,7 +7,7 @@ use crate::api::page::PageQuery;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
 use crate::api::step::{StepBody, StepPlace, read_steps};
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::http::paging::{List, cursor, limit, place};
 use crate::http::{Problem, ProblemResponses};
 
@@ -25,8 +25,23 @@ pub async fn list_steps(
     Asked(page): Asked<PageQuery>,
 ) -> Result<Response, Problem> {
     let limit = limit(page.limit.as_deref())?;
-    let from: Option<StepPlace> = place(page.cursor.as_deref())?;
-    let row = find(&app, caller.project(), &word).await?;
+    Ok(list(&app, &caller, &word, page.cursor.as_deref(), limit).await?.answer(&uri))
+}
+
+/// A page of the steps of a run.
+///
+/// # Errors
+///
+/// `run-not-found`, or `bad-parameter` if the cursor is none of this list.
+pub async fn list(
+    app: &App,
+    caller: &Caller,
+    word: &str,
+    from: Option<&str>,
+    limit: usize,
+) -> Result<List<StepBody>, Problem> {
+    let from: Option<StepPlace> = place(from)?;
+    let row = find(app, caller.project(), word).await?;
     let definitions = app.engine.definitions().clone();
     let list = move |store: &dyn windlass_store::Store| {
         // Without its definition, a run's steps are still worth showing.
@@ -34,5 +49,5 @@ pub async fn list_steps(
         let (items, next) = read_steps(store, &row, plan.as_deref(), from, limit)?;
         Ok(List { items, next_cursor: next.map(|place| cursor(&place)) })
     };
-    Ok(app.engine.read(list).await?.answer(&uri))
+    Ok(app.engine.read(list).await?)
 }

@@ -7,7 +7,7 @@ use crate::api::execute::refusal;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
 use crate::api::why::WhyBody;
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::http::{Problem, ProblemResponses};
 
 /// Which step.
@@ -32,7 +32,21 @@ pub async fn why(
     Named(word): Named<String>,
     Asked(query): Asked<WhyQuery>,
 ) -> Result<Json<WhyBody>, Problem> {
-    let row = find(&app, caller.project(), &word).await?;
-    let why = app.engine.why(row.run_id, query.step).await.map_err(refusal)?;
-    Ok(Json(WhyBody::of(&row, why)))
+    Ok(Json(explain(&app, &caller, &word, query.step).await?))
+}
+
+/// Why a run, or one step of it, does not move.
+///
+/// # Errors
+///
+/// `run-not-found` or `step-not-found`.
+pub async fn explain(
+    app: &App,
+    caller: &Caller,
+    word: &str,
+    step: Option<String>,
+) -> Result<WhyBody, Problem> {
+    let row = find(app, caller.project(), word).await?;
+    let why = app.engine.why(row.run_id, step).await.map_err(refusal)?;
+    Ok(WhyBody::of(&row, why))
 }

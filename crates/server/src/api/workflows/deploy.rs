@@ -82,7 +82,7 @@ pub(super) async fn deploy(
 }
 
 /// A workflow with its newest definition.
-pub(super) async fn detail(
+pub(crate) async fn detail(
     app: &App,
     row: &WorkflowRow,
     findings: Vec<windlass_core::Finding>,

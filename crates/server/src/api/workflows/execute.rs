@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -13,7 +15,7 @@ use crate::api::execute::{answer, check_labels, execute, new_run};
 use crate::api::query::Named;
 use crate::api::run::RunBody;
 use crate::api::workflow::find;
-use crate::app::Shared;
+use crate::app::{App, Shared};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses, key, prefer};
 
@@ -64,11 +66,27 @@ pub async fn execute_workflow(
 ) -> Result<Response, Problem> {
     let wait = prefer::wait(&headers, app.config.server.wait_time_max.0)?;
     let key = key::from_headers(&headers)?;
+    Ok(answer(start(&app, &caller, &word, request, key, wait).await?, wait))
+}
+
+/// Creates a run of a workflow and, if the caller would wait, waits for its end.
+///
+/// # Errors
+///
+/// `workflow-not-found`, or what is wrong with the request.
+pub async fn start(
+    app: &Arc<App>,
+    caller: &Caller,
+    word: &str,
+    request: ExecuteRequest,
+    key: Option<String>,
+    wait: Option<Duration>,
+) -> Result<RunBody, Problem> {
     check_labels(&request.labels)?;
     if let Some(external_id) = &request.external_id {
         key::check("external_id", external_id)?;
     }
-    let workflow = find(&app, caller.project(), &word).await?;
+    let workflow = find(app, caller.project(), word).await?;
     let key = key.map(|key| {
         let content = serde_json::to_value(&request).unwrap_or_default();
         key::for_execute(workflow.row.workflow_id, key, &content)
@@ -76,7 +94,7 @@ pub async fn execute_workflow(
     let mut run = new_run(&workflow, input_of(request.input), request.labels);
     run.external_id = request.external_id;
     run.key = key;
-    Ok(answer(execute(&app, &caller, run, wait).await?, wait))
+    execute(app, caller, run, wait).await
 }
 
 /// A run without an input has an empty one.
