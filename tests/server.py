@@ -9,20 +9,25 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 READY_WITHIN_S = 30
 TERMINAL = {"succeeded", "failed", "cancelled"}
 
 
 class Server:
-    def __init__(self, data):
+    def __init__(self, data, key=None):
         with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{port}"
-        self.log = open(data.parent / "server.log", "wb")
+            self.address = f"127.0.0.1:{free.getsockname()[1]}"
+        self.data, self.key = data, key
+        self.url = f"http://{self.address}"
+        self.start()
+
+    def start(self):
+        self.log = open(self.data.parent / "server.log", "ab")
         binary = os.environ.get("WINDLASS_BIN", ROOT / "target" / "debug" / "windlass")
         self.process = subprocess.Popen(
-            [Path(binary).resolve(), "serve", "--listen", f"127.0.0.1:{port}", "--data", data],
+            [Path(binary).resolve(), "serve", "--listen", self.address, "--data", self.data],
+            env=os.environ | ({"SERVER_API_KEY": self.key} if self.key else {}),
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=subprocess.STDOUT,
@@ -58,7 +63,7 @@ class Server:
             self.url + path,
             data=None if body is None else data,
             method=method,
-            headers={"Content-Type": content_type},
+            headers={"Content-Type": content_type} | ({"X-API-Key": self.key} if self.key else {}),
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:

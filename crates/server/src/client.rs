@@ -90,20 +90,20 @@ pub struct Question<'a> {
     pub path: &'a str,
     /// The body and its type.
     pub body: Option<(&'static str, Vec<u8>)>,
-    /// A further header.
-    pub header: Option<(HeaderName, String)>,
+    /// Further headers.
+    pub headers: Vec<(HeaderName, String)>,
 }
 
 impl<'a> Question<'a> {
     /// Asks for something.
     pub fn get(path: &'a str) -> Question<'a> {
-        Question { method: Method::GET, path, body: None, header: None }
+        Question { method: Method::GET, path, body: None, headers: Vec::new() }
     }
 
     /// Sends JSON.
     pub fn post(path: &'a str, body: &Value) -> Question<'a> {
         let body = Some(("application/json", body.to_string().into_bytes()));
-        Question { method: Method::POST, path, body, header: None }
+        Question { method: Method::POST, path, body, headers: Vec::new() }
     }
 }
 
@@ -142,7 +142,7 @@ impl Client {
                 if let Some((kind, body)) = question.body {
                     request = request.header(header::CONTENT_TYPE, kind).body(body);
                 }
-                if let Some((name, value)) = question.header {
+                for (name, value) in question.headers {
                     request = request.header(name, value);
                 }
                 if let Some(key) = key {
@@ -157,7 +157,7 @@ impl Client {
                     .method(question.method)
                     .uri(question.path)
                     .header(header::HOST, "localhost");
-                if let Some((name, value)) = question.header {
+                for (name, value) in question.headers {
                     request = request.header(name, value);
                 }
                 let body = match question.body {

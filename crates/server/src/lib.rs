@@ -4,11 +4,12 @@
 //!   cli ─┬─► boot ──► App { engine, config, metrics }
 //!        │                     ▲
 //!        └─► client ──► http::router ─┬─► api/   one file per endpoint
-//!            (remote, or in process)  └─► pages/ one file per page
+//!            (remote, or in process)  ├─► pages/ one file per page
+//!                                     └─► mcp/   one file per tool of AI agents
 //! ```
 //!
-//! [`api`] and [`pages`] show what the engine and its store know, and pass on what people want.
-//! Both are one router, which the command line also asks when no server is running.
+//! [`api`], [`pages`] and [`mcp`] show what the engine and its store know, and pass on what people
+//! want. They are one router, which the command line also asks when no server is running.
 //!
 //! Not here: what a run does (`windlass-core`), when (`windlass-engine`), SQL (`windlass-store`).
 
@@ -24,6 +25,7 @@ pub mod database;
 pub mod facade;
 pub mod follow;
 pub mod http;
+pub mod mcp;
 pub mod metrics;
 pub mod pages;
 pub mod run_file;

@@ -137,14 +137,18 @@ impl Record {
 
     /// Notes what became of it.
     pub fn answered(&mut self, response: &Response) {
+        let made = response.headers().get(header::LOCATION).and_then(|at| at.to_str().ok());
+        self.ended(response.status().as_u16(), made);
+    }
+
+    /// Notes what became of it: the status, and the path of what was made.
+    pub fn ended(&mut self, status: u16, made: Option<&str>) {
         let Some(entry) = &mut self.entry else { return };
         // What was made says more than where it was asked for.
         let makes = entry.action.ends_with(".create") || entry.action.ends_with(".deploy");
-        let made = response.headers().get(header::LOCATION).and_then(|at| at.to_str().ok());
-        if let Some(made) = made.filter(|_| makes && response.status().is_success()) {
+        if let Some(made) = made.filter(|_| makes && (200..300).contains(&status)) {
             entry.target = plain(made);
         }
-        let status = response.status().as_u16();
         entry.detail = Some(json!({ "status": status, "request_id": self.request_id }).to_string());
     }
 

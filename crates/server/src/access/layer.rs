@@ -163,7 +163,7 @@ pub fn is_for_people(path: &str) -> bool {
 
 /// Whether a route is for people.
 fn is_page(path: &str) -> bool {
-    !["/api/", "/sse/", "/ws/", "/metrics"].iter().any(|part| path.starts_with(part))
+    !["/api/", "/sse/", "/ws/", "/metrics", "/mcp"].iter().any(|part| path.starts_with(part))
 }
 
 fn forbidden(caller: &Caller, route: &Route) -> Problem {

@@ -131,6 +131,8 @@ pub const ROUTES: &[Route] = &[
     read("/sse/runs/{run}"),
     read("/ws/runs/{run}"),
     read("/ws/workflow/{workflow}"),
+    // Each tool asks for more, and is recorded, as the endpoint that does the same.
+    acts("POST", "/mcp", Read, ""),
     acts("GET", "/api/v1/keys", Administer, ""),
     acts("POST", "/api/v1/keys", Administer, "key.create"),
     acts("DELETE", "/api/v1/keys/{key}", Administer, "key.revoke"),

@@ -18,6 +18,7 @@ mod exit;
 mod halt;
 mod input;
 mod key;
+mod mcp;
 mod open;
 mod openapi;
 mod output;
@@ -69,6 +70,7 @@ enum Command {
     #[command(subcommand)]
     Event(event::Event),
     Open(open::Open),
+    Mcp(mcp::Mcp),
     Halt(halt::Halt),
     #[command(subcommand)]
     Key(key::Key),
@@ -161,6 +163,7 @@ async fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Event(command) => command.run().await,
         Command::Secret(command) => command.run().await,
         Command::Open(command) => command.run().await,
+        Command::Mcp(command) => command.run().await,
         Command::Halt(command) => command.run().await,
         Command::Key(command) => command.run().await,
         Command::Audit(command) => command.run().await,

@@ -6,6 +6,10 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::exit::Usage;
 use super::{ConfigArgs, Exit, connect, exit};
@@ -51,16 +55,21 @@ impl Serve {
 
 /// Starts the log on standard error.
 pub(super) fn start_log(config: &Config) {
-    let level: tracing::Level = config.log.level.parse().unwrap_or(tracing::Level::INFO);
+    let level: Level = config.log.level.parse().unwrap_or(Level::INFO);
     let builder = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_max_level(level)
         .with_ansi(std::io::stderr().is_terminal())
         .with_target(false);
+    // It would tell of every request several times, with what is in it.
+    let quieter = Targets::new().with_default(level).with_target("rmcp", Level::ERROR);
     // That there is a log already, as in tests, is fine.
     let _ = match config.log.format {
-        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
-        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_span_list(false);
+            builder.finish().with(quieter).try_init()
+        }
+        LogFormat::Text => builder.finish().with(quieter).try_init(),
     };
 }
 

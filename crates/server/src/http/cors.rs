@@ -44,6 +44,9 @@ pub fn layer(app: &Arc<App>) -> Option<CorsLayer> {
             PREFER,
             REQUEST_ID,
             HeaderName::from_static("last-event-id"),
+            HeaderName::from_static("mcp-method"),
+            HeaderName::from_static("mcp-name"),
+            HeaderName::from_static("mcp-protocol-version"),
             HeaderName::from_static("x-api-key"),
         ])
         .expose_headers([

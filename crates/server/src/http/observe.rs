@@ -18,18 +18,31 @@ use super::{deprecation, guard};
 use crate::access::audit::Record;
 use crate::access::{Caller, layer};
 use crate::app::App;
+use crate::mcp;
 
 /// The header with the id of a request, in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The longest id of a client's that is taken.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
+/// The id of a request, for handlers.
+#[derive(Clone, Debug)]
+pub struct RequestId(HeaderValue);
+
+impl RequestId {
+    /// As text.
+    pub fn text(&self) -> String {
+        self.0.to_str().unwrap_or_default().to_owned()
+    }
+}
+
 /// Lets a request through, and sees to its answer.
-pub async fn observe(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let began = Instant::now();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let method = request.method().clone();
     let request_id = request_id(&app, &request);
+    request.extensions_mut().insert(RequestId(request_id.clone()));
     let span = tracing::info_span!("request", request.id = request_id.to_str().unwrap_or_default());
     let mut response = async {
         if let Err(problem) = guard::check(&app, &request) {
@@ -110,8 +123,8 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
 
 fn time_limit(app: &App, request: &Request) -> Duration {
     let server = &app.config.server;
-    // Whoever asks to be kept waiting has a limit of their own.
-    if request.headers().contains_key(PREFER) {
+    // Whoever asks to be kept waiting has a limit of their own; agents ask for it in the body.
+    if request.headers().contains_key(PREFER) || request.uri().path() == mcp::PATH {
         server.wait_time_max.0 + server.request_time_max.0
     } else {
         server.request_time_max.0

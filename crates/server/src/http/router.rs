@@ -12,13 +12,14 @@ use super::cors;
 use super::observe;
 use super::problem::{self, Problem};
 use crate::app::App;
-use crate::{api, pages};
+use crate::{api, mcp, pages};
 
 /// The router.
 pub fn router(app: &Arc<App>) -> Router {
     let body_bytes_max = usize::try_from(app.config.server.body_bytes_max).unwrap_or(usize::MAX);
     let router = api::router()
         .merge(pages::router())
+        .merge(mcp::router())
         .fallback(no_such_route)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(app.clone(), observe::observe))

@@ -13,6 +13,7 @@ mod facade;
 mod guard;
 mod harness;
 mod keys;
+mod mcp;
 mod nodes;
 mod operations;
 mod repair;

@@ -6,6 +6,7 @@
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod bucket;
 mod database;
+mod mcp;
 #[path = "../../../store/tests/conformance/server.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod postgres;
@@ -79,6 +80,7 @@ fn help_says_what_there_is() {
         "runs rerun",
         "runs export",
         "open",
+        "mcp",
         "key",
         "key create",
         "key list",

@@ -30,7 +30,7 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
                 method: Method::POST,
                 path: "/api/v1/workflows/fan/execute",
                 body: Some(("application/json", body)),
-                header: Some((PREFER, "wait=120".to_owned())),
+                headers: vec![(PREFER, "wait=120".to_owned())],
             };
             let answer = server.client.expect(question).await?;
             anyhow::ensure!(answer["output"] == count, "a run ended as {answer}");

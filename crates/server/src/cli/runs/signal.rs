@@ -29,7 +29,7 @@ impl Signal {
         let client = self.connect.client().await?;
         let path = format!("/api/v1/runs/{}/signals/{}", segment(&self.run), segment(&self.name));
         let mut question = Question::post(&path, &json!({ "payload": payload }));
-        question.header = self.idempotency_key.map(|key| (IDEMPOTENCY_KEY, key));
+        question.headers.extend(self.idempotency_key.map(|key| (IDEMPOTENCY_KEY, key)));
         let run = client.expect(question).await?;
         exit::message(&format!("{}: {}", self.run, standing(&run)));
         Ok(Exit::Ok)

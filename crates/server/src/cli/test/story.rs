@@ -93,7 +93,7 @@ impl Teller<'_> {
     ) -> anyhow::Result<()> {
         let path = format!("/api/v1/workflows/{}/execute", segment(&self.prepared.name));
         let mut question = Question::post(&path, &json!({ "input": self.input }));
-        question.header = Some((IDEMPOTENCY_KEY, KEY.to_owned()));
+        question.headers.push((IDEMPOTENCY_KEY, KEY.to_owned()));
         let run = server.client.expect(question).await?;
         let run = run["id"].as_str().context("the answer is no run")?.to_owned();
         if let Some(promised) = promised.as_ref().filter(|promised| **promised != run) {

@@ -17,7 +17,8 @@ impl Delete {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
         let client = self.connect.client().await?;
         let path = format!("/api/v1/workflows/{}", segment(&self.workflow));
-        let question = Question { method: Method::DELETE, path: &path, body: None, header: None };
+        let question =
+            Question { method: Method::DELETE, path: &path, body: None, headers: Vec::new() };
         client.expect(question).await?;
         exit::message(&format!("`{}` is deleted", self.workflow));
         Ok(Exit::Ok)

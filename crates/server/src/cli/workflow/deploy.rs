@@ -25,7 +25,7 @@ impl Deploy {
             let text = run::read_definition(file)?;
             let body = Some(("application/yaml", text.into_bytes()));
             let path = "/api/v1/workflows";
-            let question = Question { method: Method::POST, path, body, header: None };
+            let question = Question { method: Method::POST, path, body, headers: Vec::new() };
             let answer = client.ask(question).await?;
             let workflow = &answer.body;
             let said = match answer.status {
