@@ -308,7 +308,7 @@ fn who_cancels_a_run_ends_its_waits() {
 /// An output may be used again where what it depends on is the same.
 #[test]
 fn a_step_says_where_an_earlier_output_is_found() {
-    let run = |input: serde_json::Value| {
+    let run = |input: Value| {
         let text = "
 name: x
 nodes:
