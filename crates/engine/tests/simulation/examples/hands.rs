@@ -34,6 +34,14 @@ impl Hands {
             assert_eq!(order.input["body"], json!({ "question": "how are you?" }));
             return Ok(json!({ "status": 200, "headers": {}, "body": { "answer": "fine" } }));
         }
+        if &*order.kind == "llm" {
+            assert!(order.input["prompt"].as_str().unwrap().starts_with("Which team"));
+            return Ok(json!({ "team": "hardware", "urgent": true }));
+        }
+        if &*order.kind == "agent" {
+            assert!(order.input["prompt"].as_str().unwrap().starts_with("`make` fails"));
+            return Ok(json!({ "text": "a semicolon was missing" }));
+        }
         // The boundary is put up by the server's binary, which is not there.
         if &*order.kind == "code" {
             return Ok(json!({ "sum": 7 }));

@@ -61,7 +61,8 @@ impl Fate for Rehearsal {
         let is_it = order.path == self.step;
         if is_it && self.take(Mishap::Fails) {
             // A code that the examples' own `retry.on` is about.
-            let code = if &*order.kind == "http" { "http_503" } else { "exit_code" };
+            let asks = matches!(&*order.kind, "http" | "llm");
+            let code = if asks { "http_503" } else { "exit_code" };
             return Ending::Result(Err(retry(code, "it did not work")));
         }
         let result = self.hands.make(order);
