@@ -110,6 +110,7 @@ async fn kinds_of_node_are_described() {
         .map(|item| item["kind"].as_str().unwrap())
         .collect();
     let known = [
+        "agent",
         "approval",
         "code",
         "conditional",
