@@ -25,6 +25,7 @@ use crate::feed::Feed;
 use crate::gate::Gate;
 use crate::halt::{self, Halt};
 use crate::ids::{new_id, new_id_for_shard};
+use crate::live::LiveFeed;
 use crate::shard::{Answer, Ask, Command, Create, Input, Published, ShardConfig};
 use crate::threads::{self, Shared, Threads, ToCommitter, ToKeeper, ToReader, ToShard};
 
@@ -152,6 +153,7 @@ impl Engine {
             store: config.store,
             definitions,
             feed: Feed::new(),
+            live: Arc::default(),
             epoch,
             gauges: mouths.shards.iter().map(|_| Default::default()).collect(),
             shards: mouths.shards,
@@ -182,8 +184,8 @@ impl Engine {
             ..ShardConfig::new(registry, fastrand::u64(..))
         };
         let mouths = (reporter, commander);
-        let dispatcher =
-            Dispatcher::new(config.dispatch, runtime, clock, shared.store.clone(), mouths);
+        let (store, live) = (shared.store.clone(), shared.live.clone());
+        let dispatcher = Dispatcher::new(config.dispatch, runtime, clock, store, live, mouths);
         let (is_active, retention) = (config.is_active, config.retention);
         let threads =
             threads::start(&shared, &dispatcher, ears, &shard_config, is_active, retention);
@@ -210,6 +212,11 @@ impl Engine {
     /// Definitions in memory.
     pub fn definitions(&self) -> &Arc<Definitions> {
         &self.shared.definitions
+    }
+
+    /// What happens in attempts and is kept nowhere.
+    pub fn live(&self) -> &Arc<LiveFeed> {
+        &self.shared.live
     }
 
     /// The live feed.

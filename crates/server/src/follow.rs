@@ -1,12 +1,12 @@
 //! Following one run: everything it says, in order, without gap or double, wherever one begins.
 //!
-//! The live feed is a hint. What does not join onto what was said last is read from the store.
+//! The feed is a hint. What does not join onto what was said last is read from the store.
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 use windlass_core::run::Fact;
-use windlass_engine::{News, Subscription};
+use windlass_engine::{LiveNote, LiveSubscription, News, Subscription};
 use windlass_store::{LogRow, NumberedEvent, StoreError};
 
 use crate::app::App;
@@ -26,6 +26,8 @@ pub struct Follower {
     seq: u64,
     /// The last line that was passed on; `None` for a follower that wants no lines.
     log_seq: Option<u64>,
+    /// What happens in attempts; `None` for a follower that does not want to know.
+    live: Option<LiveSubscription>,
     has_looked: bool,
     is_over: bool,
 }
@@ -37,10 +39,13 @@ pub struct Portion {
     pub events: Vec<NumberedEvent>,
     /// Log lines, in order.
     pub logs: Vec<LogRow>,
+    /// What happens in an attempt, and is kept nowhere.
+    pub live: Option<Arc<LiveNote>>,
 }
 
 impl Portion {
-    fn is_empty(&self) -> bool {
+    /// Whether nothing of it is durable.
+    pub fn is_empty(&self) -> bool {
         self.events.is_empty() && self.logs.is_empty()
     }
 }
@@ -55,7 +60,16 @@ impl Follower {
     /// Follows a run from now on. Nothing that becomes durable after this call is missed.
     pub fn new(app: Arc<App>, run_id: Uuid) -> Follower {
         let feed = app.engine.feed().subscribe(run_id);
-        Follower { app, run_id, feed, seq: 0, log_seq: None, has_looked: false, is_over: false }
+        Follower {
+            app,
+            run_id,
+            feed,
+            seq: 0,
+            log_seq: None,
+            live: None,
+            has_looked: false,
+            is_over: false,
+        }
     }
 
     /// The same from behind an event on.
@@ -67,6 +81,12 @@ impl Follower {
     /// The same with log lines, from behind a line on.
     pub fn with_logs_after(mut self, log_seq: u64) -> Follower {
         self.log_seq = Some(log_seq);
+        self
+    }
+
+    /// The same with what happens in attempts, from what is being said just now on.
+    pub fn with_live(mut self) -> Follower {
+        self.live = Some(self.app.engine.live().subscribe(self.run_id));
         self
     }
 
@@ -95,7 +115,16 @@ impl Follower {
             if self.is_over {
                 return Ok(None);
             }
+            let live = async {
+                match &mut self.live {
+                    Some(live) => live.next().await,
+                    None => std::future::pending().await,
+                }
+            };
             let news = tokio::select! {
+                // What an attempt says comes before its end.
+                biased;
+                note = live => return Ok(Some(Portion { live: Some(note), ..Portion::default() })),
                 news = self.feed.next() => news,
                 () = is_down(&mut going_down) => return Ok(None),
             };
@@ -109,6 +138,7 @@ impl Follower {
                     Some(log_seq) => behind(&published.logs, log_seq, |line| line.log_seq),
                     None => Vec::new(),
                 },
+                live: None,
             };
             if !self.joins(&portion) {
                 self.has_looked = false;
@@ -130,7 +160,7 @@ impl Follower {
                 Some(after) => store.logs(run_id, after, None, PORTION)?.items,
                 None => Vec::new(),
             };
-            let portion = Portion { events, logs };
+            let portion = Portion { events, logs, live: None };
             let is_over = portion.is_empty()
                 && store.overview(run_id, 0)?.is_none_or(|overview| {
                     overview.row.status.is_terminal() && overview.row.last_seq <= seq

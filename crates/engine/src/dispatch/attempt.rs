@@ -17,7 +17,7 @@ use windlass_store::LogStream;
 use super::Dispatcher;
 use super::mask::Mask;
 use super::records::Records;
-use super::{cache, secrets};
+use super::{cache, live, secrets};
 use crate::shard::{AttemptOrder, Report};
 
 /// How long a node may take to end after it was asked to, before it is dropped.
@@ -75,6 +75,9 @@ async fn run(
     let (logs, lines) = LogSink::channel();
     let mask = Arc::new(mask);
     let forwarder = tokio::spawn(forward(dispatcher.clone(), order.clone(), lines, mask.clone()));
+    let (live, events) = LiveSink::channel();
+    let shower = live::hand_on(dispatcher.clone(), order.clone(), events, mask.clone());
+    let shower = tokio::spawn(shower);
     let (usage, usages) = UsageSink::channel();
     let accountant = tokio::spawn(account(dispatcher.clone(), order.clone(), usages));
     let notes = Notes::default();
@@ -95,7 +98,7 @@ async fn run(
                 mask: mask.clone(),
             }),
         ),
-        live: LiveSink::none(),
+        live,
         usage,
         llm: dispatcher.config.llm.clone(),
         prompts: dispatcher.config.prompts.clone(),
@@ -105,6 +108,7 @@ async fn run(
     // before the end is.
     let _ = forwarder.await;
     let _ = accountant.await;
+    let _ = shower.await;
     if is_going_down(stop) {
         return Report::Abandoned;
     }

@@ -106,6 +106,37 @@ impl Mask {
         String::from_utf8_lossy(&kept).into_owned()
     }
 
+    /// How much of a text can be told before more of it comes: what follows may be the beginning of a
+    /// secret.
+    pub(super) fn safe_length(&self, text: &str) -> usize {
+        if self.secrets.is_empty() {
+            return text.len();
+        }
+        let whole = text.as_bytes();
+        let end = start_of_escape(whole);
+        let bytes = &whole[..end];
+        let mut at = 0;
+        while at < bytes.len() {
+            let found = |secret: &String| find(bytes, at, secret.as_bytes());
+            let all: Vec<Found> = match self.begins[usize::from(bytes[at])] {
+                true => self.secrets.iter().map(found).collect(),
+                false => Vec::new(),
+            };
+            if all.iter().any(|found| matches!(found, Found::Part(_))) {
+                break;
+            }
+            let whole = all.iter().find_map(|found| match found {
+                Found::Whole(end) => Some(*end),
+                _ => None,
+            });
+            at = whole.unwrap_or(at + 1);
+        }
+        while !text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    }
+
     /// Hides the beginning of a secret at the end of a text.
     fn without_end(&self, mut text: String) -> String {
         let bytes = text.as_bytes();
@@ -204,6 +235,17 @@ fn find(text: &[u8], at: usize, secret: &[u8]) -> Found {
             return Found::Nothing;
         }
     }
+}
+
+/// Where an escape begins that the end of a text may have cut; else the end.
+fn start_of_escape(text: &[u8]) -> usize {
+    /// A pair of `\\uXXXX`, short of its last character.
+    const LONGEST: usize = 11;
+    let tail = text.len().saturating_sub(LONGEST);
+    let backslash = text[tail..].iter().position(|byte| *byte == b'\\').map(|at| tail + at);
+    let tail = text.len().saturating_sub(2);
+    let percent = text[tail..].iter().position(|byte| *byte == b'%').map(|at| tail + at);
+    backslash.into_iter().chain(percent).min().unwrap_or(text.len())
 }
 
 /// The end of an escape that stands for the beginning of a secret, and for how many bytes of it.
@@ -334,6 +376,27 @@ mod tests {
                 let most = (before.len() + after.len()) * 4 / 3 + 8 + HIDDEN.len();
                 prop_assert!(masked.len() <= most, "{} of {}", masked, secret);
             }
+        }
+
+        /// However a text is cut into pieces, the pieces say no more than the whole.
+        #[test]
+        fn what_comes_piece_by_piece_is_hidden_as_well(
+            texts in proptest::collection::vec(0_usize..6, 1..12),
+            cuts in proptest::collection::vec(1_usize..9, 1..40),
+        ) {
+            let words = ["s3cret", "s3cr", "s3cret-löng", "%733cret", "s3c\\u0072et", "and "];
+            let mask = Mask::new(vec!["s3cret".into(), "s3cret-löng".into()]);
+            let whole: String = texts.iter().map(|at| words[*at]).collect();
+            let (mut told, mut held) = (String::new(), String::new());
+            let mut cuts = cuts.iter().cycle();
+            let mut rest = whole.chars().peekable();
+            while rest.peek().is_some() {
+                held.extend(rest.by_ref().take(*cuts.next().unwrap()));
+                let kept = held.split_off(mask.safe_length(&held));
+                told.push_str(&mask.text(std::mem::replace(&mut held, kept)));
+            }
+            told.push_str(&mask.text(held));
+            prop_assert_eq!(told, mask.text(whole));
         }
 
         #[test]

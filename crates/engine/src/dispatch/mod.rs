@@ -6,6 +6,7 @@
 
 mod attempt;
 mod cache;
+mod live;
 mod mask;
 mod records;
 mod secrets;
@@ -27,6 +28,7 @@ pub use secrets::SecretSource;
 
 use crate::clock::Clock;
 use crate::gate::HOLDERS_SHOWN_MAX;
+use crate::live::LiveFeed;
 use crate::shard::{Answer, AttemptOrder, Command, Report};
 
 /// What attempts need.
@@ -65,6 +67,7 @@ pub(crate) struct Dispatcher {
     runtime: Handle,
     clock: Arc<Clock>,
     store: Arc<dyn Store>,
+    live: Arc<LiveFeed>,
     reporter: Reporter,
     commander: Commander,
     limits: HashMap<String, Arc<Semaphore>>,
@@ -116,6 +119,7 @@ impl Dispatcher {
         runtime: Handle,
         clock: Arc<Clock>,
         store: Arc<dyn Store>,
+        live: Arc<LiveFeed>,
         (reporter, commander): (Reporter, Commander),
     ) -> Arc<Dispatcher> {
         let limits = config
@@ -128,6 +132,7 @@ impl Dispatcher {
             runtime,
             clock,
             store,
+            live,
             reporter,
             commander,
             limits,

@@ -24,6 +24,7 @@ use crate::feed::Feed;
 use crate::gate::{Gate, Verdict};
 use crate::halt::Halt;
 use crate::ids::shard_of;
+use crate::live::LiveFeed;
 use crate::load;
 use crate::order::{self, Carried};
 use crate::shard::{Answer, Input, Published, Shard, ShardConfig, word};
@@ -79,6 +80,7 @@ pub(crate) struct Shared {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) definitions: Arc<Definitions>,
     pub(crate) feed: Arc<Feed>,
+    pub(crate) live: Arc<LiveFeed>,
     pub(crate) epoch: i64,
     pub(crate) shards: Vec<Sender<ToShard>>,
     pub(crate) committer: Sender<ToCommitter>,

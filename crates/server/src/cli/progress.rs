@@ -30,7 +30,7 @@ pub(crate) async fn follow(
         teller.begin(&left);
         follower = follower.after(left.row.last_seq).with_logs_after(left.last_log_seq);
     }
-    while let Some(Portion { events, logs }) = follower.next().await? {
+    while let Some(Portion { events, logs, .. }) = follower.next().await? {
         // Events and lines have orders of their own; people read them by the clock.
         let mut logs = logs.iter().peekable();
         for event in &events {

@@ -118,7 +118,7 @@ async fn tell<M: Send>(
     };
     let log_seq = overview.map_or(0, |overview| overview.last_log_seq);
     let mut follower = follower.after(after).with_logs_after(log_seq);
-    while let Some(Portion { events, logs }) = follower.next().await? {
+    while let Some(Portion { events, logs, .. }) = follower.next().await? {
         let lines = logs.into_iter().map(|line| Told { seq: None, body: log(&row, line) });
         let mut told: Vec<Told> = lines.collect();
         told.extend(

@@ -11,6 +11,7 @@ use windlass_core::{Failure, Time};
 use windlass_store::{RunRow, Store, StoreError};
 
 use super::attempts::{self, Attempt};
+use super::conversation::{self, Entry, last_words};
 use super::error::PageProblem;
 use super::render::{Me, Moment, json, moment, page_for, took};
 use super::run::Query;
@@ -59,6 +60,12 @@ pub(super) struct Drawer {
     error_details: Option<String>,
     input: Option<String>,
     output: Option<String>,
+    /// What a model and its tools have said.
+    conversation: Vec<Entry>,
+    /// How many answers of it are journaled.
+    turn_count: u64,
+    /// What a model says just now; `None` for steps in which none does.
+    said: Option<String>,
     lines: Vec<Line>,
     has_more_lines: bool,
     /// Whether somebody has to say how it has ended, or may.
@@ -149,7 +156,18 @@ pub(super) async fn now(app: &App, row: RunRow, query: &Query) -> Result<Option<
         let why = app.engine.why(run_id, Some(drawer.path.clone())).await.ok();
         drawer.because = why.and_then(|why| WhyBody::of(&for_why, why).steps.pop());
     }
+    drawer.said = said(app, run_id, &drawer);
     Ok(Some(drawer))
+}
+
+/// What a model says in a step just now, as far as the conversation does not have it.
+fn said(app: &App, run_id: Uuid, drawer: &Drawer) -> Option<String> {
+    if !matches!(drawer.kind.as_str(), "agent" | "llm") || drawer.status != "running" {
+        return None;
+    }
+    let said = app.engine.live().said(run_id, &drawer.path);
+    let said = said.filter(|said| said.turn > drawer.turn_count);
+    Some(said.map_or_else(String::new, |said| last_words(&said.text)))
 }
 
 /// Reads a step; `None` if there is none. Log lines may be in another store than the rest.
@@ -163,19 +181,24 @@ pub(super) fn read(
     wanted: Wanted<'_>,
 ) -> Result<Option<Drawer>, StoreError> {
     let (row, plan) = (wanted.row, wanted.plan);
-    let (body, count, tried) = match look_for(store, row.run_id, wanted.step)? {
+    let (body, count, tried, from) = match look_for(store, row.run_id, wanted.step)? {
         Some((step, count)) => {
             let from = step.input_seq.or(step.end_seq).unwrap_or(1);
             let tried = attempts::read(store, row.run_id, &[&step.path], from)?;
-            (whole(store, row, &step)?, count, tried.into_values().next().unwrap_or_default())
+            let tried = tried.into_values().next().unwrap_or_default();
+            (whole(store, row, &step)?, count, tried, from)
         }
         None => match plan.and_then(|plan| pending(plan, row, wanted.step)) {
-            Some(body) => (body, 1, Vec::new()),
+            Some(body) => (body, 1, Vec::new(), 1),
             None => return Ok(None),
         },
     };
     let (lines, has_more_lines) = lines(logs, row.run_id, &body.path, wanted.until)?;
+    let place = (row.run_id, body.path.as_str(), from);
+    let (conversation, turn_count) =
+        conversation::read(store, place, &body.kind, body.input.as_ref())?;
     let mut drawer = shown(row, plan, body);
+    (drawer.conversation, drawer.turn_count) = (conversation, turn_count);
     let skipped = tried.len().saturating_sub(ATTEMPTS_SHOWN);
     drawer.attempts = tried.into_iter().skip(skipped).map(Tried::from).collect();
     (drawer.count, drawer.close) = (count, wanted.close);

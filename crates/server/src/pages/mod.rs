@@ -9,6 +9,7 @@ mod approvals;
 mod assets;
 mod attempts;
 mod audit;
+mod conversation;
 mod drawer;
 mod error;
 pub mod form;

@@ -1,6 +1,6 @@
 //! Parts of a run's page, anew whenever they have changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use uuid::Uuid;
+use windlass_core::run::path;
 use windlass_store::{LogRow, Store, StoreError};
 
+use super::conversation::last_words;
 use super::drawer;
 use super::error::PageProblem;
 use super::live::{COLLECT, Part, Sender, stream};
@@ -23,7 +25,7 @@ use crate::api::query::{Asked, Named};
 use crate::api::run::find;
 use crate::api::step::StepPlace;
 use crate::app::{App, Shared};
-use crate::follow::Follower;
+use crate::follow::{Follower, Portion};
 use crate::http::paging::place;
 
 /// What the reader has.
@@ -57,7 +59,7 @@ pub(super) async fn live(
     }
     let (sender, response) = stream();
     let follower = Follower::new(app.clone(), row.run_id);
-    let follower = follower.after(query.after).with_logs_after(query.logs);
+    let follower = follower.after(query.after).with_logs_after(query.logs).with_live();
     let page = run::Query { steps: query.steps, step: query.step, ..run::Query::default() };
     let watched = Watched { run_id: row.run_id, place, page };
     tokio::spawn(async move {
@@ -95,14 +97,21 @@ async fn follow(
     let me = Me::of(app, caller);
     let (mut is_over, mut tick) = (false, TICK_MIN);
     while !is_over {
-        let mut lines = Vec::new();
+        let mut heard = Heard::default();
         let news = tokio::time::timeout(tick, follower.next()).await;
-        let has_news = news.is_ok();
         if let Ok(news) = news {
             let Some(first) = news? else { break };
-            lines.extend(first.logs);
-            is_over = collect(&mut follower, &mut lines).await?;
+            heard.take(first);
+            is_over = collect(&mut follower, &mut heard).await?;
+            if !heard.is_durable && !is_over {
+                // Words come several times a second, and change nothing else on the page.
+                if !sender.send(said(app, &watched, &heard.speaking)).await {
+                    return Ok(());
+                }
+                continue;
+            }
         }
+        let Heard { lines, is_durable: has_news, .. } = heard;
         let began = Instant::now();
         let (definitions, now) = (app.engine.definitions().clone(), app.engine.clock().now());
         let Watched { run_id, place, ref page } = watched;
@@ -137,15 +146,47 @@ async fn follow(
     Ok(())
 }
 
+/// What has come since the page was last looked at.
+#[derive(Default)]
+struct Heard {
+    lines: Vec<LogRow>,
+    /// Whether any of it will stay.
+    is_durable: bool,
+    /// The steps in which somebody speaks.
+    speaking: BTreeSet<String>,
+}
+
+impl Heard {
+    fn take(&mut self, portion: Portion) {
+        self.is_durable |= !portion.is_empty();
+        self.lines.extend(portion.logs);
+        self.speaking.extend(portion.live.map(|note| note.path.clone()));
+    }
+}
+
+/// The words of a model, if they are said in the step whose drawer is open.
+fn said(app: &App, watched: &Watched, speaking: &BTreeSet<String>) -> Vec<Part> {
+    let step = watched.page.step.as_deref();
+    let is_open =
+        |path: &&String| step.is_some_and(|step| step == **path || step == path::address_of(path));
+    let said =
+        speaking.iter().find(is_open).and_then(|path| app.engine.live().said(watched.run_id, path));
+    let part = said.map(|said| {
+        let said = BTreeMap::from([("said", last_words(&said.text))]);
+        whole("said", render("parts/said.html", said))
+    });
+    part.into_iter().collect()
+}
+
 /// What comes within a moment of the first news is shown with it. Answers whether the run is over.
-async fn collect(follower: &mut Follower, lines: &mut Vec<LogRow>) -> Result<bool, StoreError> {
+async fn collect(follower: &mut Follower, heard: &mut Heard) -> Result<bool, StoreError> {
     let until = tokio::time::sleep(COLLECT);
     tokio::pin!(until);
     loop {
         tokio::select! {
             () = &mut until => return Ok(false),
             more = follower.next() => match more? {
-                Some(more) => lines.extend(more.logs),
+                Some(more) => heard.take(more),
                 None => return Ok(true),
             },
         }

@@ -9,11 +9,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_core::definition::Plan;
+use windlass_engine::LiveNote;
 use windlass_store::{RunRow, Store, StoreError};
 
 use super::events::number;
@@ -53,14 +55,34 @@ pub struct StreamQuery {
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes what the library writes")]
 pub struct Frame {
-    /// `snapshot`, `log`, or an event's type.
+    /// `snapshot`, `log`, an event's type, or `llm_token`, `agent_turn`, `tool_start`, `tool_end`.
     event: Option<String>,
     /// The event's number in the journal.
     id: Option<String>,
-    /// A `Snapshot`, an `EventBody` or a `LogLineBody`, as JSON.
+    /// A `Snapshot`, an `EventBody`, a `LogLineBody` or a `LiveBody`, as JSON.
     data: Option<String>,
     /// After how many milliseconds to come back.
     retry: Option<u64>,
+}
+
+/// Something that happens in an attempt and is kept nowhere.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LiveBody<'a> {
+    /// The step.
+    pub path: &'a str,
+    /// Which attempt of it.
+    pub attempt: u32,
+    /// The rest, by kind of frame. `llm_token`: `turn`, `offset`, `text`. `agent_turn`: `turn`,
+    /// `max_turns`. `tool_start`: `turn`, `tool`, `input`. `tool_end`: `turn`, `tool`, `success`,
+    /// `output`.
+    #[serde(flatten)]
+    pub data: &'a Value,
+}
+
+impl LiveBody<'_> {
+    fn of(note: &LiveNote) -> LiveBody<'_> {
+        LiveBody { path: &note.path, attempt: note.attempt, data: &note.data }
+    }
 }
 
 /// What a stream begins with.
@@ -81,8 +103,11 @@ pub struct Snapshot {
 /// Follows a run.
 ///
 /// The first frame is `snapshot`, with a `Snapshot` as its data. Then every event of the journal, in order: the frame's `event` is
-/// the event's type, its `id` the event's `seq`. Log lines come as `log` frames without an id. A
-/// client that comes back with `Last-Event-ID` or `?after=` gets no snapshot and misses no event,
+/// the event's type, its `id` the event's `seq`. Log lines come as `log` frames without an id. So
+/// does what happens in the attempts of language models, as it happens: `llm_token` with the next
+/// words of an answer, to be put behind the first `offset` characters of its turn, so that 0 begins
+/// anew; `agent_turn`, `tool_start` and `tool_end`. It is kept nowhere, and none of it comes twice,
+/// but who comes in the middle of an answer gets all of it that was said before. A client that comes back with `Last-Event-ID` or `?after=` gets no snapshot and misses no event,
 /// even over a restart of the server; the lines written meanwhile are at `/logs?after=` with the
 /// `log_seq` of the last line it has. The stream ends after the run's last event; who comes back
 /// then gets 204.
@@ -194,8 +219,14 @@ async fn send(
             place
         }
     };
-    follower = follower.after(seq).with_logs_after(log_seq);
+    follower = follower.after(seq).with_logs_after(log_seq).with_live();
     while let Some(portion) = follower.next().await? {
+        if let Some(note) = portion.live {
+            let frame = Event::default().event(&note.kind).json_data(LiveBody::of(&note));
+            if frames.send(Ok(frame.unwrap_or_default())).await.is_err() {
+                return Ok(());
+            }
+        }
         for line in portion.logs {
             let frame = Event::default().event("log").json_data(LogLineBody::from(line));
             if frames.send(Ok(frame.unwrap_or_default())).await.is_err() {
