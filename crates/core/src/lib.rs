@@ -12,6 +12,7 @@
 
 #![warn(missing_docs)]
 
+mod budget;
 pub mod definition;
 pub mod duration;
 pub mod expr;
@@ -25,6 +26,7 @@ pub mod schema;
 pub mod source;
 mod time;
 
+pub use budget::{Budget, Budgets, OnSpent, Per};
 pub use duration::HumanDuration;
 pub use failure::Failure;
 pub use finding::{Finding, Severity, nearest};

@@ -38,6 +38,7 @@ pub mod shard;
 pub mod sweeper;
 mod threads;
 pub mod timers;
+mod usage;
 mod view;
 mod why;
 
@@ -49,5 +50,6 @@ pub use feed::{Feed, News, Subscription};
 pub use halt::Halt;
 pub use live::{LLM_TOKEN, LiveFeed, LiveNote, LiveSubscription, Said};
 pub use replay::Replay;
+pub use usage::day_of;
 pub use view::{AskView, RunView};
 pub use why::Why;

@@ -126,6 +126,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
             llm: trial.llm.clone(),
             prompts: trial.prompts.clone(),
             secrets: vault.clone(),
+            budgets: config.llm.project_budgets(),
             limits: HashMap::from([
                 ("shell".to_owned(), usize::try_from(config.shell.concurrency)?),
                 ("code".to_owned(), usize::try_from(config.code.concurrency)?),

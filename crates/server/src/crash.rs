@@ -18,7 +18,7 @@ use windlass_store::{
     Access, Admission, ApiKeyRow, AskKey, AskRow, AuditEntry, AuditRow, AuditVerdict, CacheRow,
     Conflict, DefinitionRow, Deploy, Deployed, KeyRow, LogRow, Message, MessageKey, NumberedEvent,
     Overview, Page, Pause, RunFilter, RunPage, RunRow, RunWrite, SecretRow, Spent, StepRow, Store,
-    StoreError, StoredRun, TimerRow, WorkflowRow,
+    StoreError, StoredRun, TimerRow, UsageFilter, UsageRow, WorkflowRow,
 };
 
 /// What to write down of the commits, and where to end.
@@ -121,6 +121,10 @@ impl Store for CrashStore {
         asks(project: &str, kind: &str, name: Option<&str>, after: Option<&AskKey>, limit: usize)
             -> Result<Page<AskRow>, StoreError>;
         cached(project: &str, key: &str, now: Time) -> Result<Option<CacheRow>, StoreError>;
+        usage_of_run(run_id: Uuid) -> Result<Vec<UsageRow>, StoreError>;
+        usage(project: &str, filter: &UsageFilter, limit: usize)
+            -> Result<Vec<UsageRow>, StoreError>;
+        prune_usage(epoch: i64, before_day: i64, limit: usize) -> Result<usize, StoreError>;
         prune_cache(epoch: i64, now: Time, limit: usize) -> Result<usize, StoreError>;
         due_timers(until: Time, limit: usize) -> Result<Vec<TimerRow>, StoreError>;
         admissions(after: Option<Uuid>, limit: usize) -> Result<Page<Admission>, StoreError>;

@@ -307,6 +307,80 @@ pub struct CacheRow {
     pub expires_at: Time,
 }
 
+/// What models have taken on one day, in one node of one run or of all runs of a workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageRow {
+    /// The project.
+    pub project: String,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The run; nil where all runs of the workflow are meant.
+    pub run_id: Uuid,
+    /// The address of the node.
+    pub node: String,
+    /// Who provides the model.
+    pub provider: String,
+    /// The model.
+    pub model: String,
+    /// The day, UTC, counted from 1970-01-01.
+    pub day: i64,
+    /// When the first call was made.
+    pub first_at: Time,
+    /// What was taken. A write adds it to what is there.
+    pub taken: Taken,
+}
+
+/// What calls to models have taken. A change may be negative.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Calls that have ended.
+    pub calls: i64,
+    /// Tokens sent, the cached ones included.
+    pub input_tokens: i64,
+    /// Tokens answered.
+    pub output_tokens: i64,
+    /// Of the tokens sent, those that the provider had in its cache.
+    pub cached_tokens: i64,
+    /// Millionths of a US dollar.
+    pub cost_micros: i64,
+    /// Calls whose price nobody has written down.
+    pub unpriced_calls: i64,
+    /// How long the calls took, in milliseconds.
+    pub latency_ms: i64,
+    /// Calls that were allowed, and of which nobody knows whether they have ended.
+    pub held_calls: i64,
+    /// The most tokens that these can take.
+    pub held_tokens: i64,
+    /// The most that these can cost, in millionths of a US dollar.
+    pub held_cost_micros: i64,
+}
+
+impl std::ops::AddAssign for Taken {
+    fn add_assign(&mut self, other: Taken) {
+        self.calls += other.calls;
+        self.input_tokens += other.input_tokens;
+        self.output_tokens += other.output_tokens;
+        self.cached_tokens += other.cached_tokens;
+        self.cost_micros += other.cost_micros;
+        self.unpriced_calls += other.unpriced_calls;
+        self.latency_ms += other.latency_ms;
+        self.held_calls += other.held_calls;
+        self.held_tokens += other.held_tokens;
+        self.held_cost_micros += other.held_cost_micros;
+    }
+}
+
+/// Which days and whose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageFilter {
+    /// The workflow's name; all of the project if left out.
+    pub workflow: Option<String>,
+    /// The first day, counted from 1970-01-01.
+    pub from_day: i64,
+    /// The last day.
+    pub to_day: i64,
+}
+
 /// Everything needed to bring a run back to memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredRun {

@@ -9,7 +9,8 @@ use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
     Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview,
-    Page, Pause, RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    Page, Pause, RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, UsageFilter,
+    UsageRow, WorkflowRow,
 };
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
 
@@ -162,6 +163,22 @@ pub trait Store: Access + Send + Sync + 'static {
 
     /// The output that is found by a key and may be used at `now`.
     fn cached(&self, project: &str, key: &str, now: Time) -> Result<Option<CacheRow>, StoreError>;
+
+    /// What models have taken in a run, by day, node, provider and model.
+    fn usage_of_run(&self, run_id: Uuid) -> Result<Vec<UsageRow>, StoreError>;
+
+    /// What models have taken in a project, by day, workflow, node, provider and model: at most
+    /// `limit` rows.
+    fn usage(
+        &self,
+        project: &str,
+        filter: &UsageFilter,
+        limit: usize,
+    ) -> Result<Vec<UsageRow>, StoreError>;
+
+    /// Forgets at most `limit` rows of what models have taken before a day. Answers how many, or
+    /// [`StoreError::Fenced`] if another server has taken over since `epoch`.
+    fn prune_usage(&self, epoch: i64, before_day: i64, limit: usize) -> Result<usize, StoreError>;
 
     /// Forgets at most `limit` outputs that may not be used any more. Answers how many, or
     /// [`StoreError::Fenced`] if another server has taken over since `epoch`.

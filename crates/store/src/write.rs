@@ -8,7 +8,9 @@ use windlass_core::run::{Counts, RunStatus};
 use windlass_core::{Failure, Time};
 
 use crate::message::{Message, MessageKey};
-use crate::rows::{AskRow, CacheRow, ConcurrencySlot, LogRow, ParentRun, Snapshot, StepRow};
+use crate::rows::{
+    AskRow, CacheRow, ConcurrencySlot, LogRow, ParentRun, Snapshot, StepRow, UsageRow,
+};
 
 /// Everything one commit has to say about one run. It is written whole or not at all.
 ///
@@ -42,6 +44,9 @@ pub struct RunWrite {
     pub asks_cleared: Vec<String>,
     /// Outputs of it that may be used again.
     pub cached: Vec<CacheRow>,
+    /// What models have taken, to be added to what is there. One row for each day, node, provider and
+    /// model.
+    pub usage: Vec<UsageRow>,
     /// The folded state, if the run is to leave memory.
     pub snapshot: Option<Snapshot>,
     /// Whether an earlier snapshot is of no use any more.

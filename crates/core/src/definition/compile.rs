@@ -38,6 +38,7 @@ pub(super) fn compile(source: &Source, kinds: &Kinds) -> (Option<Plan>, Vec<Find
             edge_count: 0,
         };
         compiler.check_retry("/defaults", doc.defaults.retry.as_ref());
+        let budgets = compiler.budgets("", doc.budget.as_ref());
         let concurrency = compiler.concurrency(doc.concurrency.as_ref());
         let graph = compiler.graph(&graph, Inside::default())?;
         Some(Plan {
@@ -50,6 +51,7 @@ pub(super) fn compile(source: &Source, kinds: &Kinds) -> (Option<Plan>, Vec<Find
             deadline: doc.deadline,
             concurrency,
             priority: doc.priority,
+            budgets,
             graph,
         })
     });

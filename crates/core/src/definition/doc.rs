@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::budget::Budgets;
 use crate::duration::HumanDuration;
 
 /// A workflow: what to run, in which order, and what comes out.
@@ -54,6 +55,9 @@ pub(super) struct DefinitionDoc {
     /// The higher, the sooner a run's turn comes among those that wait for the same: -1000 to 1000.
     #[serde(default)]
     pub(super) priority: i32,
+    /// How much all calls to models may take. One budget or a list of them.
+    #[serde(default)]
+    pub(super) budget: Option<Budgets>,
 }
 
 /// How many runs may be under way at once.
@@ -145,6 +149,9 @@ pub(super) struct NodeDoc {
     /// Uses an earlier output again, of this or another run, instead of making an attempt.
     #[serde(default)]
     pub(super) cache: Option<CacheDoc>,
+    /// How much the calls of this node to models may take. One budget or a list of them.
+    #[serde(default)]
+    pub(super) budget: Option<Budgets>,
     /// What undoes the node, if it has succeeded and a later step fails or the run is cancelled.
     #[serde(default)]
     pub(super) compensate: Option<CompensateDoc>,
@@ -197,6 +204,7 @@ impl NodeDoc {
             effect: undo.effect,
             compensate: None,
             cache: None,
+            budget: None,
             ..node.clone()
         }
     }

@@ -9,6 +9,7 @@ use super::compile::{Compiler, Scope, config_of};
 use super::doc::{CacheDoc, CompensateDoc, ConcurrencyDoc, Effect, Join, NodeDoc, Retry};
 use super::names::Level;
 use super::plan::{Cache, Node, Repeat, SharedRuns};
+use crate::budget::{Budget, Budgets};
 use crate::expr::{Template, Type};
 use crate::finding::Finding;
 use crate::json;
@@ -65,6 +66,7 @@ impl Compiler<'_, '_> {
                 None => None,
                 Some(cache) => Some(self.cache(scope, index, cache)?),
             },
+            budgets: self.budgets(path, doc.budget.as_ref()),
             on_failure: doc.on_failure,
             bodies: bodies.map_or(Some(Vec::new()), |bodies| bodies)?,
             compensate: match compensate {
@@ -128,6 +130,15 @@ impl Compiler<'_, '_> {
         Some(SharedRuns { key, limit: doc.limit, on_limit: doc.on_limit })
     }
 
+    pub(super) fn budgets(&mut self, path: &str, budgets: Option<&Budgets>) -> Vec<Budget> {
+        let Some(budgets) = budgets else { return Vec::new() };
+        for (place, message) in budgets.complaints() {
+            let place = format!("{path}/budget{place}");
+            self.findings.add(Finding::error("bad-value", place, message));
+        }
+        budgets.all().to_vec()
+    }
+
     pub(super) fn check_retry(&mut self, path: &str, retry: Option<&Retry>) {
         let Some(retry) = retry else { return };
         let mut refuse = |field: &str, message: String| {
@@ -156,13 +167,14 @@ impl Compiler<'_, '_> {
             ("timeout", doc.timeout.is_some()),
             ("effect", doc.effect != Effect::Safe),
             ("cache", doc.cache.is_some()),
+            ("budget", doc.budget.is_some()),
         ];
         for (field, is_set) in fields {
             if is_set {
                 let message = format!("`{field}` means nothing for a `{name}`");
                 let hint = match kind.work {
                     _ if kind.is_block() => "set it on the nodes of the body",
-                    _ => "only nodes that do something outside are tried again",
+                    _ => "only nodes that do something outside have it",
                 };
                 let finding = Finding::error("bad-value", format!("{path}/{field}"), message);
                 self.findings.add(finding.hint(hint));
@@ -277,6 +289,7 @@ impl Compiler<'_, '_> {
             retry: undo.retry.clone().or_else(|| self.defaults.retry.clone()),
             timeout: undo.timeout.or(self.defaults.timeout),
             cache: None,
+            budgets: Vec::new(),
             effect: undo.effect,
             on_failure: None,
             bodies: Vec::new(),

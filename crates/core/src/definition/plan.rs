@@ -4,6 +4,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::doc::{Effect, Join, On, OnFailure, OnLimit, Policy, Retry};
+use crate::budget::Budget;
 use crate::duration::HumanDuration;
 use crate::expr::{Expression, Template};
 use crate::kinds::{Branch, Kind, Work};
@@ -31,6 +32,8 @@ pub struct Plan {
     pub concurrency: Option<SharedRuns>,
     /// The higher, the sooner a run's turn comes.
     pub priority: i32,
+    /// How much all calls to models may take.
+    pub budgets: Vec<Budget>,
     /// The nodes and edges.
     pub graph: Graph,
 }
@@ -91,6 +94,8 @@ pub struct Node {
     pub effect: Effect,
     /// When an earlier output may be used again.
     pub cache: Option<Cache>,
+    /// How much its calls to models may take.
+    pub budgets: Vec<Budget>,
     /// What its failure does to the rest, whatever the policy.
     pub on_failure: Option<OnFailure>,
     /// The graphs inside, if it is a block: one, or those of a `try` in the order in which they may

@@ -114,7 +114,7 @@ async fn run(
     }
     if let Some(level) = notes.sandbox_level() {
         let value = Arc::new(Value::from(level));
-        dispatcher.report(order, Report::Recorded { key: SANDBOX.to_owned(), value });
+        dispatcher.report(order, Report::Recorded { key: SANDBOX.to_owned(), value, call: None });
     }
     let result = match result {
         Ok(Outcome::Output(output)) => Ok(Arc::new(mask.value(output))),
@@ -209,7 +209,7 @@ async fn account(
         number += 1;
         let (key, value) = (format!("usage-{number}"), serde_json::to_value(usage));
         let value = Arc::new(value.unwrap_or_default());
-        dispatcher.report(&order, Report::Recorded { key, value });
+        dispatcher.report(&order, Report::Recorded { key, value, call: None });
     }
 }
 

@@ -6,8 +6,10 @@
 
 mod attempt;
 mod cache;
+mod ledger;
 mod live;
 mod mask;
+mod meter;
 mod records;
 mod secrets;
 
@@ -20,12 +22,14 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
+use windlass_core::Budget;
 use windlass_nodes::llm::LlmSettings;
 use windlass_nodes::{HttpClient, PromptSettings, Registry, ShellSettings, StopReason};
 use windlass_store::Store;
 
 pub use secrets::SecretSource;
 
+use self::ledger::Ledger;
 use crate::clock::Clock;
 use crate::gate::HOLDERS_SHOWN_MAX;
 use crate::live::LiveFeed;
@@ -46,6 +50,8 @@ pub struct DispatchConfig {
     pub prompts: Arc<PromptSettings>,
     /// Where secrets are looked up.
     pub secrets: Arc<dyn SecretSource>,
+    /// How much the calls of a project to models may take, by project.
+    pub budgets: HashMap<String, Vec<Budget>>,
     /// Attempts of a kind at the same time, at most, for the kinds that have a limit.
     pub limits: HashMap<String, usize>,
 }
@@ -68,6 +74,7 @@ pub(crate) struct Dispatcher {
     clock: Arc<Clock>,
     store: Arc<dyn Store>,
     live: Arc<LiveFeed>,
+    ledger: Ledger,
     reporter: Reporter,
     commander: Commander,
     limits: HashMap<String, Arc<Semaphore>>,
@@ -133,6 +140,7 @@ impl Dispatcher {
             clock,
             store,
             live,
+            ledger: Ledger::default(),
             reporter,
             commander,
             limits,

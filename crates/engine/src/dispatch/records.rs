@@ -12,6 +12,7 @@ use windlass_nodes::{Keeper, fail, retry};
 use super::Dispatcher;
 use super::mask::Mask;
 use crate::shard::{Answer, AttemptOrder, Command};
+use crate::usage::Call;
 
 /// How long a record is tried to be kept while the store takes no writes.
 const KEEP_TIME_MAX: Duration = Duration::from_secs(60);
@@ -27,6 +28,18 @@ pub(super) struct Records {
 #[async_trait]
 impl Keeper for Records {
     async fn keep(&self, key: String, value: Value) -> Result<(), AttemptError> {
+        self.keep_with(key, value, None).await
+    }
+}
+
+impl Records {
+    /// Keeps a record, and with it what the call to a model took that it is about.
+    pub(super) async fn keep_with(
+        &self,
+        key: String,
+        value: Value,
+        call: Option<Call>,
+    ) -> Result<(), AttemptError> {
         let AttemptOrder { run_id, path, attempt, .. } = &self.order;
         let value = Arc::new(self.mask.value(value));
         let began = tokio::time::Instant::now();
@@ -36,6 +49,7 @@ impl Keeper for Records {
                 attempt: *attempt,
                 key: key.clone(),
                 value: value.clone(),
+                call: call.clone().map(Box::new),
             };
             match self.dispatcher.command(*run_id, command).await {
                 Answer::Run(_) => return Ok(()),

@@ -86,11 +86,13 @@ mod tests {
         AttemptOrder {
             run_id: Uuid::nil(),
             project: Arc::from("default"),
+            workflow: Arc::from("Send"),
             path: "a".into(),
             attempt: 1,
             kind: Arc::from("http"),
             input: Arc::new(json!({ "headers": { "a": "as written" } })),
             records: Vec::new(),
+            budgets: Default::default(),
             cache: None,
             secrets: vec![SecretSlot { path: "/headers/a".into(), parts }],
             timeout: None,

@@ -53,16 +53,22 @@ impl<T> Shard<T> {
             StepStatus::Queued => {}
             _ => return,
         }
+        let node = run.plan.locate(&path).map(|(_, node)| node);
         let order = AttemptOrder {
             run_id,
             project: run.project.clone(),
+            workflow: Arc::from(run.state.created.workflow.as_str()),
             attempt,
             kind: step.kind.clone(),
             input: step.input.clone().unwrap_or_default(),
             secrets: step.secrets.clone(),
             records: step.records().to_vec(),
             cache: step.cache().cloned(),
-            timeout: run.plan.locate(&path).and_then(|(_, node)| node.timeout),
+            budgets: [
+                node.map(|node| node.budgets.clone()).unwrap_or_default(),
+                run.plan.budgets.clone(),
+            ],
+            timeout: node.and_then(|node| node.timeout),
             path,
         };
         let executor = self.config.registry.executor(&order.kind);
@@ -121,11 +127,10 @@ impl<T> Shard<T> {
                 }
                 self.touch(now, run_id, false);
             }
-            Report::Recorded { key, value } => {
-                let recorded = What::AttemptRecorded { path, attempt, key, value };
+            Report::Recorded { key, value, call } => {
                 let moment = self.moment(now);
                 let Some(run) = self.live.get_mut(&run_id) else { return };
-                if run.take(moment, recorded).is_ok() {
+                if run.record(moment, (path, attempt), (key, value), call).is_ok() {
                     self.touch(now, run_id, false);
                 }
             }

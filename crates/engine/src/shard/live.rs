@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use windlass_core::definition::Plan;
 use windlass_core::limits::{BYTES_PER_TURN, EVENTS_PER_TURN, RUN_BYTES_MAX};
 use windlass_core::run::{Effect, Input, Refused, RunState, RunStatus, What};
 use windlass_core::{Failure, Time};
 
 use super::pending::Pending;
+use crate::usage::Call;
 
 /// Bytes of values that may have been written before those in memory are counted again.
 const COUNT_AGAIN: u64 = 64 * 1024 * 1024;
@@ -106,6 +108,26 @@ impl<T> LiveRun<T> {
         let count = events.len();
         for event in events {
             self.pending.record(&mut self.state, event);
+        }
+        Ok(count)
+    }
+
+    /// Takes a note of an attempt, once, and what the call to a model took that it is about.
+    ///
+    /// # Errors
+    ///
+    /// The core's refusal. Nothing has changed then.
+    pub(super) fn record(
+        &mut self,
+        moment: Moment,
+        (path, attempt): (String, u32),
+        (key, value): (String, Arc<Value>),
+        call: Option<Box<Call>>,
+    ) -> Result<usize, Refused> {
+        let recorded = What::AttemptRecorded { path: path.clone(), attempt, key, value };
+        let count = self.take(moment, recorded)?;
+        if let Some(call) = call.filter(|_| count > 0) {
+            self.pending.add_usage(&path, *call);
         }
         Ok(count)
     }

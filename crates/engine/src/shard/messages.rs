@@ -10,12 +10,13 @@ use windlass_core::run::{
     AttemptError, CacheUse, Concurrency, CreateRun, Mark, Record, Refused, RunState, RunWhy, Vote,
     What,
 };
-use windlass_core::{HumanDuration, Time};
+use windlass_core::{Budget, HumanDuration, Time};
 use windlass_store::{
     Conflict, IdempotencyKey, LogRow, LogStream, Message, MessageKey, NumberedEvent, RunWrite,
     StoreError, TimerRow,
 };
 
+use crate::usage::Call;
 use crate::view::{AskView, RunView};
 
 /// What a shard is told. `T` stands for whoever waits for an answer.
@@ -177,6 +178,8 @@ pub enum Command {
         key: String,
         /// The note.
         value: Arc<Value>,
+        /// The call to a model that it is about.
+        call: Option<Box<Call>>,
     },
     /// Say what a step asks.
     Asked {
@@ -211,6 +214,8 @@ pub enum Report {
         key: String,
         /// The note.
         value: Arc<Value>,
+        /// The call to a model that it is about.
+        call: Option<Box<Call>>,
     },
     /// It has ended.
     Ended {
@@ -344,6 +349,8 @@ pub struct AttemptOrder {
     pub run_id: Uuid,
     /// Its project.
     pub project: Arc<str>,
+    /// The workflow's name.
+    pub workflow: Arc<str>,
     /// The step.
     pub path: String,
     /// Which attempt, from 1.
@@ -354,6 +361,8 @@ pub struct AttemptOrder {
     pub input: Arc<Value>,
     /// Where the secrets go.
     pub secrets: Vec<SecretSlot>,
+    /// How much its calls to models may take: budgets of the node, and of the workflow.
+    pub budgets: [Vec<Budget>; 2],
     /// Where an earlier output may be found.
     pub cache: Option<CacheUse>,
     /// What earlier attempts have recorded, in order.

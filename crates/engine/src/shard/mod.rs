@@ -293,8 +293,8 @@ impl<T> Shard<T> {
             Command::Event { path, name, data, by } => {
                 run.take(moment, What::Event { path, name, data, by })
             }
-            Command::Record { path, attempt, key, value } => {
-                run.take(moment, What::AttemptRecorded { path, attempt, key, value })
+            Command::Record { path, attempt, key, value, call } => {
+                run.record(moment, (path, attempt), (key, value), call)
             }
             Command::Wake | Command::Why { .. } | Command::Asked { .. } => Ok(0),
         };

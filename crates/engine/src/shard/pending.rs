@@ -12,15 +12,17 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::json;
 use windlass_core::kinds::Awaits;
+use windlass_core::run::path::address_of;
 use windlass_core::run::{CacheUse, Effect, Event, Fact, Parent, RunState, STATE_VERSION, Step};
 use windlass_store::{
     AskRow, CHUNK_BYTES_MAX, CacheRow, Chunk, LogRow, Message, MessageKey, NewRun, NumberedEvent,
-    RunWrite, Snapshot, StepRow,
+    RunWrite, Snapshot, StepRow, Taken, UsageRow,
 };
 
 use super::mail::{Order, to_parent, word};
 use super::messages::Published;
 use crate::replay::{has_end, has_input, standing, step_row};
+use crate::usage::{Call, day_of};
 
 /// Changes of one run that are not sealed yet.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ pub(super) struct Pending<T> {
     asks_cleared: BTreeSet<String>,
     /// Outputs that may be used again: where they are among the events, and how they are found.
     cached: Vec<(usize, CacheUse)>,
+    /// What models have taken, by day, node, provider and model.
+    usage: BTreeMap<(i64, String, String, String), (Time, Taken)>,
     pub(super) logs: Vec<LogRow>,
     /// Orders that are released once the batch is durable.
     pub(super) effects: Vec<Effect>,
@@ -70,6 +74,7 @@ impl<T> Default for Pending<T> {
             asks_set: BTreeSet::new(),
             asks_cleared: BTreeSet::new(),
             cached: Vec::new(),
+            usage: BTreeMap::new(),
             logs: Vec::new(),
             effects: Vec::new(),
             received: Vec::new(),
@@ -255,6 +260,15 @@ impl<T> Pending<T> {
         }
     }
 
+    /// Notes what a call to a model has taken.
+    pub(super) fn add_usage(&mut self, path: &str, call: Call) {
+        let Call { provider, model, at, taken } = call;
+        let place = (day_of(at), address_of(path), provider, model);
+        let (first_at, sum) = self.usage.entry(place).or_insert((at, Taken::default()));
+        *first_at = (*first_at).min(at);
+        *sum += taken;
+    }
+
     /// Gives the events their numbers, from `last_seq` on.
     pub(super) fn seal(self, run: &Sealing<'_>) -> Sealed<T> {
         let mut seqs = Vec::with_capacity(self.events.len());
@@ -287,6 +301,12 @@ impl<T> Pending<T> {
             seq: seqs[place],
             expires_at: run.now.plus(cache.ttl.0),
         });
+        let usage =
+            self.usage.into_iter().map(|((day, node, provider, model), (first_at, taken))| {
+                let (project, run_id) = (run.project.to_owned(), state.created.run_id);
+                let workflow = state.created.workflow.clone();
+                UsageRow { project, workflow, run_id, node, provider, model, day, first_at, taken }
+            });
         let messages = self.words.iter().map(|word| message(word, run, &events));
         // What is answered already need not be said.
         let messages = messages.filter(|message| !self.received.contains(&message.key())).collect();
@@ -308,6 +328,7 @@ impl<T> Pending<T> {
             asks_set: self.asks_set.iter().filter_map(|path| ask_row(run, path)).collect(),
             asks_cleared: self.asks_cleared.into_iter().collect(),
             cached: cached.collect(),
+            usage: usage.collect(),
             snapshot,
             drop_snapshot: run.has_snapshot && state.status.is_terminal(),
             logs: self.logs.clone(),

@@ -18,6 +18,7 @@ use super::{Call, Shared, ToCommitter, ToKeeper};
 use crate::shard::Input;
 use crate::sweeper::Sweeper;
 use crate::timers::{Timers, Wanted};
+use crate::usage::day_of;
 
 /// How often old keys are looked for, and how soon again if there were more than one look takes.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
@@ -32,6 +33,8 @@ const BLOB_AGE: Duration = Duration::from_secs(3_600);
 const MAIL_EVERY: Duration = Duration::from_secs(5);
 const MAIL_AGE: Duration = Duration::from_secs(2);
 const MAIL_AT_ONCE: usize = 1_000;
+/// How long it is known what models have taken. Budgets need the present day.
+const USAGE_DAYS_KEPT: i64 = 400;
 /// Steps read at once when a run's timers are looked for.
 const STEPS_AT_ONCE: usize = 1_000;
 
@@ -208,6 +211,7 @@ impl Keeper {
         }
         self.next_prune = now.plus(PRUNE_EVERY);
         let keys_before = ago(now, KEYS_KEPT);
+        let days_before = day_of(now) - USAGE_DAYS_KEPT;
         let runs_before = self.retention.map(|retention| ago(now, retention));
         let (keeper, epoch) = (self.shared.keeper.clone(), self.shared.epoch);
         let prune: Call = Box::new(move |store| {
@@ -220,6 +224,11 @@ impl Keeper {
                 tracing::warn!(%error, "outputs that are too old could not be forgotten");
                 0
             });
+            let usage = store.prune_usage(epoch, days_before, PRUNE_AT_ONCE);
+            let usage = usage.unwrap_or_else(|error| {
+                tracing::warn!(%error, "what models took long ago could not be forgotten");
+                0
+            });
             let runs =
                 runs_before.map_or(Ok(0), |before| store.prune_runs(epoch, before, RUNS_AT_ONCE));
             let runs = runs.unwrap_or_else(|error| {
@@ -227,7 +236,7 @@ impl Keeper {
                 0
             });
             // Sub-runs can go once their parent has gone, so any run may be followed by others.
-            if runs > 0 || keys.max(outputs) == PRUNE_AT_ONCE {
+            if runs > 0 || keys.max(outputs).max(usage) == PRUNE_AT_ONCE {
                 let _ = keeper.send(ToKeeper::PruneAgain);
             }
         });

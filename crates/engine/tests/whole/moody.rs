@@ -71,6 +71,9 @@ impl Store for Moody {
         fn orphans(epoch: i64, after: Option<Uuid>, limit: usize) -> Result<Vec<Uuid>>;
         fn asks(project: &str, kind: &str, name: Option<&str>, after: Option<&AskKey>, limit: usize) -> Result<Page<AskRow>>;
         fn cached(project: &str, key: &str, now: Time) -> Result<Option<CacheRow>>;
+        fn usage_of_run(run_id: Uuid) -> Result<Vec<UsageRow>>;
+        fn usage(project: &str, filter: &UsageFilter, limit: usize) -> Result<Vec<UsageRow>>;
+        fn prune_usage(epoch: i64, before_day: i64, limit: usize) -> Result<usize>;
         fn prune_cache(epoch: i64, now: Time, limit: usize) -> Result<usize>;
         fn due_timers(until: Time, limit: usize) -> Result<Vec<TimerRow>>;
         fn admissions(after: Option<Uuid>, limit: usize) -> Result<Page<Admission>>;

@@ -95,6 +95,9 @@ pub struct LlmSettings {
     pub aliases: BTreeMap<String, String>,
     /// By `provider/model` or model; a `*` at the end stands for anything.
     pub prices: BTreeMap<String, Price>,
+    /// How many tokens an answer can have, by `provider/model` or model; a `*` at the end stands for
+    /// anything. For calls within a budget that say nothing of `max_tokens`.
+    pub max_output_tokens: BTreeMap<String, u32>,
     #[serde(skip)]
     configured: OnceLock<Result<HttpClient, String>>,
 }
@@ -121,6 +124,7 @@ pub struct Target {
     pub(super) base_url: Url,
     pub(super) api_key: Option<String>,
     pub(super) price: Option<Price>,
+    pub(super) max_output_tokens: Option<u32>,
     pub(super) http: HttpClient,
 }
 
@@ -226,7 +230,8 @@ impl LlmSettings {
             api,
             base_url: parse_base(url, api).map_err(LlmError::BadConfig)?,
             api_key,
-            price: self.price(name, model),
+            price: of_model(&self.prices, name, model),
+            max_output_tokens: of_model(&self.max_output_tokens, name, model),
             http,
         })
     }
@@ -258,18 +263,6 @@ impl LlmSettings {
         }
     }
 
-    fn price(&self, provider: &str, model: &str) -> Option<Price> {
-        let full = format!("{provider}/{model}");
-        if let Some(price) = self.prices.get(&full).or_else(|| self.prices.get(model)) {
-            return Some(*price);
-        }
-        let patterns = self.prices.iter().filter_map(|(name, price)| {
-            let start = name.strip_suffix('*')?;
-            (full.starts_with(start) || model.starts_with(start)).then_some((start.len(), *price))
-        });
-        patterns.max_by_key(|(length, _)| *length).map(|(_, price)| price)
-    }
-
     /// A client for the addresses that the operator has named, wherever they are.
     fn configured(&self) -> Result<HttpClient, LlmError> {
         let made = self.configured.get_or_init(|| {
@@ -282,6 +275,19 @@ impl LlmSettings {
         });
         made.clone().map_err(LlmError::BadConfig)
     }
+}
+
+/// What is written for a model: for itself, or else for the longest beginning of its name.
+fn of_model<T: Copy>(written: &BTreeMap<String, T>, provider: &str, model: &str) -> Option<T> {
+    let full = format!("{provider}/{model}");
+    if let Some(found) = written.get(&full).or_else(|| written.get(model)) {
+        return Some(*found);
+    }
+    let patterns = written.iter().filter_map(|(name, value)| {
+        let start = name.strip_suffix('*')?;
+        (full.starts_with(start) || model.starts_with(start)).then_some((start.len(), *value))
+    });
+    patterns.max_by_key(|(length, _)| *length).map(|(_, value)| value)
 }
 
 /// Reads an address, and ends its path so that more can be put behind it.

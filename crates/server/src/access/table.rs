@@ -98,6 +98,8 @@ pub const ROUTES: &[Route] = &[
     acts("POST", "/api/v1/runs/{run}/resume", Operate, "run.resume"),
     acts("POST", "/api/v1/runs/{run}/rerun", Operate, RUN_CREATE),
     read("/api/v1/runs/{run}/why"),
+    read("/api/v1/runs/{run}/usage"),
+    read("/api/v1/usage"),
     acts("POST", "/api/v1/runs/{run}/steps/{step}/mark", Operate, "step.mark"),
     acts("POST", "/api/v1/runs/{run}/signals/{name}", Operate, "run.signal"),
     acts("POST", "/api/v1/events/{name}", Operate, "event.send"),

@@ -25,6 +25,7 @@ pub mod run;
 pub mod runs;
 pub mod secrets;
 pub mod step;
+pub mod usage;
 pub mod why;
 pub mod workflow;
 pub mod workflows;
@@ -90,6 +91,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::pause::pause_run))
         .routes(routes!(runs::resume::resume_run))
         .routes(routes!(runs::why::why))
+        .routes(routes!(runs::usage::run_usage))
+        .routes(routes!(usage::usage))
         .routes(routes!(runs::mark::mark_step))
         .routes(routes!(runs::rerun::rerun_run))
         .routes(routes!(runs::signal::send_signal))

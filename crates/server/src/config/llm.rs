@@ -1,7 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use windlass_core::{Budget, Budgets};
 use windlass_nodes::PromptSettings;
 use windlass_nodes::llm::{Api, LlmSettings, Price, Provider};
 
@@ -23,6 +24,11 @@ pub struct LlmSection {
     /// What models cost, in US dollars for a million tokens, by `provider/model` or model; a `*` at the
     /// end stands for anything.
     pub prices: BTreeMap<String, Price>,
+    /// How many tokens an answer can have, by `provider/model` or model; a `*` at the end stands for
+    /// anything. For calls within a budget that say nothing of `max_tokens`.
+    pub max_output_tokens: BTreeMap<String, u32>,
+    /// How much all calls of a project may take, by project. One budget or a list of them.
+    pub budgets: BTreeMap<String, Budgets>,
     /// The directory of prompt files.
     pub prompts: Option<PathBuf>,
 }
@@ -47,6 +53,8 @@ impl Default for LlmSection {
             providers: BTreeMap::new(),
             aliases: BTreeMap::new(),
             prices: BTreeMap::new(),
+            max_output_tokens: BTreeMap::new(),
+            budgets: BTreeMap::new(),
             prompts: None,
         }
     }
@@ -58,7 +66,19 @@ impl LlmSection {
             within("llm.concurrency", self.concurrency, 1..=10_000).into_iter().collect();
         let wrong = self.settings().check().into_iter();
         found.extend(wrong.map(|(place, message)| ("llm", format!("{place}: {message}"))));
+        for (project, budgets) in &self.budgets {
+            let wrong = budgets.complaints().into_iter();
+            found.extend(wrong.map(|(place, message)| {
+                ("llm", format!("budgets.{project}{}: {message}", place.replace('/', ".")))
+            }));
+        }
         found
+    }
+
+    /// What limits the calls of each project.
+    pub(crate) fn project_budgets(&self) -> HashMap<String, Vec<Budget>> {
+        let all = self.budgets.iter();
+        all.map(|(project, budgets)| (project.clone(), budgets.all().to_vec())).collect()
     }
 
     fn settings(&self) -> LlmSettings {
@@ -76,6 +96,7 @@ impl LlmSection {
             .collect();
         settings.aliases.clone_from(&self.aliases);
         settings.prices.clone_from(&self.prices);
+        settings.max_output_tokens.clone_from(&self.max_output_tokens);
         settings
     }
 

@@ -106,8 +106,8 @@ fn entry(key: &str, value: &Value, before: &[Entry]) -> Option<Entry> {
                 _ => "refused",
             };
             let comment = value["comment"].as_str().filter(|comment| !comment.is_empty());
-            let text =
-                comment.map_or(decided.to_owned(), |comment| format!("{decided}: {comment}"));
+            let text = comment
+                .map_or_else(|| decided.to_owned(), |comment| format!("{decided}: {comment}"));
             Some(Entry::new("person", &called(rest, before)?, text))
         }
         _ => None,

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::RunStatus;
@@ -6,11 +8,39 @@ use super::{Data, Run};
 use crate::message::{Message, MessageKey};
 use crate::rows::{
     Admission, AskKey, AskRow, DefinitionRow, LogRow, NumberedEvent, Page, RunFilter, RunPage,
-    RunRow, StepRow, TimerRow, WorkflowRow,
+    RunRow, StepRow, Taken, TimerRow, UsageFilter, UsageRow, WorkflowRow,
 };
 use crate::text::nul_safe;
 
 impl Data {
+    /// What models have taken, summed over runs.
+    pub(super) fn list_usage(
+        &self,
+        project: &str,
+        filter: &UsageFilter,
+        limit: usize,
+    ) -> Vec<UsageRow> {
+        let mut sums: BTreeMap<_, UsageRow> = BTreeMap::new();
+        for row in self.usage.values() {
+            let is_wanted = row.project == project
+                && (filter.from_day..=filter.to_day).contains(&row.day)
+                && filter.workflow.as_ref().is_none_or(|workflow| *workflow == row.workflow);
+            if !is_wanted {
+                continue;
+            }
+            let UsageRow { day, workflow, node, provider, model, .. } = row.clone();
+            let sum = sums.entry((day, workflow, node, provider, model));
+            let sum = sum.or_insert_with(|| UsageRow {
+                run_id: Uuid::nil(),
+                taken: Taken::default(),
+                ..row.clone()
+            });
+            sum.first_at = sum.first_at.min(row.first_at);
+            sum.taken += row.taken;
+        }
+        sums.into_values().take(limit).collect()
+    }
+
     pub(super) fn by_name<'a>(&'a self, project: &'a str, name: &str) -> Option<&'a WorkflowRow> {
         self.live_workflows(project).find(|workflow| workflow.name == name)
     }

@@ -21,7 +21,7 @@ use crate::message::{Message, MessageKey};
 use crate::rows::{
     Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview,
     Page, Pause, RunFilter, RunPage, RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow,
-    WorkflowRow,
+    UsageFilter, UsageRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -43,6 +43,8 @@ struct Data {
     keys: BTreeMap<(String, String, String), (KeyRow, Time)>,
     /// By project and key.
     cache: BTreeMap<(String, String), CacheRow>,
+    /// By run, day, node, provider and model.
+    usage: BTreeMap<(Uuid, i64, String, String, String), UsageRow>,
     messages: BTreeMap<MessageKey, Message>,
     settings: BTreeMap<String, String>,
     /// By project and name.
@@ -299,6 +301,29 @@ impl Store for MemoryStore {
         let data = self.data.lock();
         let row = data.cache.get(&(project.to_owned(), key.to_owned()));
         Ok(row.filter(|row| row.expires_at > now).cloned())
+    }
+
+    fn usage_of_run(&self, run_id: Uuid) -> Result<Vec<UsageRow>, StoreError> {
+        let data = self.data.lock();
+        let rows = data.usage.values().filter(|row| row.run_id == run_id);
+        Ok(rows.cloned().collect())
+    }
+
+    fn usage(
+        &self,
+        project: &str,
+        filter: &UsageFilter,
+        limit: usize,
+    ) -> Result<Vec<UsageRow>, StoreError> {
+        Ok(self.data.lock().list_usage(project, filter, limit))
+    }
+
+    fn prune_usage(&self, epoch: i64, before_day: i64, limit: usize) -> Result<usize, StoreError> {
+        let mut data = self.data.lock();
+        if epoch < data.epoch {
+            return Err(StoreError::Fenced);
+        }
+        Ok(data.prune_usage(before_day, limit))
     }
 
     fn prune_cache(&self, epoch: i64, now: Time, limit: usize) -> Result<usize, StoreError> {

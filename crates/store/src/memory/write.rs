@@ -5,7 +5,8 @@ use windlass_core::run::Event;
 use super::{Data, Run};
 use crate::error::StoreError;
 use crate::rows::{
-    AskRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Pause, RunRow, StepRow, WorkflowRow,
+    AskRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Pause, RunRow, StepRow, UsageRow,
+    WorkflowRow,
 };
 use crate::text::nul_safe;
 use crate::write::{Chunk, Conflict, Deploy, Deployed, NewRun, RunWrite, Standing, expired_at};
@@ -78,8 +79,26 @@ impl Data {
         for row in &write.cached {
             self.cache.insert((row.project.clone(), row.key.clone()), row.clone());
         }
+        self.add_usage(&write.usage);
         self.exchange_messages(write);
         Ok(None)
+    }
+
+    fn add_usage(&mut self, rows: &[UsageRow]) {
+        for row in rows {
+            let UsageRow { run_id, day, node, provider, model, .. } = row.clone();
+            let known = self.usage.entry((run_id, day, node, provider, model));
+            known.and_modify(|known| known.taken += row.taken).or_insert_with(|| row.clone());
+        }
+    }
+
+    pub(super) fn prune_usage(&mut self, before_day: i64, limit: usize) -> usize {
+        let old = self.usage.iter().filter(|(_, row)| row.day < before_day);
+        let old: Vec<_> = old.map(|(place, _)| place.clone()).take(limit).collect();
+        for place in &old {
+            self.usage.remove(place);
+        }
+        old.len()
     }
 
     fn exchange_messages(&mut self, write: &RunWrite) {

@@ -6,7 +6,7 @@ use super::read::Columns;
 use super::waves::{Writing, waves};
 use super::{
     Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, asks, blobs, cache, journal,
-    messages, steps, timers, to_json,
+    messages, steps, timers, to_json, usage,
 };
 use crate::error::StoreError;
 use crate::text::nul_safe;
@@ -141,6 +141,7 @@ fn write_wave(
     asks::clear(connection, &runs)?;
     asks::set(connection, &runs)?;
     cache::put(connection, &runs)?;
+    usage::add(connection, &runs)?;
     journal::replace_snapshots(connection, &runs)?;
     journal::insert_logs(connection, &runs)?;
     about_messages.extend(runs);

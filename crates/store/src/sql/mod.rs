@@ -26,6 +26,7 @@ mod steps;
 mod store;
 mod timers;
 pub(crate) mod transfer;
+mod usage;
 mod waves;
 
 use std::borrow::Cow;

@@ -12,7 +12,8 @@ use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
     Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview,
-    Page, Pause, RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, WorkflowRow,
+    Page, Pause, RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, UsageFilter,
+    UsageRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -191,6 +192,23 @@ impl<D: Driver> Store for SqlStore<D> {
 
     fn cached(&self, project: &str, key: &str, now: Time) -> Result<Option<CacheRow>, StoreError> {
         self.read_cached(project, key, now)
+    }
+
+    fn usage_of_run(&self, run_id: Uuid) -> Result<Vec<UsageRow>, StoreError> {
+        self.read_usage_of_run(run_id)
+    }
+
+    fn usage(
+        &self,
+        project: &str,
+        filter: &UsageFilter,
+        limit: usize,
+    ) -> Result<Vec<UsageRow>, StoreError> {
+        self.read_usage(project, filter, limit)
+    }
+
+    fn prune_usage(&self, epoch: i64, before_day: i64, limit: usize) -> Result<usize, StoreError> {
+        self.delete_usage(epoch, before_day, limit)
     }
 
     fn prune_cache(&self, epoch: i64, now: Time, limit: usize) -> Result<usize, StoreError> {

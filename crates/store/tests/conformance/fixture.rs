@@ -93,6 +93,7 @@ pub(crate) fn new_run(number: u128) -> RunWrite {
         asks_set: vec![],
         asks_cleared: vec![],
         cached: vec![],
+        usage: vec![],
         snapshot: None,
         drop_snapshot: false,
         logs: vec![],
@@ -113,6 +114,21 @@ pub(crate) fn ask(number: u128, path: &str, kind: &str, name: &str, since: i64) 
         detail: json!({ "n": number as u64 }),
         since: at(since),
         deadline: (since > 2).then(|| at(since + 10)),
+    }
+}
+
+/// What a node has taken on a day: so many tokens are held.
+pub(crate) fn usage(number: u128, node: &str, day: i64, held_tokens: i64) -> UsageRow {
+    UsageRow {
+        project: PROJECT.into(),
+        workflow: "greet".into(),
+        run_id: id(number),
+        node: node.into(),
+        provider: "openai".into(),
+        model: "gpt".into(),
+        day,
+        first_at: at(1),
+        taken: Taken { held_tokens, ..Taken::default() },
     }
 }
 

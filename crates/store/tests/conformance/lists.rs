@@ -394,3 +394,38 @@ pub(crate) fn an_output_is_found_again_until_its_time_is_up(store: &dyn Store) {
     assert_eq!(store.prune_cache(epoch, at(8), 9).unwrap(), 1);
     assert_eq!((found("a", 1), found("b", 1)), (None, Some(row(7, "b", 9))));
 }
+
+pub(crate) fn what_models_take_is_added_up(store: &dyn Store) {
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let write = |number: u128, rows: Vec<UsageRow>| {
+        let write = with(new_run(number), |write| write.usage = rows);
+        assert_eq!(store.commit(epoch, &[write]).unwrap(), []);
+    };
+    write(7, vec![usage(7, "ask", 20_000, 5), usage(7, "tell", 20_000, 1)]);
+    let more = with(end_run(7, RunStatus::Succeeded), |write| {
+        write.usage = vec![usage(7, "ask", 20_000, -2), usage(7, "ask", 20_001, 3)];
+    });
+    assert_eq!(store.commit(epoch, &[more]).unwrap(), []);
+    write(8, vec![usage(8, "ask", 20_000, 10)]);
+    let shown = |rows: Vec<UsageRow>| -> Vec<(i64, String, i64)> {
+        rows.into_iter().map(|row| (row.day, row.node, row.taken.held_tokens)).collect()
+    };
+    let of_run = store.usage_of_run(id(7)).unwrap();
+    assert_eq!((of_run[0].run_id, of_run[0].first_at), (id(7), at(1)));
+    let (ask, tell) = ("ask".to_owned(), "tell".to_owned());
+    let wanted = [(20_000, ask.clone(), 3), (20_000, tell.clone(), 1), (20_001, ask.clone(), 3)];
+    assert_eq!(shown(of_run), wanted);
+    let filter = UsageFilter { workflow: None, from_day: 20_000, to_day: 20_000 };
+    let found = |project: &str, filter: &UsageFilter, limit| {
+        shown(store.usage(project, filter, limit).unwrap())
+    };
+    assert_eq!(found(PROJECT, &filter, 9), [(20_000, ask.clone(), 13), (20_000, tell, 1)]);
+    assert_eq!(found(PROJECT, &filter, 1), [(20_000, ask, 13)]);
+    assert_eq!(found("other", &filter, 9), []);
+    let other = UsageFilter { workflow: Some("other".into()), ..filter.clone() };
+    assert_eq!(found(PROJECT, &other, 9), []);
+    assert_eq!(store.prune_usage(epoch - 1, 20_001, 9), Err(StoreError::Fenced));
+    assert_eq!(store.prune_usage(epoch, 20_001, 2).unwrap(), 2);
+    assert_eq!(store.prune_usage(epoch, 20_001, 2).unwrap(), 1);
+    assert_eq!(shown(store.usage_of_run(id(7)).unwrap()).len(), 1);
+}

@@ -91,6 +91,7 @@ promises! {
         timers_come_by_time,
         whoever_waits_for_a_word_is_found,
         an_output_is_found_again_until_its_time_is_up,
+        what_models_take_is_added_up,
         a_search_for_a_text_ends_somewhere,
         old_keys_are_pruned,
         old_runs_go_with_all_they_have,

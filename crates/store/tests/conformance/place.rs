@@ -38,6 +38,7 @@ fn fill(store: &dyn Store) {
                 seq: 1,
                 expires_at: at(9_999),
             }];
+            write.usage = vec![usage(number, "ask", 20_000, 5)];
             write.asks_set = vec![ask(number, "step0", "approval", "Send it?", 1)];
             write.snapshot = Some(Snapshot { seq: 1, version: 1, state: "{}".into() });
             write.logs = vec![log(1, "step0", "a\u{0}b")];
@@ -74,6 +75,7 @@ fn content(store: &dyn Store) -> Vec<String> {
         format!("{:?}", store.runs(PROJECT, &RunFilter::default(), None, 9_999).unwrap()),
         format!("{:?}", store.due_timers(at(9_999), 9_999).unwrap()),
         format!("{:?}", store.asks(PROJECT, "approval", None, None, 9_999).unwrap()),
+        format!("{:?}", store.usage_of_run(id(7)).unwrap()),
         format!("{:?}", store.messages(None, 9_999).unwrap()),
         format!("{:?}", store.workflow(PROJECT, "a").unwrap()),
         format!("{:?}", store.setting("stopped").unwrap()),

@@ -14,4 +14,5 @@ pub mod signal;
 pub mod steps;
 pub mod stream;
 pub mod terminate;
+pub mod usage;
 pub mod why;
