@@ -3,6 +3,7 @@
 mod addresses;
 mod client;
 mod exchange;
+mod retry_after;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +20,7 @@ pub use addresses::AllowList;
 pub use client::HttpClient;
 pub(crate) use client::{Blocked, blocked};
 pub(crate) use exchange::stopped;
+pub(crate) use retry_after::retry_after;
 
 use crate::context::NodeContext;
 use crate::node::Node;
@@ -27,7 +29,8 @@ use crate::node::Node;
 /// body parsed and any other body as text.
 ///
 /// A status of 400 or more fails the step with a code such as `http_404`; 408, 425, 429 and 5xx are
-/// worth another attempt if the node has `retry`. Every request carries an `Idempotency-Key` that
+/// worth another attempt if the node has `retry`, not before the time that `Retry-After` of the
+/// answer says. Every request carries an `Idempotency-Key` that
 /// is the same for every attempt of the step.
 ///
 /// Addresses that are private, link-local, loopback or reserved are refused unless the server's

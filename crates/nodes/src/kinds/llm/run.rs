@@ -116,10 +116,14 @@ fn all_failed(mut failures: Vec<(String, AttemptError)>) -> AttemptError {
         .map(|(model, error)| json!({ "model": model, "code": error.failure.code, "message": error.failure.message }))
         .collect();
     let chosen = failures.iter().rposition(|(_, error)| !error.is_final);
+    // As soon as one of them may answer again, another attempt makes sense.
+    let worth_it = failures.iter().filter(|(_, error)| !error.is_final);
+    let wait = worth_it.map(|(_, error)| error.retry_after).min().flatten();
     let (_, mut error) = match chosen {
         Some(chosen) => failures.swap_remove(chosen),
         None => failures.pop().expect("there is at least one model"),
     };
+    error.retry_after = wait;
     if models.len() > 1 {
         let details = error.failure.details.get_or_insert_with(|| json!({}));
         details["models"] = Value::from(models);
