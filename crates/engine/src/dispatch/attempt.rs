@@ -17,6 +17,7 @@ use windlass_store::LogStream;
 use super::Dispatcher;
 use super::mask::Mask;
 use super::records::Records;
+use super::workflows::OfAttempt;
 use super::{cache, secrets};
 use crate::shard::{AttemptOrder, Report};
 
@@ -96,6 +97,7 @@ async fn run(
             }),
         ),
         live: LiveSink::none(),
+        workflows: Arc::new(OfAttempt { shared: dispatcher.shared.clone(), order: order.clone() }),
         usage,
         llm: dispatcher.config.llm.clone(),
         prompts: dispatcher.config.prompts.clone(),

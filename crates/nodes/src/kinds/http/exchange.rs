@@ -51,7 +51,7 @@ pub(crate) fn stopped(reason: StopReason) -> AttemptError {
     }
 }
 
-pub(super) fn parse_url(text: &str) -> Result<Url, AttemptError> {
+pub(crate) fn parse_url(text: &str) -> Result<Url, AttemptError> {
     let url = Url::parse(text)
         .map_err(|error| fail("bad_config", format!("`{text}` is not a URL: {error}")))?;
     match url.scheme() {

@@ -19,7 +19,7 @@ use windlass_core::run::AttemptError;
 pub use addresses::AllowList;
 pub use client::HttpClient;
 pub(crate) use client::{Blocked, blocked};
-pub(crate) use exchange::stopped;
+pub(crate) use exchange::{parse_url, stopped};
 pub(crate) use retry_after::retry_after;
 
 use crate::context::NodeContext;
@@ -81,7 +81,7 @@ impl NodeConfig for Http {
         {
             return Err(Complaint::at("/method", format!("`{}` is not a method", self.method)));
         }
-        if !is_template(&self.url) && exchange::parse_url(&self.url).is_err() {
+        if !is_template(&self.url) && parse_url(&self.url).is_err() {
             let message = format!("`{}` is not an `http` or `https` URL", self.url);
             return Err(Complaint::at("/url", message));
         }

@@ -66,6 +66,7 @@ async fn server() -> String {
 fn context(allowed: AllowList) -> (tokio::sync::watch::Sender<Option<StopReason>>, NodeContext) {
     let (ask, stop) = Stop::channel();
     let shell = ShellSettings {
+        kept: crate::kept::Kept::new(&std::env::temp_dir()),
         work_dir: std::env::temp_dir(),
         guard: Arc::new(NoGuard),
         owner: Mark::default(),
@@ -80,6 +81,7 @@ fn context(allowed: AllowList) -> (tokio::sync::watch::Sender<Option<StopReason>
         http: Arc::new(HttpClient::new(allowed).unwrap()),
         shell: Arc::new(shell),
         notes: Default::default(),
+        workflows: crate::workflows::no_workflows(),
         journal: crate::journal::Journal::none(),
         live: LiveSink::none(),
         usage: UsageSink::none(),
