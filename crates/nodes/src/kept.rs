@@ -52,7 +52,7 @@ impl Kept {
     /// # Errors
     ///
     /// If it cannot be made.
-    pub(crate) fn open(&self, run_id: Uuid, step: &str) -> io::Result<PathBuf> {
+    pub fn open(&self, run_id: Uuid, step: &str) -> io::Result<PathBuf> {
         let place = self.place(run_id, step);
         self.lock().insert(run_id);
         fs::create_dir_all(&place)?;
