@@ -57,6 +57,8 @@ pub const SIGNAL_COUNT_MAX: u32 = 10_000;
 pub const SIGNALS_KEPT_MAX: usize = 1_000;
 /// What one step may record while it is under way.
 pub const RECORD_COUNT_MAX: usize = 10_000;
+/// How long the other side of a failed attempt may put off the next one.
+pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// `concurrency.limit`.
 pub const CONCURRENCY_MAX: u32 = 100_000;
 /// The highest priority of a run; the lowest is as far below zero.

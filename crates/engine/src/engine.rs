@@ -184,8 +184,7 @@ impl Engine {
             ..ShardConfig::new(registry, fastrand::u64(..))
         };
         let mouths = (reporter, commander);
-        let (store, live) = (shared.store.clone(), shared.live.clone());
-        let dispatcher = Dispatcher::new(config.dispatch, runtime, clock, store, live, mouths);
+        let dispatcher = Dispatcher::new(config.dispatch, runtime, clock, shared.clone(), mouths);
         let (is_active, retention) = (config.is_active, config.retention);
         let threads =
             threads::start(&shared, &dispatcher, ears, &shard_config, is_active, retention);
@@ -501,7 +500,7 @@ fn gone() -> Answer {
     Answer::OutcomeUnknown("the server is going down".to_owned())
 }
 
-fn hash_of(text: &str) -> usize {
+pub(crate) fn hash_of(text: &str) -> usize {
     // FNV-1a: only for spreading, and the same in every process.
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)

@@ -9,6 +9,7 @@ use crate::kinds::shell::ShellSettings;
 use crate::llm::LlmSettings;
 use crate::prompt::PromptSettings;
 use crate::reports::{LiveSink, UsageSink};
+use crate::workflows::Workflows;
 
 /// All that an attempt gets besides its config.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct NodeContext {
     pub notes: Notes,
     /// What the step has recorded, and a way to record more.
     pub journal: Journal,
+    /// The other workflows of the project.
+    pub workflows: Arc<dyn Workflows>,
 }
 
 /// What an attempt tells of itself. All copies share what is told.

@@ -14,16 +14,20 @@
 mod child;
 mod context;
 mod journal;
+mod kept;
 pub mod kinds;
 pub mod llm;
+mod mcp;
 mod node;
 pub mod prompt;
 mod registry;
 mod reports;
 pub mod sandbox;
+mod workflows;
 
 pub use context::{LogLine, LogSink, LogStream, NodeContext, Notes, Stop, StopReason};
 pub use journal::{Journal, Keeper};
+pub use kept::Kept;
 pub use kinds::http::{AllowList, HttpClient};
 pub use kinds::shell::{ChildGuard, Mark, NoGuard, ShellSettings};
 pub use node::{AskingNode, InlineNode, Node, Outcome, fail, retry};
@@ -31,3 +35,4 @@ pub use prompt::PromptSettings;
 pub use registry::{Attempt, Executor, Registry};
 pub use reports::{LiveEvent, LiveSink, UsageSink};
 pub use sandbox::{Sandbox, SandboxSettings};
+pub use workflows::{KnownWorkflow, WantedRun, Workflows, no_workflows};

@@ -50,10 +50,10 @@ pub trait InlineNode: NodeConfig + 'static {
 
 /// An error after which another attempt makes sense.
 pub fn retry(code: &str, message: impl Into<String>) -> AttemptError {
-    AttemptError { failure: Failure::new(code, message), is_final: false }
+    AttemptError::new(Failure::new(code, message), false)
 }
 
 /// An error that another attempt would only repeat.
 pub fn fail(code: &str, message: impl Into<String>) -> AttemptError {
-    AttemptError { failure: Failure::new(code, message), is_final: true }
+    AttemptError::new(Failure::new(code, message), true)
 }

@@ -106,7 +106,7 @@ impl Registry {
 }
 
 fn config_of<N: DeserializeOwned>(config: Value) -> Result<N, AttemptError> {
-    parse_config(config).map_err(|failure| AttemptError { failure, is_final: true })
+    parse_config(config).map_err(|failure| AttemptError::new(failure, true))
 }
 
 #[cfg(test)]

@@ -65,6 +65,13 @@ impl UsageSink {
         UsageSink { usages: None }
     }
 
+    /// Takes the usage of an exchange that is given up this moment. It is dropped if very many wait.
+    pub fn add_now(&self, usage: Usage) {
+        if let Some(usages) = &self.usages {
+            let _ = usages.try_send(usage);
+        }
+    }
+
     /// Takes the usage of one exchange.
     pub async fn add(&self, usage: Usage) {
         if let Some(usages) = &self.usages {

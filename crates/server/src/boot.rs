@@ -11,7 +11,7 @@ use windlass_engine::clock::Clock;
 use windlass_engine::{DispatchConfig, Engine, EngineConfig};
 use windlass_nodes::kinds::shell::{Mark, Reaper, kill_leftovers};
 use windlass_nodes::{
-    AllowList, ChildGuard, HttpClient, Registry, Sandbox, SandboxSettings, ShellSettings,
+    AllowList, ChildGuard, HttpClient, Kept, Registry, Sandbox, SandboxSettings, ShellSettings,
 };
 use windlass_store::{DirectoryLock, MemoryStore, Store};
 
@@ -98,6 +98,8 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         }
     }
     clear(&work_dir);
+    let kept = Kept::new(&work_dir);
+    forget_what_is_over(&kept, &*store)?;
     std::fs::create_dir_all(&work_dir)
         .with_context(|| format!("cannot make `{}`", work_dir.display()))?;
     let registry = Arc::new(Registry::builtin());
@@ -109,6 +111,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         http: Arc::new(http_client(&config, &purpose)?),
         shell: Arc::new(ShellSettings {
             work_dir,
+            kept,
             guard: reaper(&purpose, &owner)?,
             owner,
             sandbox: Arc::new(sandbox(&config, &purpose)?),
@@ -211,11 +214,29 @@ fn reaper(purpose: &Purpose, mark: &Mark) -> anyhow::Result<Arc<dyn ChildGuard>>
     Ok(Arc::new(reaper))
 }
 
-/// Directories of attempts that a killed server could not remove.
+/// Removes directories of attempts that a killed server could not remove. Those of steps stay.
 fn clear(work_dir: &Path) {
-    match std::fs::remove_dir_all(work_dir) {
-        Ok(()) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => tracing::warn!(%error, "old work directories could not be removed"),
+    let entries = std::fs::read_dir(work_dir).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| !Kept::is_kept(&entry.file_name())) {
+        let is_directory = entry.file_type().is_ok_and(|of| of.is_dir());
+        let removed = if is_directory {
+            std::fs::remove_dir_all(entry.path())
+        } else {
+            std::fs::remove_file(entry.path())
+        };
+        if let Err(error) = removed {
+            tracing::warn!(%error, "old work directories could not be removed");
+        }
     }
+}
+
+/// Removes directories of steps whose runs have ended while nobody could see to them.
+fn forget_what_is_over(kept: &Kept, store: &dyn Store) -> anyhow::Result<()> {
+    for run_id in kept.runs() {
+        let found = store.overview(run_id, 0)?;
+        if found.is_none_or(|found| found.row.status.is_terminal()) {
+            kept.remove_run(run_id);
+        }
+    }
+    Ok(())
 }

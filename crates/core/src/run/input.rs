@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -210,6 +211,16 @@ pub struct AttemptError {
     pub failure: Failure,
     /// Whether the kind itself calls it final: then `retry` is not asked.
     pub is_final: bool,
+    /// How long the other side wants to be left alone. The next attempt, if there is one, comes no
+    /// earlier; at most [`RETRY_AFTER_MAX`](crate::limits::RETRY_AFTER_MAX) is believed.
+    pub retry_after: Option<Duration>,
+}
+
+impl AttemptError {
+    /// An error of which nobody has said how long to wait.
+    pub fn new(failure: Failure, is_final: bool) -> AttemptError {
+        AttemptError { failure, is_final, retry_after: None }
+    }
 }
 
 /// Why an input changes nothing. No event follows and nothing is written.

@@ -169,7 +169,7 @@ impl Desk {
 
 fn error(code: &str, is_final: bool) -> AttemptError {
     let details = serde_json::json!({ "exit_code": 3, "stderr": "no\n" });
-    AttemptError { failure: Failure::new(code, "it did not work").with(details), is_final }
+    AttemptError::new(Failure::new(code, "it did not work").with(details), is_final)
 }
 
 fn marked(path: &str, mark: Mark) -> What {

@@ -17,6 +17,7 @@ use windlass_store::LogStream;
 use super::Dispatcher;
 use super::mask::Mask;
 use super::records::Records;
+use super::workflows::OfAttempt;
 use super::{cache, live, secrets};
 use crate::shard::{AttemptOrder, Report};
 
@@ -99,6 +100,7 @@ async fn run(
             }),
         ),
         live,
+        workflows: Arc::new(OfAttempt { shared: dispatcher.shared.clone(), order: order.clone() }),
         usage,
         llm: dispatcher.config.llm.clone(),
         prompts: dispatcher.config.prompts.clone(),

@@ -36,7 +36,7 @@ pub(super) async fn hand_on(
                     let (path, data) = (path.clone(), mask.value(event.data));
                     let kind = event.kind;
                     let note = LiveNote { run_id: *run_id, path, attempt: *attempt, kind, data };
-                    dispatcher.live.tell(note);
+                    dispatcher.shared.live.tell(note);
                 }
             }
         }
@@ -44,7 +44,7 @@ pub(super) async fn hand_on(
         tokio::time::sleep(COLLECT).await;
     }
     speech.end();
-    dispatcher.live.ended(order.run_id, &order.path, order.attempt);
+    dispatcher.shared.live.ended(order.run_id, &order.path, order.attempt);
 }
 
 /// The words of an answer on their way out.
@@ -100,7 +100,7 @@ impl Speech<'_> {
     fn say(&self, turn: u64, text: String) {
         let AttemptOrder { run_id, path, attempt, .. } = self.order;
         if !text.is_empty() {
-            self.dispatcher.live.say(*run_id, path, (*attempt, turn), &self.mask.text(text));
+            self.dispatcher.shared.live.say(*run_id, path, (*attempt, turn), &self.mask.text(text));
         }
     }
 }

@@ -12,6 +12,7 @@ mod mask;
 mod meter;
 mod records;
 mod secrets;
+mod workflows;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -23,6 +24,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot, watch};
 use uuid::Uuid;
 use windlass_core::Budget;
+use windlass_core::run::Fact;
 use windlass_nodes::llm::LlmSettings;
 use windlass_nodes::{HttpClient, PromptSettings, Registry, ShellSettings, StopReason};
 use windlass_store::Store;
@@ -32,8 +34,8 @@ pub use secrets::SecretSource;
 use self::ledger::Ledger;
 use crate::clock::Clock;
 use crate::gate::HOLDERS_SHOWN_MAX;
-use crate::live::LiveFeed;
-use crate::shard::{Answer, AttemptOrder, Command, Report};
+use crate::shard::{Answer, AttemptOrder, Command, Published, Report};
+use crate::threads::Shared;
 
 /// What attempts need.
 #[derive(Clone)]
@@ -73,8 +75,8 @@ pub(crate) struct Dispatcher {
     runtime: Handle,
     clock: Arc<Clock>,
     store: Arc<dyn Store>,
-    live: Arc<LiveFeed>,
     ledger: Ledger,
+    shared: Arc<Shared>,
     reporter: Reporter,
     commander: Commander,
     limits: HashMap<String, Arc<Semaphore>>,
@@ -125,8 +127,7 @@ impl Dispatcher {
         config: DispatchConfig,
         runtime: Handle,
         clock: Arc<Clock>,
-        store: Arc<dyn Store>,
-        live: Arc<LiveFeed>,
+        shared: Arc<Shared>,
         (reporter, commander): (Reporter, Commander),
     ) -> Arc<Dispatcher> {
         let limits = config
@@ -138,9 +139,9 @@ impl Dispatcher {
             config,
             runtime,
             clock,
-            store,
-            live,
             ledger: Ledger::default(),
+            store: shared.store.clone(),
+            shared,
             reporter,
             commander,
             limits,
@@ -220,6 +221,30 @@ impl Dispatcher {
         if let Some(running) = self.running.lock().by_step.get_mut(&place) {
             running.is_waiting = false;
         }
+    }
+
+    /// Removes what steps keep between their attempts, once it is durable that they have ended.
+    pub(crate) fn published(&self, news: &Published) {
+        let run_id = news.run_id;
+        if !self.config.shell.kept.has(run_id) {
+            return;
+        }
+        let over = news.events.iter().filter_map(|one| match &one.event.fact {
+            Fact::StepSucceeded { path, .. }
+            | Fact::StepFailed { path, .. }
+            | Fact::StepSkipped { path, .. }
+            | Fact::StepCancelled { path, .. }
+            | Fact::StepMarked { path, .. } => Some(path.clone()),
+            _ => None,
+        });
+        let (steps, is_over): (Vec<String>, bool) = (over.collect(), news.is_over);
+        let shell = self.config.shell.clone();
+        self.runtime.spawn_blocking(move || {
+            steps.iter().for_each(|step| shell.kept.remove_step(run_id, step));
+            if is_over {
+                shell.kept.remove_run(run_id);
+            }
+        });
     }
 
     /// How many attempts are being made or wait for their turn.

@@ -54,7 +54,7 @@ impl Records {
             match self.dispatcher.command(*run_id, command).await {
                 Answer::Run(_) => return Ok(()),
                 Answer::Refused(Refused::BadOutput(failure)) => {
-                    return Err(AttemptError { failure, is_final: true });
+                    return Err(AttemptError::new(failure, true));
                 }
                 Answer::Refused(refused) => return Err(fail("cancelled", refused.to_string())),
                 // A record of the same key is kept once, so it can be told again.
@@ -68,7 +68,7 @@ impl Records {
                 }
                 _ => {
                     let failure = Failure::new("unavailable", "the run takes no records now");
-                    return Err(AttemptError { failure, is_final: false });
+                    return Err(AttemptError::new(failure, false));
                 }
             }
         }

@@ -145,7 +145,7 @@ impl<T> Shard<T> {
             Report::Asks { started_at, key, ask } => {
                 let asks = What::AttemptAsks { path: path.clone(), attempt, started_at, key, ask };
                 if let Err(Refused::BadOutput(failure)) = self.tell_live(now, run_id, asks) {
-                    let result = Err(AttemptError { failure, is_final: true });
+                    let result = Err(AttemptError::new(failure, true));
                     let ended = What::AttemptEnded { path, attempt, started_at, result };
                     let _ = self.tell_live(now, run_id, ended);
                 }

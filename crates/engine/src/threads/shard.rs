@@ -153,6 +153,7 @@ impl ShardThread {
             Output::Send(message) => shared.hand_over(message),
             Output::Publish(published) => {
                 (shared.observer)(&published);
+                self.dispatcher.published(&published);
                 shared.feed.publish(published);
             }
             // Whoever asked may have gone.

@@ -41,10 +41,8 @@ pub(crate) struct ByChance;
 
 impl Fate for ByChance {
     fn ending(&mut self, order: &AttemptOrder, chance: &mut Chance) -> Ending {
-        let error = || AttemptError {
-            failure: Failure::new("boom", "no"),
-            is_final: order.attempt.is_multiple_of(2),
-        };
+        let error =
+            || AttemptError::new(Failure::new("boom", "no"), order.attempt.is_multiple_of(2));
         let fails = chance.one_in(5);
         let output = || Arc::new(json!({ "by": order.attempt }));
         Ending::Result(if fails { Err(error()) } else { Ok(output()) })

@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what cannot be set up is a failed test")]
 
+mod asked_for;
 mod asking;
 mod attempts;
 mod cancelling;

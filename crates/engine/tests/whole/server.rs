@@ -66,6 +66,7 @@ pub(crate) fn config(store: Arc<dyn Store>, directory: &Path) -> (EngineConfig, 
             registry: Arc::new(Registry::builtin()),
             http: Arc::new(HttpClient::new(AllowList::default()).unwrap()),
             shell: Arc::new(ShellSettings {
+                kept: windlass_nodes::Kept::new(directory),
                 work_dir: directory.to_owned(),
                 guard: Arc::new(Children(heard.children.clone())),
                 owner: Mark::new("test", 1),

@@ -169,7 +169,7 @@ impl Pipes {
         Ok(Pipes { input, output, errors, theirs })
     }
 
-    fn put_into(
+    pub(crate) fn put_into(
         self,
         command: &mut Command,
     ) -> (Option<pipe::Sender>, pipe::Receiver, pipe::Receiver) {

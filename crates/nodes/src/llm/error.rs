@@ -7,7 +7,7 @@ use genai::webc::StreamTimeout;
 use serde_json::{Value, json};
 use windlass_core::run::AttemptError;
 
-use crate::kinds::http::blocked;
+use crate::kinds::http::{blocked, retry_after};
 use crate::node::{fail, retry};
 
 /// How much of a provider's own words is kept.
@@ -102,6 +102,7 @@ impl LlmError {
     pub fn into_attempt(self) -> AttemptError {
         let made = if self.is_worth_it() { retry } else { fail };
         let mut error = made(&self.code(), self.to_string());
+        error.retry_after = self.retry_after();
         if let Some(wait) = self.retry_after() {
             error.failure.details = Some(json!({ "retry_after_ms": wait.as_millis() as u64 }));
         }
@@ -241,17 +242,6 @@ fn cut(text: &str) -> String {
     }
     let end = (0..=MESSAGE_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     format!("{}…", &text[..end])
-}
-
-/// `retry-after-ms`, or `Retry-After` in seconds. As a date it would need a clock, and nobody
-/// sends it.
-fn retry_after(headers: &reqwest::header::HeaderMap) -> Option<Duration> {
-    let number = |name: &str| {
-        let text = headers.get(name)?.to_str().ok()?.trim();
-        text.parse::<f64>().ok().filter(|number| (0.0..=1e9).contains(number))
-    };
-    let seconds = number("retry-after-ms").map(|ms| ms / 1_000.0).or_else(|| number("retry-after"));
-    seconds.map(Duration::from_secs_f64)
 }
 
 #[cfg(test)]

@@ -48,11 +48,13 @@ pub async fn ask(
     async {
         let started_at = Instant::now();
         let frames = Frames::default();
+        let mut given_up = GivenUp { target, frames: &frames, started_at, sink: Some(call.usage) };
         let exchange = exchange(target, call.chat, &frames, &span, on_text);
         // The client would repeat the provider's words, and so perhaps the prompt's, in our log.
         let exchange = exchange.with_subscriber(Dispatch::none());
         let ended = tokio::time::timeout(call.limit, exchange).await;
         let ended = ended.unwrap_or(Err(LlmError::Timeout));
+        given_up.sink = None;
         let usage = usage(target, ended.as_ref().ok().map(|(_, end)| end), &frames, started_at);
         record(&span, &usage);
         if ended.is_ok() || usage.input_tokens + usage.output_tokens > 0 {
@@ -73,6 +75,25 @@ pub async fn ask(
     }
     .instrument(span.clone())
     .await
+}
+
+/// Accounts for an exchange that is dropped before it has ended, as far as its frames have told.
+struct GivenUp<'a> {
+    target: &'a Target,
+    frames: &'a Frames,
+    started_at: Instant,
+    /// Who is told. `None` once it has ended.
+    sink: Option<&'a UsageSink>,
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        let Some(sink) = self.sink else { return };
+        let usage = usage(self.target, None, self.frames, self.started_at);
+        if usage.input_tokens + usage.output_tokens > 0 {
+            sink.add_now(usage);
+        }
+    }
 }
 
 async fn exchange(

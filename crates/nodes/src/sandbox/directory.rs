@@ -41,7 +41,7 @@ impl Drop for Directory {
 ///
 /// Nobody else is at it any more, so what was looked at stays what it is; links are removed, and never
 /// followed.
-fn remove(directory: &Path) -> io::Result<()> {
+pub(crate) fn remove(directory: &Path) -> io::Result<()> {
     let mut number = 0_u64;
     loop {
         let mut is_empty = true;

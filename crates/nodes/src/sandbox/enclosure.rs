@@ -28,6 +28,8 @@ pub(crate) struct Wish {
     pub(crate) cwd: Option<PathBuf>,
     /// What it wants to read and write. Left out, all that the settings allow.
     pub(crate) paths: Option<Paths>,
+    /// A directory that the server has made for the step, to be written whatever the settings say.
+    pub(crate) kept_dir: Option<PathBuf>,
     pub(crate) limits: Limits,
 }
 
@@ -66,10 +68,11 @@ impl Enclosure {
             );
             return Err(fail("sandbox_missing", message));
         }
-        let Paths { read, write } = match wish.paths {
+        let Paths { read, mut write } = match wish.paths {
             Some(paths) => sandbox.allowed(paths)?,
             None => Paths { read: settings.read.clone(), write: settings.write.clone() },
         };
+        write.extend(wish.kept_dir);
         let cannot =
             |error: std::io::Error| retry("start", format!("cannot make a directory: {error}"));
         let own_dir = Directory::new(work_dir).map_err(cannot)?;

@@ -8,6 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
+use rustix::fs::Mode;
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitOptions, kill_process, set_child_subreaper,
     set_parent_process_death_signal, setrlimit, wait,
@@ -77,6 +78,11 @@ fn enclose(policy: &Policy, begun: &Begun) -> io::Result<Parts> {
         let place = policy.cwd.as_deref().unwrap_or(own_dir);
         io::Error::new(error.kind(), format!("cannot work in `{}`: {error}", place.display()))
     })?;
+    if policy.user.is_some() {
+        // Each attempt is another user of one group: what one writes where several may, the others
+        // may write as well.
+        rustix::process::umask(Mode::from_raw_mode(0o002));
+    }
     set_no_new_privs(true)?;
     let landlock = rules.enforce().map_err(io::Error::other)?;
     let filters = seccomp::filters(policy.has_network, policy.task == Task::Forks);

@@ -28,6 +28,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+pub(crate) use directory::remove as remove_directory;
 pub(crate) use enclosure::{Enclosure, Paths, Wish, read_result};
 pub(crate) use field::SandboxField;
 pub use parts::Parts;

@@ -94,6 +94,18 @@ impl Sandbox {
         rustix::process::geteuid().is_root()
     }
 
+    /// Makes a directory one that every step may be given, and closes it to everybody else.
+    pub(crate) fn share(&self, directory: &Path) -> std::io::Result<()> {
+        use std::os::unix::fs::{PermissionsExt, chown};
+        let mut mode = 0o700;
+        if self.has_users() {
+            // What is made in it is the group's as well.
+            mode = 0o2770;
+            chown(directory, None, Some(self.users.group()))?;
+        }
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(mode))
+    }
+
     /// Which parts this host gives, found out by trying once. Blocks for a few milliseconds.
     ///
     /// # Errors

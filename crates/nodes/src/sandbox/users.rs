@@ -21,6 +21,11 @@ impl Users {
         Users { first, lent: Arc::default() }
     }
 
+    /// The group of all of them.
+    pub(super) fn group(&self) -> u32 {
+        self.first
+    }
+
     /// The smallest number that nobody has.
     pub(super) fn lend(&self) -> Lent {
         let mut lent = self.lent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -39,7 +44,7 @@ impl Lent {
 
     /// The group of all these users. What it may write, every step may.
     pub(super) fn group(&self) -> u32 {
-        self.users.first
+        self.users.group()
     }
 }
 

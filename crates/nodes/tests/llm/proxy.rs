@@ -42,7 +42,7 @@ pub(crate) fn address() -> String {
 }
 
 /// The Python that `./test` installs things for, beside what cargo builds.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let program = std::env::current_exe().unwrap();
     let target = program.ancestors().nth(3).unwrap();
     target.join("venv/bin/python")

@@ -161,7 +161,9 @@ async fn a_short_retry_after_is_waited_for() {
     let server = Recorded::start(vec![busy("600")]).await;
     let ended = server.run(json!({ "model": "gpt-5", "prompt": "hi" })).await;
     assert_eq!(ended.error(), ("http_429", false));
-    let details = ended.result.unwrap_err().failure.details.unwrap();
+    let error = ended.result.unwrap_err();
+    assert_eq!(error.retry_after, Some(Duration::from_secs(600)), "the retry policy waits instead");
+    let details = error.failure.details.unwrap();
     assert_eq!(details, json!({ "retry_after_ms": 600_000 }));
 }
 

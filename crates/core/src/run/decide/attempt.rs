@@ -11,7 +11,7 @@ use super::start::{check_size, check_size_to};
 use crate::definition::{Effect, Node, Retry};
 use crate::failure::Failure;
 use crate::kinds::Wait;
-use crate::limits::{DETAILS_BYTES_MAX, INTERRUPTION_COUNT_MAX, RECORD_COUNT_MAX};
+use crate::limits::{DETAILS_BYTES_MAX, INTERRUPTION_COUNT_MAX, RECORD_COUNT_MAX, RETRY_AFTER_MAX};
 use crate::run::event::{Fact, Resume};
 use crate::run::input::{AttemptError, Refused};
 use crate::run::{Step, StepStatus};
@@ -44,7 +44,7 @@ impl Decider<'_> {
                     let output = output.clone();
                     return Ok(self.succeed(path, place, attempt, Some(started_at), output, None));
                 }
-                Err(failure) => AttemptError { failure, is_final: true },
+                Err(failure) => AttemptError::new(failure, true),
             },
             Err(error) => AttemptError { failure: kept_small(&error.failure), ..error.clone() },
         };
@@ -173,8 +173,9 @@ impl Decider<'_> {
             Some(codes) => codes.iter().any(|code| is_code(code, &error.failure.code)),
             None => !error.is_final,
         };
+        let asked = error.retry_after.unwrap_or_default().min(RETRY_AFTER_MAX);
         (worth_it && counted < retry.max_attempts)
-            .then(|| self.now.plus(delay_after(retry, counted, self.dice)))
+            .then(|| self.now.plus(delay_after(retry, counted, self.dice).max(asked)))
     }
 
     /// `failed`, and the next attempt at once if there is nothing to wait for.

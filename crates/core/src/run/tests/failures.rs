@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::harness::Run;
@@ -182,6 +184,41 @@ nodes:
 }
 
 #[test]
+fn the_other_side_can_put_an_attempt_off() {
+    const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+    for (asked_ms, expected_ms) in [
+        (None, 1_000),
+        (Some(0), 1_000),
+        (Some(999), 1_000),
+        // Past `max_delay` too: the other side will not have changed its mind by then.
+        (Some(90_000), 90_000),
+        (Some(DAY_MS), DAY_MS),
+        (Some(30 * DAY_MS), DAY_MS),
+    ] {
+        let retry = "retry: {delay: 1s, max_delay: 2s, jitter: 0}";
+        let text = format!("name: x\nnodes: [{{id: a, type: work, {retry}}}]\n");
+        let mut run = Run::start(&text, json!(null));
+        let mut error = AttemptError::new(Failure::new("http_429", "no"), false);
+        error.retry_after = asked_ms.map(Duration::from_millis);
+        run.end("a", Err(error)).unwrap();
+        run.wait(expected_ms - 1);
+        assert!(run.fire("a").is_err(), "{asked_ms:?}: not before {expected_ms} ms");
+        run.wait(1);
+        run.fire("a").unwrap();
+        assert_eq!(run.steps(), ["a queued"]);
+    }
+    let mut run = Run::start("name: x\nnodes: [{id: a, type: work}]\n", json!(null));
+    let mut error = AttemptError::new(Failure::new("http_429", "no"), false);
+    error.retry_after = Some(Duration::from_secs(1));
+    run.end("a", Err(error)).unwrap();
+    assert_eq!(
+        run.status(),
+        RunStatus::Failed,
+        "it asks for no attempt that `retry` does not allow"
+    );
+}
+
+#[test]
 fn only_some_errors_are_worth_another_attempt() {
     let text = |on: &str| {
         format!("name: x\nnodes: [{{id: a, type: work, retry: {{delay: 0s, jitter: 0{on}}}}}]\n")
@@ -194,7 +231,7 @@ fn only_some_errors_are_worth_another_attempt() {
     assert_eq!(run.steps(), ["a queued"], "without a delay the next attempt is made at once");
     let mut run = Run::start(&text(""), json!(null));
     let failure = Failure::new("bad_config", "no");
-    run.end("a", Err(AttemptError { failure, is_final: true })).unwrap();
+    run.end("a", Err(AttemptError::new(failure, true))).unwrap();
     assert_eq!(run.status(), RunStatus::Failed, "what the kind calls final is not tried again");
 }
 
@@ -296,7 +333,7 @@ fn details_that_a_journal_could_not_hold_are_left_out() {
     ] {
         let mut run = Run::start("name: x\nnodes: [{id: a, type: work}]\n", json!(null));
         let failure = Failure::new("http_500", "so it goes").with(details);
-        run.end("a", Err(AttemptError { failure, is_final: false })).unwrap();
+        run.end("a", Err(AttemptError::new(failure, false))).unwrap();
         let error = run.state.error.unwrap();
         assert_eq!((error.code.as_str(), error.message.as_str()), ("http_500", "so it goes"));
         assert_eq!(error.details, Some(json!({ "left_out": complaint })));
@@ -307,7 +344,7 @@ fn details_that_a_journal_could_not_hold_are_left_out() {
     for path in ["each[0].a", "each[1].a"] {
         let details = (0..99).fold(json!(null), |inside, _| json!([inside]));
         let failure = Failure::new("http_500", "so it goes").with(details);
-        run.end(path, Err(AttemptError { failure, is_final: false })).unwrap();
+        run.end(path, Err(AttemptError::new(failure, false))).unwrap();
     }
     let details = run.state.error.unwrap().details.unwrap();
     assert_eq!(details["count"], 2);

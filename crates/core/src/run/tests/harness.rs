@@ -147,7 +147,7 @@ impl Run {
 
     pub(in crate::run) fn fail(&mut self, path: &str, code: &str) -> Result<(), Refused> {
         let failure = Failure::new(code, "it did not work");
-        self.end(path, Err(AttemptError { failure, is_final: false }))
+        self.end(path, Err(AttemptError::new(failure, false)))
     }
 
     pub(super) fn end(

@@ -98,7 +98,7 @@ proptest! {
                     }
                     4 => {
                         let failure = Failure::new("final", "no");
-                        run.end(&path, Err(AttemptError { failure, is_final: true })).unwrap();
+                        run.end(&path, Err(AttemptError::new(failure, true))).unwrap();
                     }
                     _ => {
                         run.succeed(&path, json!(1)).unwrap();

@@ -19,9 +19,9 @@ fn every_status_of_a_run_and_every_command() {
         match status {
             Waiting => run.fail("a", "boom").unwrap(),
             Succeeded => run.succeed("a", json!(1)).unwrap(),
-            Failed => run
-                .end("a", Err(AttemptError { failure: Failure::new("boom", "no"), is_final: true }))
-                .unwrap(),
+            Failed => {
+                run.end("a", Err(AttemptError::new(Failure::new("boom", "no"), true))).unwrap()
+            }
             Cancelled => run.give(What::Cancel { by: "me".into(), reason: None }).unwrap(),
             _ => {}
         }

@@ -47,7 +47,7 @@ fn every_status_and_every_input() {
         result,
     };
     let ok = || Ok(Arc::new(json!(1)));
-    let boom = || Err(AttemptError { failure: Failure::new("boom", "no"), is_final: false });
+    let boom = || Err(AttemptError::new(Failure::new("boom", "no"), false));
     let started = || What::AttemptStarted { path: path(), attempt: 1 };
     let lost = || What::AttemptLost { path: path(), attempt: 1 };
     let fired = || What::TimerFired { path: path() };
@@ -159,7 +159,7 @@ pub(super) fn attempts_of(step: &str, attempt: u32) -> Vec<What> {
         started_at: crate::Time::from_micros(0),
         result,
     };
-    let failed = |is_final| Err(AttemptError { failure: Failure::new("boom", "no"), is_final });
+    let failed = |is_final| Err(AttemptError::new(Failure::new("boom", "no"), is_final));
     vec![
         What::AttemptStarted { path: path(), attempt },
         What::AttemptLost { path: path(), attempt },

@@ -74,12 +74,14 @@ impl Hands {
             stop,
             http: Arc::new(HttpClient::new(AllowList::default()).unwrap()),
             shell: Arc::new(ShellSettings {
+                kept: windlass_nodes::Kept::new(self.work_dir.path()),
                 work_dir: self.work_dir.path().to_owned(),
                 guard: Arc::new(NoGuard),
                 owner: Mark::new("test", 1),
                 sandbox: Arc::new(windlass_nodes::Sandbox::trusting()),
             }),
             notes: Default::default(),
+            workflows: windlass_nodes::no_workflows(),
             journal: Journal::none(),
         }
     }

@@ -8,6 +8,7 @@ use windlass_core::run::AttemptError;
 
 use super::Http;
 use super::client::blocked;
+use super::retry_after::retry_after;
 use crate::context::{NodeContext, StopReason};
 use crate::node::{fail, retry};
 
@@ -19,11 +20,13 @@ pub(super) async fn run(http: Http, context: &NodeContext) -> Result<Value, Atte
     let exchange = async {
         let response = request.send().await.map_err(|error| send_error(&error))?;
         let (status, headers) = (response.status().as_u16(), headers_of(&response));
+        let wait = retry_after(response.headers());
         let body = read_body(response).await?;
-        Ok::<Value, AttemptError>(json!({ "status": status, "headers": headers, "body": body }))
+        let output = json!({ "status": status, "headers": headers, "body": body });
+        Ok::<_, AttemptError>((output, wait))
     };
     let limit = http.timeout.0;
-    let output = tokio::time::timeout(limit, exchange)
+    let (output, wait) = tokio::time::timeout(limit, exchange)
         .await
         .map_err(|_| retry("timeout", format!("no complete answer within {}", http.timeout)))??;
     let status =
@@ -36,6 +39,7 @@ pub(super) async fn run(http: Http, context: &NodeContext) -> Result<Value, Atte
     let code = format!("http_{status}");
     let mut error = if is_worth_it { retry(&code, message) } else { fail(&code, message) };
     error.failure.details = Some(output);
+    error.retry_after = wait;
     Err(error)
 }
 
@@ -47,7 +51,7 @@ pub(crate) fn stopped(reason: StopReason) -> AttemptError {
     }
 }
 
-pub(super) fn parse_url(text: &str) -> Result<Url, AttemptError> {
+pub(crate) fn parse_url(text: &str) -> Result<Url, AttemptError> {
     let url = Url::parse(text)
         .map_err(|error| fail("bad_config", format!("`{text}` is not a URL: {error}")))?;
     match url.scheme() {

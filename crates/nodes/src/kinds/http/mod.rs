@@ -3,6 +3,7 @@
 mod addresses;
 mod client;
 mod exchange;
+mod retry_after;
 #[cfg(test)]
 mod tests;
 
@@ -18,7 +19,8 @@ use windlass_core::run::AttemptError;
 pub use addresses::AllowList;
 pub use client::HttpClient;
 pub(crate) use client::{Blocked, blocked};
-pub(crate) use exchange::stopped;
+pub(crate) use exchange::{parse_url, stopped};
+pub(crate) use retry_after::retry_after;
 
 use crate::context::NodeContext;
 use crate::node::Node;
@@ -27,7 +29,8 @@ use crate::node::Node;
 /// body parsed and any other body as text.
 ///
 /// A status of 400 or more fails the step with a code such as `http_404`; 408, 425, 429 and 5xx are
-/// worth another attempt if the node has `retry`. Every request carries an `Idempotency-Key` that
+/// worth another attempt if the node has `retry`, not before the time that `Retry-After` of the
+/// answer says. Every request carries an `Idempotency-Key` that
 /// is the same for every attempt of the step.
 ///
 /// Addresses that are private, link-local, loopback or reserved are refused unless the server's
@@ -78,7 +81,7 @@ impl NodeConfig for Http {
         {
             return Err(Complaint::at("/method", format!("`{}` is not a method", self.method)));
         }
-        if !is_template(&self.url) && exchange::parse_url(&self.url).is_err() {
+        if !is_template(&self.url) && parse_url(&self.url).is_err() {
             let message = format!("`{}` is not an `http` or `https` URL", self.url);
             return Err(Complaint::at("/url", message));
         }

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Path, Request};
@@ -49,6 +50,10 @@ async fn server() -> String {
         .route("/echo", any(echo))
         .route("/status/{code}", get(status))
         .route("/redirect", any(redirect))
+        .route(
+            "/busy",
+            get(|| async { (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "40")]) }),
+        )
         .route("/slow", get(slow))
         .route("/large", get(large))
         .route("/bad-json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], "{") }));
@@ -61,6 +66,7 @@ async fn server() -> String {
 fn context(allowed: AllowList) -> (tokio::sync::watch::Sender<Option<StopReason>>, NodeContext) {
     let (ask, stop) = Stop::channel();
     let shell = ShellSettings {
+        kept: crate::kept::Kept::new(&std::env::temp_dir()),
         work_dir: std::env::temp_dir(),
         guard: Arc::new(NoGuard),
         owner: Mark::default(),
@@ -75,6 +81,7 @@ fn context(allowed: AllowList) -> (tokio::sync::watch::Sender<Option<StopReason>
         http: Arc::new(HttpClient::new(allowed).unwrap()),
         shell: Arc::new(shell),
         notes: Default::default(),
+        workflows: crate::workflows::no_workflows(),
         journal: crate::journal::Journal::none(),
         live: LiveSink::none(),
         usage: UsageSink::none(),
@@ -141,7 +148,10 @@ async fn statuses_are_errors_of_two_sorts() {
             (format!("http_{status}"), is_final)
         );
         assert_eq!(error.failure.details.unwrap()["body"], "so it goes");
+        assert_eq!(error.retry_after, None);
     }
+    let error = send(json!({ "url": format!("{base}/busy") })).await.unwrap_err();
+    assert_eq!(error.retry_after, Some(Duration::from_secs(40)), "as it asks for");
     let config = json!({ "url": format!("{base}/status/404"), "accept_status": [404] });
     assert_eq!(send(config).await.unwrap()["status"], 404);
 }

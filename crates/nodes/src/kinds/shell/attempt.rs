@@ -1,5 +1,6 @@
 //! One attempt: the command, inside of the boundary or, on a server that trusts it, outside.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -11,7 +12,7 @@ use crate::child::reaper::VARIABLE;
 use crate::child::{self, Ended, NotEnded};
 use crate::context::NodeContext;
 use crate::node::{fail, retry};
-use crate::sandbox::{Enclosure, Limits, Paths, Wish, read_result};
+use crate::sandbox::{Enclosure, Limits, Paths, SandboxSettings, Wish, read_result};
 
 /// What is passed on of the server's own environment.
 const INHERITED: &[&str] = &["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR"];
@@ -30,12 +31,8 @@ pub(super) async fn run(shell: Shell, context: NodeContext) -> Result<Value, Att
         has_network: shell.network.unwrap_or(true),
         cwd: shell.cwd.clone(),
         paths: shell.sandbox.as_ref().map(Paths::from),
-        limits: Limits {
-            memory: Some(sandbox.settings().memory_max),
-            processes: Some(sandbox.settings().process_count_max),
-            file: Some(sandbox.settings().file_bytes_max),
-            cpu: None,
-        },
+        kept_dir: shell.own_dir.clone(),
+        limits: limits(sandbox.settings()),
         ..Wish::default()
     };
     let enclosure = Enclosure::begin(&sandbox, &context, wish).await?;
@@ -43,9 +40,9 @@ pub(super) async fn run(shell: Shell, context: NodeContext) -> Result<Value, Att
     let mut command = enclosure.command(&sandbox)?;
     let (program, arguments) = program(&shell)?;
     command.arg(program).args(arguments);
-    inherit(&mut command, |name| !ITS_OWN.contains(&name));
-    command.env("HOME", &inner_dir).env("TMPDIR", &inner_dir);
-    set(&mut command, &shell, &context, &inner_dir.join(RESULT))?;
+    inherit(&mut command, Some(&inner_dir));
+    set(&mut command, &shell.env, &context)?;
+    command.env("WINDLASS_OUTPUT", inner_dir.join(RESULT));
     let stdin = shell.stdin.as_ref().map(|stdin| as_text(stdin).into_bytes());
     let ended = child::run(command, stdin, &context, Some(&enclosure)).await;
     let ended = ended.map_err(|error| not_ended(&shell, error))?;
@@ -63,8 +60,9 @@ async fn trusted(shell: Shell, context: &NodeContext) -> Result<Value, AttemptEr
     let (program, arguments) = program(&shell)?;
     let mut command = Command::new(program);
     command.args(arguments).env_clear();
-    inherit(&mut command, |_| true);
-    set(&mut command, &shell, context, &result)?;
+    inherit(&mut command, None);
+    set(&mut command, &shell.env, context)?;
+    command.env("WINDLASS_OUTPUT", &result);
     command.current_dir(shell.cwd.as_deref().unwrap_or_else(|| own_dir.path()));
     let stdin = shell.stdin.as_ref().map(|stdin| as_text(stdin).into_bytes());
     let ended = child::run(command, stdin, context, None).await;
@@ -81,21 +79,36 @@ fn program(shell: &Shell) -> Result<(String, Vec<String>), AttemptError> {
     }
 }
 
-fn inherit(command: &mut Command, is_wanted: impl Fn(&str) -> bool) {
+/// What a program may use up.
+pub(crate) fn limits(settings: &SandboxSettings) -> Limits {
+    Limits {
+        memory: Some(settings.memory_max),
+        processes: Some(settings.process_count_max),
+        file: Some(settings.file_bytes_max),
+        cpu: None,
+    }
+}
+
+/// Passes on what is passed on of the server's environment. `own_dir` is there inside of the boundary.
+pub(crate) fn inherit(command: &mut Command, own_dir: Option<&Path>) {
+    let is_wanted = |name: &str| own_dir.is_none() || !ITS_OWN.contains(&name);
     for (name, value) in std::env::vars_os() {
         if INHERITED.iter().any(|inherited| name == *inherited && is_wanted(inherited)) {
             command.env(name, value);
         }
     }
+    if let Some(own_dir) = own_dir {
+        command.env("HOME", own_dir).env("TMPDIR", own_dir);
+    }
 }
 
-fn set(
+/// Sets the variables of the config and those of Windlass.
+pub(crate) fn set(
     command: &mut Command,
-    shell: &Shell,
+    env: &BTreeMap<String, Value>,
     context: &NodeContext,
-    result: &Path,
 ) -> Result<(), AttemptError> {
-    for (name, value) in &shell.env {
+    for (name, value) in env {
         let text = as_text(value);
         if name.is_empty() || name.contains(['=', '\0']) || text.contains('\0') {
             let message =
@@ -109,7 +122,6 @@ fn set(
         .env("WINDLASS_STEP", &context.step)
         .env("WINDLASS_ATTEMPT", context.attempt.to_string())
         .env("WINDLASS_IDEMPOTENCY_KEY", context.idempotency_key())
-        .env("WINDLASS_OUTPUT", result)
         .env(VARIABLE, context.shell.owner.to_string());
     Ok(())
 }

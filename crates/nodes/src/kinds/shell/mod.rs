@@ -1,6 +1,6 @@
 //! `shell`: a program in a process group of its own.
 
-mod attempt;
+pub(crate) mod attempt;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +19,7 @@ use windlass_core::run::AttemptError;
 pub use crate::child::reaper::{ChildGuard, Mark, NoGuard, Reaper, kill_leftovers, reap};
 
 use crate::context::NodeContext;
+use crate::kept::Kept;
 use crate::node::Node;
 use crate::sandbox::{Sandbox, SandboxField};
 
@@ -60,6 +61,17 @@ pub struct Shell {
     /// `sandbox.read` and `sandbox.write` allow. Left out, all of that.
     #[serde(default)]
     sandbox: Option<SandboxField>,
+    /// A directory that the server has made for the step, and that no setting has to allow.
+    #[serde(skip)]
+    own_dir: Option<PathBuf>,
+}
+
+impl Shell {
+    /// The same, and it may write a directory that is the step's own.
+    pub(crate) fn with_own_dir(mut self, own_dir: Option<PathBuf>) -> Shell {
+        self.own_dir = own_dir;
+        self
+    }
 }
 
 /// How child processes are made on this server.
@@ -67,6 +79,8 @@ pub struct Shell {
 pub struct ShellSettings {
     /// Where attempts get their own directories.
     pub work_dir: PathBuf,
+    /// Directories that steps keep from one attempt to the next.
+    pub kept: Kept,
     /// Learns of every process group that begins and ends.
     pub guard: Arc<dyn ChildGuard>,
     /// Set as `WINDLASS_OWNER` in every child, so that a later server finds what an earlier one

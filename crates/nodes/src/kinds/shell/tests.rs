@@ -25,6 +25,7 @@ fn bench() -> Bench {
     let (ask, stop) = Stop::channel();
     let (logs, lines) = LogSink::channel();
     let shell = ShellSettings {
+        kept: crate::kept::Kept::new(work_dir.path()),
         work_dir: work_dir.path().to_owned(),
         guard: Arc::new(NoGuard),
         owner: Mark::new("test", 1),
@@ -39,6 +40,7 @@ fn bench() -> Bench {
         http: Arc::new(HttpClient::new(AllowList::default()).unwrap()),
         shell: Arc::new(shell),
         notes: Default::default(),
+        workflows: crate::workflows::no_workflows(),
         journal: crate::journal::Journal::none(),
         live: LiveSink::none(),
         usage: UsageSink::none(),

@@ -227,6 +227,7 @@ async fn attempt(
         http: app.trial.http.clone(),
         shell: app.trial.shell.clone(),
         notes: Default::default(),
+        workflows: windlass_nodes::no_workflows(),
         journal: Journal::none(),
         live: LiveSink::none(),
         usage: UsageSink::none(),

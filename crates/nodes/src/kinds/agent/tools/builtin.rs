@@ -1,8 +1,6 @@
-//! What an agent can use. Files and programs are used by the kind `shell`, within its boundary, and
+//! The tools that come with Windlass. Files and programs are used by the kind `shell`, within its boundary, and
 //! values reach it by its environment and input: nothing that a model says becomes code, unless it is
 //! a script that it may run. Requests are sent by the kind `http`, by its rules.
-
-use std::path::PathBuf;
 
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
@@ -10,21 +8,20 @@ use serde_json::{Map, Value, json};
 use windlass_core::kinds::{NodeConfig, parse_config};
 use windlass_core::run::AttemptError;
 
-use super::ToolField;
+use super::super::fields::{AgentTool, ToolField};
+use super::place::Opened;
+use super::{Does, Usable};
 use crate::context::NodeContext;
 use crate::kinds::http::Http;
 use crate::kinds::shell::Shell;
-use crate::llm::{Tool, ToolCall};
+use crate::llm::Tool;
 use crate::node::{Node, fail};
-
-/// The longest outcome that a model is told, in bytes.
-pub(super) const OUTCOME_BYTES_MAX: usize = 64 * 1024;
 
 /// A tool's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
-pub(super) enum ToolName {
+pub(in crate::kinds::agent) enum ToolName {
     ReadFile,
     WriteFile,
     List,
@@ -35,7 +32,7 @@ pub(super) enum ToolName {
 }
 
 impl ToolName {
-    pub(super) fn as_str(self) -> &'static str {
+    pub(in crate::kinds::agent) fn as_str(self) -> &'static str {
         match self {
             ToolName::ReadFile => "read_file",
             ToolName::WriteFile => "write_file",
@@ -47,11 +44,11 @@ impl ToolName {
         }
     }
 
-    pub(super) fn needs_directory(self) -> bool {
+    fn needs_directory(self) -> bool {
         self != ToolName::Http
     }
 
-    pub(super) fn can_be_limited(self) -> bool {
+    pub(in crate::kinds::agent) fn can_be_limited(self) -> bool {
         matches!(self, ToolName::Shell | ToolName::Http)
     }
 
@@ -111,91 +108,73 @@ impl ToolName {
     }
 }
 
-/// The tools of one agent.
-pub(super) struct Tools {
-    fields: Vec<ToolField>,
-    directory: Option<PathBuf>,
-    has_network: bool,
+/// Whether any of these tools works in a directory.
+pub(super) fn need_directory(tools: &[AgentTool]) -> bool {
+    tools.iter().any(|tool| match tool {
+        AgentTool::Name(name) => name.needs_directory(),
+        AgentTool::More(field) => field.name.needs_directory(),
+        AgentTool::Workflow(_) => false,
+    })
 }
 
-impl Tools {
-    pub(super) fn new(
-        fields: Vec<ToolField>,
-        directory: Option<PathBuf>,
-        has_network: bool,
-    ) -> Tools {
-        Tools { fields, directory, has_network }
-    }
+pub(super) fn usable(field: ToolField) -> Usable {
+    let described = Tool {
+        name: field.name.as_str().to_owned(),
+        description: Some(field.name.description().to_owned()),
+        parameters: Some(field.name.parameters(field.allow.is_some())),
+    };
+    Usable { described, approve: field.approve, does: Does::Builtin(field) }
+}
 
-    pub(super) fn find(&self, name: &str) -> Option<&ToolField> {
-        self.fields.iter().find(|field| field.name.as_str() == name)
+/// Does what a model asks for.
+pub(super) async fn run(
+    field: &ToolField,
+    mut arguments: Map<String, Value>,
+    place: &Opened,
+    context: NodeContext,
+) -> Result<String, AttemptError> {
+    arguments.extend(field.with.clone());
+    match field.name {
+        ToolName::Http => request(field, arguments, context).await,
+        _ => shell(field, arguments, place, context).await,
     }
+}
 
-    /// As the model gets to know them.
-    pub(super) fn described(&self) -> Vec<Tool> {
-        let tool = |field: &ToolField| Tool {
-            name: field.name.as_str().to_owned(),
-            description: Some(field.name.description().to_owned()),
-            parameters: Some(field.name.parameters(field.allow.is_some())),
-        };
-        self.fields.iter().map(tool).collect()
-    }
-
-    /// Does what a model asks for.
-    pub(super) async fn run(
-        &self,
-        field: &ToolField,
-        call: &ToolCall,
-        context: NodeContext,
-    ) -> Result<String, AttemptError> {
-        let Value::Object(mut arguments) = call.arguments.clone() else {
-            return Err(fail("bad_arguments", "the arguments are no JSON object"));
-        };
-        arguments.extend(field.with.clone());
-        match field.name {
-            ToolName::Http => request(field, arguments, context).await,
-            name => self.shell(name, field, arguments, context).await,
+async fn shell(
+    field: &ToolField,
+    arguments: Map<String, Value>,
+    place: &Opened,
+    context: NodeContext,
+) -> Result<String, AttemptError> {
+    let mut config = json!({ "cwd": place.directory, "network": place.has_network });
+    match (field.name.script(), &field.allow) {
+        (Some((script, input)), _) => {
+            let mut arguments = arguments;
+            config["stdin"] = input.and_then(|input| arguments.remove(input)).unwrap_or_default();
+            config["script"] = script.into();
+            config["env"] = Value::Object(arguments);
+        }
+        (None, Some(programs)) => {
+            let program = arguments.get("argv").and_then(|argv| argv.get(0)?.as_str());
+            if !program.is_some_and(|program| programs.iter().any(|one| one == program)) {
+                let message = format!("only these may be run: {}", programs.join(", "));
+                return Err(fail("not_allowed", message));
+            }
+            config["argv"] = arguments["argv"].clone();
+        }
+        (None, None) => {
+            let script = arguments.get("script").cloned().unwrap_or_default();
+            // By its input, so that whatever is in it stays a script of the model's own.
+            config["argv"] = json!(["/bin/sh", "-s"]);
+            config["stdin"] = script;
         }
     }
-
-    async fn shell(
-        &self,
-        name: ToolName,
-        field: &ToolField,
-        arguments: Map<String, Value>,
-        context: NodeContext,
-    ) -> Result<String, AttemptError> {
-        let mut config = json!({ "cwd": self.directory, "network": self.has_network });
-        match (name.script(), &field.allow) {
-            (Some((script, input)), _) => {
-                let mut arguments = arguments;
-                config["stdin"] =
-                    input.and_then(|input| arguments.remove(input)).unwrap_or_default();
-                config["script"] = script.into();
-                config["env"] = Value::Object(arguments);
-            }
-            (None, Some(programs)) => {
-                let program = arguments.get("argv").and_then(|argv| argv.get(0)?.as_str());
-                if !program.is_some_and(|program| programs.iter().any(|one| one == program)) {
-                    let message = format!("only these may be run: {}", programs.join(", "));
-                    return Err(fail("not_allowed", message));
-                }
-                config["argv"] = arguments["argv"].clone();
-            }
-            (None, None) => {
-                let script = arguments.get("script").cloned().unwrap_or_default();
-                // By its input, so that whatever is in it stays a script of the model's own.
-                config["argv"] = json!(["/bin/sh", "-s"]);
-                config["stdin"] = script;
-            }
-        }
-        if config["stdin"].is_null() {
-            config["stdin"] = "".into();
-        }
-        let shell: Shell = parse_config(config).map_err(bad)?;
-        let output = Node::run(shell, context).await?;
-        Ok(output["stdout"].as_str().unwrap_or_default().to_owned())
+    if config["stdin"].is_null() {
+        config["stdin"] = "".into();
     }
+    let shell: Shell = parse_config(config).map_err(bad)?;
+    let output = Node::run(shell.with_own_dir(place.own_dir()), context).await?;
+    Ok(output["stdout"].as_str().unwrap_or_default().to_owned())
 }
 
 async fn request(
@@ -230,16 +209,4 @@ fn is_below(url: &str, prefix: &str) -> bool {
 
 fn bad(failure: windlass_core::Failure) -> AttemptError {
     fail("bad_arguments", failure.message)
-}
-
-/// The beginning of a text, and that it was cut.
-pub(super) fn cut(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let mut end = most;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    format!("{} … [cut]", &text[..end])
 }
