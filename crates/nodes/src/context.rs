@@ -6,9 +6,9 @@ use uuid::Uuid;
 use crate::journal::Journal;
 use crate::kinds::http::HttpClient;
 use crate::kinds::shell::ShellSettings;
-use crate::llm::LlmSettings;
+use crate::llm::{LlmSettings, Meter};
 use crate::prompt::PromptSettings;
-use crate::reports::{LiveSink, UsageSink};
+use crate::reports::LiveSink;
 use crate::workflows::Workflows;
 
 /// All that an attempt gets besides its config.
@@ -24,8 +24,8 @@ pub struct NodeContext {
     pub logs: LogSink,
     /// Where goes what is only worth showing at once.
     pub live: LiveSink,
-    /// Where goes what language models have cost.
-    pub usage: UsageSink,
+    /// Where calls to language models are counted.
+    pub meter: Meter,
     /// Whether to stop.
     pub stop: Stop,
     /// For requests to elsewhere.

@@ -33,6 +33,6 @@ pub use kinds::shell::{ChildGuard, Mark, NoGuard, ShellSettings};
 pub use node::{AskingNode, InlineNode, Node, Outcome, fail, retry};
 pub use prompt::PromptSettings;
 pub use registry::{Attempt, Executor, Registry};
-pub use reports::{LiveEvent, LiveSink, UsageSink};
+pub use reports::{LiveEvent, LiveSink};
 pub use sandbox::{Sandbox, SandboxSettings};
 pub use workflows::{KnownWorkflow, WantedRun, Workflows, no_workflows};

@@ -52,7 +52,7 @@ impl Registry {
         registry.add::<Shell>();
         registry.add::<Code>();
         registry.add::<Http>();
-        registry.add::<Llm>();
+        registry.add_asking::<Llm>();
         registry.add_asking::<Agent>();
         registry
     }

@@ -3,12 +3,9 @@
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::llm::Usage;
-
 /// How many events may wait for whoever forwards them. A page that is this far behind has lost
 /// nothing it could still show in time.
 const LIVE_EVENTS_WAITING_MAX: usize = 1_024;
-const USAGES_WAITING_MAX: usize = 64;
 
 /// Something to show at once and to keep nowhere.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,40 +39,6 @@ impl LiveSink {
     pub fn send(&self, kind: &str, data: Value) {
         if let Some(events) = &self.events {
             let _ = events.try_send(LiveEvent { kind: kind.to_owned(), data });
-        }
-    }
-}
-
-/// Takes what language models have cost, one exchange at a time, whether or not the attempt
-/// succeeds. Nothing is dropped: it holds its writer back instead.
-#[derive(Clone, Debug)]
-pub struct UsageSink {
-    usages: Option<mpsc::Sender<Usage>>,
-}
-
-impl UsageSink {
-    /// A sink, and where it comes out.
-    pub fn channel() -> (UsageSink, mpsc::Receiver<Usage>) {
-        let (usages, out) = mpsc::channel(USAGES_WAITING_MAX);
-        (UsageSink { usages: Some(usages) }, out)
-    }
-
-    /// A sink that nobody looks into.
-    pub fn none() -> UsageSink {
-        UsageSink { usages: None }
-    }
-
-    /// Takes the usage of an exchange that is given up this moment. It is dropped if very many wait.
-    pub fn add_now(&self, usage: Usage) {
-        if let Some(usages) = &self.usages {
-            let _ = usages.try_send(usage);
-        }
-    }
-
-    /// Takes the usage of one exchange.
-    pub async fn add(&self, usage: Usage) {
-        if let Some(usages) = &self.usages {
-            let _ = usages.send(usage).await;
         }
     }
 }

@@ -7,15 +7,16 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use windlass_core::Time;
 use windlass_core::run::AttemptError;
-use windlass_nodes::llm::Usage;
+use windlass_nodes::llm;
 use windlass_nodes::{
     Executor, Journal, LiveSink, LogLine, LogSink, NodeContext, Notes, Outcome, Stop, StopReason,
-    UsageSink, fail, retry,
+    fail, retry,
 };
 use windlass_store::LogStream;
 
 use super::Dispatcher;
 use super::mask::Mask;
+use super::meter::Meter;
 use super::records::Records;
 use super::workflows::OfAttempt;
 use super::{cache, live, secrets};
@@ -79,8 +80,12 @@ async fn run(
     let (live, events) = LiveSink::channel();
     let shower = live::hand_on(dispatcher.clone(), order.clone(), events, mask.clone());
     let shower = tokio::spawn(shower);
-    let (usage, usages) = UsageSink::channel();
-    let accountant = tokio::spawn(account(dispatcher.clone(), order.clone(), usages));
+    let records = Arc::new(Records {
+        dispatcher: dispatcher.clone(),
+        order: order.clone(),
+        mask: mask.clone(),
+    });
+    let meter = llm::Meter::new(Arc::new(Meter::new(records.clone(), started_at)));
     let notes = Notes::default();
     let context = NodeContext {
         run_id: order.run_id,
@@ -93,15 +98,11 @@ async fn run(
         notes: notes.clone(),
         journal: Journal::new(
             order.records.iter().map(|one| (one.key.clone(), one.value.clone())).collect(),
-            Arc::new(Records {
-                dispatcher: dispatcher.clone(),
-                order: order.clone(),
-                mask: mask.clone(),
-            }),
+            records,
         ),
         live,
         workflows: Arc::new(OfAttempt { shared: dispatcher.shared.clone(), order: order.clone() }),
-        usage,
+        meter,
         llm: dispatcher.config.llm.clone(),
         prompts: dispatcher.config.prompts.clone(),
     };
@@ -109,7 +110,6 @@ async fn run(
     // The sink went with the attempt, so the forwarder comes to its end: the lines are handed over
     // before the end is.
     let _ = forwarder.await;
-    let _ = accountant.await;
     let _ = shower.await;
     if is_going_down(stop) {
         return Report::Abandoned;
@@ -198,21 +198,6 @@ fn timed_out(order: &AttemptOrder) -> AttemptError {
 fn panicked(error: &tokio::task::JoinError) -> AttemptError {
     tracing::error!(%error, "a node has panicked");
     fail("panic", "the node has a fault and has ended; the server's log says where")
-}
-
-/// Has journaled what language models have cost, whether or not the attempt succeeds.
-async fn account(
-    dispatcher: Arc<Dispatcher>,
-    order: AttemptOrder,
-    mut usages: mpsc::Receiver<Usage>,
-) {
-    let mut number = 0;
-    while let Some(usage) = usages.recv().await {
-        number += 1;
-        let (key, value) = (format!("usage-{number}"), serde_json::to_value(usage));
-        let value = Arc::new(value.unwrap_or_default());
-        dispatcher.report(&order, Report::Recorded { key, value, call: None });
-    }
 }
 
 async fn forward(

@@ -264,7 +264,7 @@ impl<T> Pending<T> {
     pub(super) fn add_usage(&mut self, path: &str, call: Call) {
         let Call { provider, model, at, taken } = call;
         let place = (day_of(at), address_of(path), provider, model);
-        let (first_at, sum) = self.usage.entry(place).or_insert((at, Taken::default()));
+        let (first_at, sum) = self.usage.entry(place).or_insert_with(|| (at, Taken::default()));
         *first_at = (*first_at).min(at);
         *sum += taken;
     }

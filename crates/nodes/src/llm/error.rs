@@ -7,6 +7,7 @@ use genai::webc::StreamTimeout;
 use serde_json::{Value, json};
 use windlass_core::run::AttemptError;
 
+use super::meter::{OverBudget, Refusal};
 use crate::kinds::http::{blocked, retry_after};
 use crate::node::{fail, retry};
 
@@ -59,6 +60,21 @@ pub enum LlmError {
     /// The request cannot be made as it is.
     #[error("{0}")]
     BadConfig(String),
+    /// It would take more than a budget has left.
+    #[error("{}", .0.message)]
+    OverBudget(OverBudget),
+    /// It cannot be counted.
+    #[error("{}", .0.failure.message)]
+    Uncounted(AttemptError),
+}
+
+impl From<Refusal> for LlmError {
+    fn from(refusal: Refusal) -> LlmError {
+        match refusal {
+            Refusal::OverBudget(over) => LlmError::OverBudget(over),
+            Refusal::Failed(error) => LlmError::Uncounted(error),
+        }
+    }
 }
 
 impl LlmError {
@@ -77,6 +93,8 @@ impl LlmError {
             LlmError::Connect(_) => "connect",
             LlmError::Exchange(_) => "exchange",
             LlmError::BadConfig(_) => "bad_config",
+            LlmError::OverBudget(_) => "budget_spent",
+            LlmError::Uncounted(error) => return error.failure.code.clone(),
         };
         code.to_owned()
     }
@@ -98,8 +116,16 @@ impl LlmError {
         }
     }
 
+    /// Whether the provider has turned the request down, or never had it: it took nothing then.
+    pub(super) fn took_nothing(&self) -> bool {
+        !matches!(self, LlmError::Timeout | LlmError::Exchange(_) | LlmError::TooLarge(_))
+    }
+
     /// The end of an attempt.
     pub fn into_attempt(self) -> AttemptError {
+        if let LlmError::Uncounted(error) = self {
+            return error;
+        }
         let made = if self.is_worth_it() { retry } else { fail };
         let mut error = made(&self.code(), self.to_string());
         error.retry_after = self.retry_after();

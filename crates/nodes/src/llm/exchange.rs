@@ -1,5 +1,6 @@
 //! One request and its streamed answer.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -14,9 +15,9 @@ use super::chat::{Chat, Reply};
 use super::convert;
 use super::error::LlmError;
 use super::frames::Frames;
+use super::meter::{Held, Meter};
 use super::settings::{Api, Target};
 use super::usage::Usage;
-use crate::reports::UsageSink;
 
 /// How large an answer may be. It has to fit into the journal with what surrounds it, twice.
 const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -30,11 +31,12 @@ pub struct Call<'a> {
     pub chat: &'a Chat,
     /// How long the whole exchange may take.
     pub limit: Duration,
-    /// Who is told what it took.
-    pub usage: &'a UsageSink,
+    /// Where it is counted.
+    pub meter: &'a Meter,
 }
 
-/// Asks a model, and hands on every piece of its answer as it comes.
+/// Asks a model, and hands on every piece of its answer as it comes. Within a budget it waits first
+/// until there is room.
 ///
 /// # Errors
 ///
@@ -44,21 +46,27 @@ pub async fn ask(
     call: Call<'_>,
     on_text: impl FnMut(&str) + Send,
 ) -> Result<Reply, LlmError> {
-    let span = span(target, call.chat);
+    let mut chat = Cow::Borrowed(call.chat);
+    let held = call.meter.hold(target, &mut chat).await?;
+    let span = span(target, &chat);
     async {
         let started_at = Instant::now();
         let frames = Frames::default();
-        let mut given_up = GivenUp { target, frames: &frames, started_at, sink: Some(call.usage) };
-        let exchange = exchange(target, call.chat, &frames, &span, on_text);
+        let mut given_up = GivenUp { target, frames: &frames, started_at, held: Some(held) };
+        let exchange = exchange(target, &chat, &frames, &span, on_text);
         // The client would repeat the provider's words, and so perhaps the prompt's, in our log.
         let exchange = exchange.with_subscriber(Dispatch::none());
         let ended = tokio::time::timeout(call.limit, exchange).await;
         let ended = ended.unwrap_or(Err(LlmError::Timeout));
-        given_up.sink = None;
+        let held = given_up.held.take();
         let usage = usage(target, ended.as_ref().ok().map(|(_, end)| end), &frames, started_at);
         record(&span, &usage);
-        if ended.is_ok() || usage.input_tokens + usage.output_tokens > 0 {
-            call.usage.add(usage.clone()).await;
+        if let Some(held) = held {
+            match &ended {
+                Ok(_) => held.settle(Some(usage.clone())).await,
+                Err(error) if error.took_nothing() && !usage.is_known() => held.settle(None).await,
+                Err(_) => held.give_up(Some(usage.clone()).filter(Usage::is_known)),
+            }
         }
         let result = ended.and_then(|(text, end)| reply(text, end, usage));
         match &result {
@@ -82,17 +90,15 @@ struct GivenUp<'a> {
     target: &'a Target,
     frames: &'a Frames,
     started_at: Instant,
-    /// Who is told. `None` once it has ended.
-    sink: Option<&'a UsageSink>,
+    /// `None` once it has ended.
+    held: Option<Held>,
 }
 
 impl Drop for GivenUp<'_> {
     fn drop(&mut self) {
-        let Some(sink) = self.sink else { return };
+        let Some(held) = self.held.take() else { return };
         let usage = usage(self.target, None, self.frames, self.started_at);
-        if usage.input_tokens + usage.output_tokens > 0 {
-            sink.add_now(usage);
-        }
+        held.give_up(Some(usage).filter(Usage::is_known));
     }
 }
 

@@ -1,5 +1,6 @@
 //! What calls to models may take, and what they took.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ pub struct Bound {
 impl Bound {
     /// The most that a call can take whose answer has at most so many tokens. No token is shorter
     /// than a byte.
-    pub(super) fn of(target: &Target, chat: &Chat, output: u32) -> Bound {
+    fn of(target: &Target, chat: &Chat, output: u32) -> Bound {
         let bytes = |value: serde_json::Result<String>| value.map_or(0, |text| text.len() as u64);
         let sent = bytes(serde_json::to_string(&chat.messages))
             + bytes(serde_json::to_string(&chat.tools))
@@ -53,7 +54,7 @@ impl Bound {
 }
 
 /// How many tokens the answer of a call within a budget may have.
-pub(super) fn output_tokens(target: &Target, chat: &Chat) -> u32 {
+fn output_tokens(target: &Target, chat: &Chat) -> u32 {
     chat.max_tokens.or(target.max_output_tokens).unwrap_or(OUTPUT_TOKENS)
 }
 
@@ -143,12 +144,16 @@ impl Meter {
 
     /// Waits until a call may be made. Within a budget the length of its answer has a limit, which is
     /// set on `chat`.
-    pub(super) async fn hold(&self, target: &Target, chat: &mut Chat) -> Result<Held, Refusal> {
+    pub(super) async fn hold(
+        &self,
+        target: &Target,
+        chat: &mut Cow<'_, Chat>,
+    ) -> Result<Held, Refusal> {
         let accountant = self.0.clone();
         let mut number = None;
         if let Some(accountant) = accountant.as_ref().filter(|one| one.has_budget()) {
             let output = output_tokens(target, chat);
-            chat.max_tokens = Some(output);
+            chat.to_mut().max_tokens = Some(output);
             number = Some(accountant.hold(Bound::of(target, chat, output)).await?);
         }
         Ok(Held { accountant, number })

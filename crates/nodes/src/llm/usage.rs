@@ -20,6 +20,13 @@ pub struct Usage {
     pub cost_micros: Option<u64>,
 }
 
+impl Usage {
+    /// Whether anything is known of it.
+    pub(super) fn is_known(&self) -> bool {
+        self.input_tokens + self.output_tokens > 0
+    }
+}
+
 /// What a model costs, in US dollars for a million tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -10,7 +10,7 @@ use windlass_core::run::AttemptError;
 use windlass_nodes::{
     AllowList, Executor, HttpClient, Journal, LiveSink, LogLine, LogSink, LogStream, Mark, NoGuard,
     NodeContext, Notes, Outcome, Registry, Sandbox, SandboxSettings, ShellSettings, Stop,
-    StopReason, UsageSink,
+    StopReason,
 };
 
 static NEXT_USERS: AtomicU32 = AtomicU32::new(1_900_000_000);
@@ -80,7 +80,7 @@ impl Bench {
             workflows: windlass_nodes::no_workflows(),
             journal: Journal::none(),
             live: LiveSink::none(),
-            usage: UsageSink::none(),
+            meter: windlass_nodes::llm::Meter::none(),
             llm: Arc::default(),
             prompts: Arc::default(),
         };

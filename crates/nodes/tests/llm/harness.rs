@@ -1,17 +1,17 @@
 //! One attempt of a node, and everything that it told on the way.
 
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 use windlass_core::run::AttemptError;
-use windlass_nodes::llm::{LlmSettings, Usage};
+use windlass_nodes::llm::{Accountant, Bound, LlmSettings, Meter, Refusal, Usage};
 use windlass_nodes::{
     AllowList, Executor, HttpClient, Journal, LiveEvent, LiveSink, LogSink, Mark, NoGuard,
     NodeContext, Notes, Outcome, PromptSettings, Registry, Sandbox, ShellSettings, Stop,
-    StopReason, UsageSink,
+    StopReason,
 };
 
 use crate::span::TOLD;
@@ -114,14 +114,14 @@ impl Attempt {
         registry.kinds().get("llm").unwrap().check(&config).unwrap();
         let (logs, mut log_lines) = LogSink::channel();
         let (live, mut live_events) = LiveSink::channel();
-        let (usage, mut usages) = UsageSink::channel();
+        let book = Arc::new(Book::default());
         let context = NodeContext {
             run_id: Uuid::nil(),
             step: "ask".into(),
             attempt: 1,
             logs,
             live,
-            usage,
+            meter: Meter::new(book.clone()),
             stop,
             http: Arc::new(HttpClient::new(self.allowed).unwrap()),
             shell: Arc::new(ShellSettings {
@@ -146,12 +146,33 @@ impl Attempt {
         while let Some(event) = live_events.recv().await {
             ended.live.push(event);
         }
-        while let Some(usage) = usages.recv().await {
-            ended.usage.push(usage);
-        }
+        ended.usage = std::mem::take(&mut *book.0.lock().unwrap());
         while let Some(line) = log_lines.recv().await {
             ended.logs.push(line.text);
         }
         ended
+    }
+}
+
+/// Writes down what calls took, and allows all of them.
+#[derive(Default)]
+struct Book(Mutex<Vec<Usage>>);
+
+#[async_trait::async_trait]
+impl Accountant for Book {
+    fn has_budget(&self) -> bool {
+        false
+    }
+
+    async fn hold(&self, _: Bound) -> Result<u64, Refusal> {
+        unreachable!("there is no budget")
+    }
+
+    async fn settle(&self, _: Option<u64>, usage: Option<Usage>) {
+        self.0.lock().unwrap().extend(usage);
+    }
+
+    fn give_up(&self, _: Option<u64>, usage: Option<Usage>) {
+        self.0.lock().unwrap().extend(usage);
     }
 }

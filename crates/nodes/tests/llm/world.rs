@@ -18,7 +18,7 @@ use windlass_nodes::llm::LlmSettings;
 use windlass_nodes::{
     AllowList, ChildGuard, Executor, HttpClient, Journal, Keeper, LiveEvent, LiveSink, LogSink,
     Mark, NoGuard, NodeContext, Notes, Outcome, PromptSettings, Registry, Sandbox, ShellSettings,
-    Stop, UsageSink, Workflows,
+    Stop, Workflows,
 };
 
 /// What the model says next.
@@ -235,7 +235,7 @@ impl Attempt {
             attempt: 1,
             logs,
             live,
-            usage: UsageSink::none(),
+            meter: windlass_nodes::llm::Meter::none(),
             stop: self.stop,
             http: Arc::new(HttpClient::new(AllowList::default().with_loopback()).unwrap()),
             shell: Arc::new(ShellSettings {

@@ -422,7 +422,7 @@ pub(crate) fn what_models_take_is_added_up(store: &dyn Store) {
     assert_eq!(found(PROJECT, &filter, 9), [(20_000, ask.clone(), 13), (20_000, tell, 1)]);
     assert_eq!(found(PROJECT, &filter, 1), [(20_000, ask, 13)]);
     assert_eq!(found("other", &filter, 9), []);
-    let other = UsageFilter { workflow: Some("other".into()), ..filter.clone() };
+    let other = UsageFilter { workflow: Some("other".into()), ..filter };
     assert_eq!(found(PROJECT, &other, 9), []);
     assert_eq!(store.prune_usage(epoch - 1, 20_001, 9), Err(StoreError::Fenced));
     assert_eq!(store.prune_usage(epoch, 20_001, 2).unwrap(), 2);

@@ -7,9 +7,10 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use windlass_core::run::AttemptError;
 use windlass_engine::shard::AttemptOrder;
+use windlass_nodes::llm::Meter;
 use windlass_nodes::{
     AllowList, Executor, HttpClient, Journal, LiveSink, LogSink, Mark, NoGuard, NodeContext,
-    Outcome, Registry, ShellSettings, Stop, UsageSink,
+    Outcome, Registry, ShellSettings, Stop,
 };
 
 pub(super) struct Hands {
@@ -64,7 +65,7 @@ impl Hands {
     fn context(&self, order: &AttemptOrder, logs: LogSink, stop: Stop) -> NodeContext {
         NodeContext {
             live: LiveSink::none(),
-            usage: UsageSink::none(),
+            meter: Meter::none(),
             llm: Arc::default(),
             prompts: Arc::default(),
             run_id: order.run_id,

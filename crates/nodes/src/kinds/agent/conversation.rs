@@ -6,10 +6,10 @@ use windlass_core::run::AttemptError;
 use windlass_core::schema::Schema;
 
 use crate::context::{LogStream, NodeContext};
-use crate::kinds::llm::ask::{all_failed, ask_patiently};
+use crate::kinds::llm::ask::{Unanswered, all_failed, ask_within};
 use crate::kinds::llm::question::Question;
-use crate::llm::{Chat, Finish, LlmError, Message, Reply, ToolCall, Usage};
-use crate::node::fail;
+use crate::llm::{Chat, Finish, Message, Reply, ToolCall, Usage};
+use crate::node::{Outcome, fail};
 
 /// An answer of the model, as it is journaled.
 #[derive(Serialize, Deserialize)]
@@ -44,17 +44,19 @@ impl Conversation {
         self.question.schema.as_ref()
     }
 
-    /// What the model says in a turn: what it said then, if it is journaled.
+    /// What the model says in a turn: what it said then, if it is journaled. If it says nothing, the
+    /// end of the attempt.
     pub(super) async fn say(
         &mut self,
         turn: u32,
         context: &NodeContext,
-    ) -> Result<Reply, AttemptError> {
+    ) -> Result<Reply, Result<Outcome, AttemptError>> {
         let key = format!("turn-{turn}");
         let (asked, reply) = match context.journal.find(&key) {
             Some(known) => {
                 let known: Result<Turn, _> = serde_json::from_value((**known).clone());
-                let known = known.map_err(|error| fail("bad_record", format!("{key}: {error}")))?;
+                let known =
+                    known.map_err(|error| Err(fail("bad_record", format!("{key}: {error}"))))?;
                 let Turn { text, tool_calls, finish, message, usage, asked } = known;
                 (asked, Reply { text, tool_calls, finish, message, usage })
             }
@@ -63,8 +65,8 @@ impl Conversation {
                 let Reply { text, tool_calls, finish, message, usage } = reply.clone();
                 let said = Turn { text, tool_calls, finish, message, usage, asked };
                 let record = serde_json::to_value(said);
-                let record = record.map_err(|error| fail("bad_record", error.to_string()))?;
-                context.journal.record(key, record).await?;
+                let record = record.map_err(|error| Err(fail("bad_record", error.to_string())))?;
+                context.journal.record(key, record).await.map_err(Err)?;
                 (asked, reply)
             }
         };
@@ -79,7 +81,7 @@ impl Conversation {
         &mut self,
         turn: u32,
         context: &NodeContext,
-    ) -> Result<(usize, Reply), AttemptError> {
+    ) -> Result<(usize, Reply), Result<Outcome, AttemptError>> {
         let mut failures = Vec::new();
         for asked in self.asked..self.question.models.len() {
             self.change_to(asked);
@@ -88,18 +90,19 @@ impl Conversation {
                 Ok(target) => {
                     let limit = self.question.limit;
                     let mut number = || u64::from(turn);
-                    match ask_patiently(&target, &self.chat, limit, &mut number, context).await {
+                    match ask_within(&target, &self.chat, limit, &mut number, context).await {
                         Ok(reply) => return Ok((asked, reply)),
-                        Err(error) => error,
+                        Err(Unanswered::Ends(end)) => return Err(end),
+                        Err(Unanswered::Failed(error)) => error,
                     }
                 }
-                Err(error) => error,
+                Err(error) => error.into_attempt(),
             };
-            let line = format!("turn {turn}: {model}: {error}");
+            let line = format!("turn {turn}: {model}: {}", error.failure.message);
             context.logs.line(LogStream::System, line).await;
-            failures.push((model.clone(), LlmError::into_attempt(error)));
+            failures.push((model.clone(), error));
         }
-        Err(all_failed(failures))
+        Err(Err(all_failed(failures)))
     }
 
     /// What a model wants sent back as it came is of no use to another one.

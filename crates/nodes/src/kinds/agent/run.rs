@@ -51,7 +51,10 @@ async fn work(
     conversation.chat.tools = tools.described();
     for turn in 1..=max_turns {
         context.live.send("agent_turn", json!({ "turn": turn, "max_turns": max_turns }));
-        let reply = conversation.say(turn, context).await?;
+        let reply = match conversation.say(turn, context).await {
+            Ok(reply) => reply,
+            Err(end) => return end,
+        };
         if reply.tool_calls.is_empty() {
             match answer::read(&reply, conversation.schema()) {
                 Ok(output) => return Ok(Outcome::Output(conversation.output(output, turn))),

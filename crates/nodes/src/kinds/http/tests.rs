@@ -13,8 +13,9 @@ use windlass_core::run::AttemptError;
 use super::{AllowList, Http, HttpClient};
 use crate::context::{LogSink, NodeContext, Stop, StopReason};
 use crate::kinds::shell::{Mark, NoGuard, ShellSettings};
+use crate::llm::Meter;
 use crate::node::Node;
-use crate::reports::{LiveSink, UsageSink};
+use crate::reports::LiveSink;
 
 /// A real server on loopback that answers by saying what it was asked.
 async fn server() -> String {
@@ -84,7 +85,7 @@ fn context(allowed: AllowList) -> (tokio::sync::watch::Sender<Option<StopReason>
         workflows: crate::workflows::no_workflows(),
         journal: crate::journal::Journal::none(),
         live: LiveSink::none(),
-        usage: UsageSink::none(),
+        meter: Meter::none(),
         llm: Arc::default(),
         prompts: Arc::default(),
     };

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use windlass_core::run::AttemptError;
 
 use crate::context::{LogStream, NodeContext};
-use crate::llm::{Call, Chat, LlmError, Reply, Target, ask};
+use crate::llm::{At, Call, Chat, LlmError, Reply, Target, Then, ask};
+use crate::node::{Outcome, fail};
 
 /// The longest `Retry-After` that is waited for within an attempt. A longer one is the retry
 /// policy's business: the attempt ends and its place is free.
@@ -14,9 +15,53 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(30);
 /// How often one exchange is put off like that.
 const WAIT_COUNT_MAX: u32 = 2;
 
+/// Why a model has not answered.
+pub(crate) enum Unanswered {
+    /// It could not; another one may.
+    Failed(AttemptError),
+    /// Nobody is to be asked now.
+    Ends(Result<Outcome, AttemptError>),
+}
+
+/// Asks within the budgets of the attempt. One that is spent may name a cheaper model to ask, or have
+/// somebody asked whether it may be more.
+pub(crate) async fn ask_within(
+    target: &Target,
+    chat: &Chat,
+    limit: Duration,
+    turn: &mut (impl FnMut() -> u64 + Send),
+    context: &NodeContext,
+) -> Result<Reply, Unanswered> {
+    let over = match ask_patiently(target, chat, limit, turn, context).await {
+        Ok(reply) => return Ok(reply),
+        Err(LlmError::OverBudget(over)) => over,
+        Err(LlmError::Uncounted(error)) => return Err(Unanswered::Ends(Err(error))),
+        Err(error) => return Err(Unanswered::Failed(error.into_attempt())),
+    };
+    let cheaper = match over.then {
+        Then::Ask { key, question } => {
+            return Err(Unanswered::Ends(Ok(Outcome::Ask { key, question })));
+        }
+        Then::Stop => return Err(Unanswered::Ends(Err(fail("budget_spent", over.message)))),
+        Then::Fallback(model) => model,
+    };
+    let line = format!("{}; `{cheaper}` is asked instead", over.message);
+    context.logs.line(LogStream::System, line).await;
+    let target = context.llm.target(&cheaper, &At::default(), &context.http);
+    let target = target.map_err(|error| Unanswered::Failed(error.into_attempt()))?;
+    let mut chat = chat.clone();
+    // What a model wants sent back as it came is of no use to another one.
+    chat.messages.iter_mut().for_each(|message| message.continuation = None);
+    let reply = ask_patiently(&target, &chat, limit, turn, context).await;
+    reply.map_err(|error| match error {
+        LlmError::OverBudget(over) => Unanswered::Ends(Err(fail("budget_spent", over.message))),
+        error => Unanswered::Failed(error.into_attempt()),
+    })
+}
+
 /// Asks, and waits where the provider says for how long. `turn` numbers the exchanges for whoever
 /// looks on.
-pub(crate) async fn ask_patiently(
+async fn ask_patiently(
     target: &Target,
     chat: &Chat,
     limit: Duration,
@@ -32,7 +77,7 @@ pub(crate) async fn ask_patiently(
             offset += text.len();
             context.live.send("llm_token", data);
         };
-        let call = Call { chat, limit, usage: &context.usage };
+        let call = Call { chat, limit, meter: &context.meter };
         let error = match ask(target, call, on_text).await {
             Ok(reply) => return Ok(reply),
             Err(error) => error,

@@ -16,7 +16,7 @@ use windlass_core::run::AttemptError;
 
 use crate::context::NodeContext;
 use crate::llm::{Message, Tool};
-use crate::node::Node;
+use crate::node::{AskingNode, Outcome};
 use fields::{asking_config, is_written};
 
 const RE_ASK_COUNT_MAX: u32 = 10;
@@ -81,8 +81,8 @@ impl NodeConfig for Llm {
 }
 
 #[async_trait]
-impl Node for Llm {
-    async fn run(self, context: NodeContext) -> Result<Value, AttemptError> {
+impl AskingNode for Llm {
+    async fn run(self, context: NodeContext) -> Result<Outcome, AttemptError> {
         let mut stop = context.stop.clone();
         tokio::select! {
             result = run::run(self, &context) => result,

@@ -5,13 +5,13 @@ use windlass_core::run::AttemptError;
 
 use super::Llm;
 use super::answer;
-use super::ask::{all_failed, ask_patiently};
+use super::ask::{Unanswered, all_failed, ask_within};
 use super::question::Question;
 use crate::context::{LogStream, NodeContext};
-use crate::llm::{At, Chat, Finish, LlmError, Message, Reply, Role};
-use crate::node::{fail, retry};
+use crate::llm::{At, Chat, Finish, Message, Reply, Role};
+use crate::node::{Outcome, fail, retry};
 
-pub(super) async fn run(llm: Llm, context: &NodeContext) -> Result<Value, AttemptError> {
+pub(super) async fn run(llm: Llm, context: &NodeContext) -> Result<Outcome, AttemptError> {
     let (re_asks, is_structured) = (llm.re_asks, llm.structured_output);
     let mut question = Question::new(llm.asking(), llm.messages, context).await?;
     question.chat.tools = llm.tools;
@@ -24,8 +24,9 @@ pub(super) async fn run(llm: Llm, context: &NodeContext) -> Result<Value, Attemp
     let mut failures: Vec<(String, AttemptError)> = Vec::new();
     for (model, at) in &question.models {
         match ask_one((&question, re_asks), (model, at), &mut turn, context).await {
-            Ok(output) => return Ok(output),
-            Err(error) => {
+            Ok(output) => return Ok(Outcome::Output(output)),
+            Err(Unanswered::Ends(end)) => return end,
+            Err(Unanswered::Failed(error)) => {
                 let line = format!("{model}: {}", error.failure.message);
                 context.logs.line(LogStream::System, line).await;
                 failures.push((model.clone(), error));
@@ -41,16 +42,16 @@ async fn ask_one(
     (model, at): (&str, &At),
     turn: &mut u64,
     context: &NodeContext,
-) -> Result<Value, AttemptError> {
-    let target = context.llm.target(model, at, &context.http).map_err(LlmError::into_attempt)?;
+) -> Result<Value, Unanswered> {
+    let target = context.llm.target(model, at, &context.http);
+    let target = target.map_err(|error| Unanswered::Failed(error.into_attempt()))?;
     let mut chat = question.chat.clone();
     for asked_again in 0..=re_asks {
         let mut next = || {
             *turn += 1;
             *turn
         };
-        let reply = ask_patiently(&target, &chat, question.limit, &mut next, context).await;
-        let reply = reply.map_err(LlmError::into_attempt)?;
+        let reply = ask_within(&target, &chat, question.limit, &mut next, context).await?;
         let unfit = match answer::read(&reply, question.schema.as_ref()) {
             Ok(output) => return Ok(output),
             Err(unfit) => unfit,
@@ -58,11 +59,11 @@ async fn ask_one(
         if reply.finish == Finish::Length {
             let message = format!("the answer was cut off at its longest: {}", unfit.sentence());
             let error = fail("output_truncated", message);
-            return Err(with_text(error, &reply));
+            return Err(Unanswered::Failed(with_text(error, &reply)));
         }
         if asked_again == re_asks {
             let message = format!("{} (asked {} times)", unfit.sentence(), asked_again + 1);
-            return Err(with_text(retry("bad_output", message), &reply));
+            return Err(Unanswered::Failed(with_text(retry("bad_output", message), &reply)));
         }
         let line = format!("{model}: {}; asked again", unfit.sentence());
         context.logs.line(LogStream::System, line).await;

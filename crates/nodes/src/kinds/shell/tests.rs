@@ -9,8 +9,9 @@ use windlass_core::run::AttemptError;
 use super::{Mark, NoGuard, Shell, ShellSettings};
 use crate::context::{LogLine, LogSink, LogStream, NodeContext, Stop, StopReason};
 use crate::kinds::http::{AllowList, HttpClient};
+use crate::llm::Meter;
 use crate::node::Node;
-use crate::reports::{LiveSink, UsageSink};
+use crate::reports::LiveSink;
 use crate::sandbox::Sandbox;
 
 struct Bench {
@@ -43,7 +44,7 @@ fn bench() -> Bench {
         workflows: crate::workflows::no_workflows(),
         journal: crate::journal::Journal::none(),
         live: LiveSink::none(),
-        usage: UsageSink::none(),
+        meter: Meter::none(),
         llm: Arc::default(),
         prompts: Arc::default(),
     };

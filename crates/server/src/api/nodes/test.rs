@@ -13,9 +13,10 @@ use uuid::Uuid;
 use windlass_core::definition::{self, Plan};
 use windlass_core::run::{self, AttemptError, CreateRun, Event, Fact, Input, RunState, What};
 use windlass_core::{Failure, Time};
+use windlass_nodes::llm::Meter;
 use windlass_nodes::{
     Executor, Journal, LiveSink, LogLine, LogSink, LogStream, NodeContext, Outcome, Stop,
-    StopReason, UsageSink, fail,
+    StopReason, fail,
 };
 
 use crate::api::query::Named;
@@ -230,7 +231,7 @@ async fn attempt(
         workflows: windlass_nodes::no_workflows(),
         journal: Journal::none(),
         live: LiveSink::none(),
-        usage: UsageSink::none(),
+        meter: Meter::none(),
         llm: app.trial.llm.clone(),
         prompts: app.trial.prompts.clone(),
     };
