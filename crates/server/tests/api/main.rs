@@ -16,6 +16,9 @@ mod keys;
 mod mcp;
 mod nodes;
 mod operations;
+mod prompts;
+#[path = "../../../nodes/tests/llm/proxy.rs"]
+mod proxy;
 mod repair;
 mod routes;
 mod runs;
