@@ -14,6 +14,8 @@ mod guard;
 mod harness;
 mod keys;
 mod mcp;
+mod model;
+mod node_pages;
 mod nodes;
 mod operations;
 mod prompts;
