@@ -30,9 +30,27 @@ def models(port):
     }
     for name, answer in answers.items():
         yield name, {"model": f"openai/{name}", "api_key": "none", "mock_response": answer}
+    # What this one answers hangs on what it is asked, see Sorts.
+    yield "gpt-4o-mini", {"model": "openai/gpt-4o-mini", "api_key": "none", "mock_response": "?"}
     for name in ("plain", "json"):
         own = f"http://127.0.0.1:{port}/v1"
         yield f"claude-{name}", {"model": f"hosted_vllm/{name}", "api_base": own, "api_key": KEY}
+
+
+def sorts():
+    """Has gpt-4o-mini sort messages to a help desk, as examples/customer-support.yaml asks it to."""
+    from litellm.integrations.custom_logger import CustomLogger
+
+    class Sorts(CustomLogger):
+        async def async_pre_call_hook(self, user_api_key_dict, cache, data, call_type):
+            if data["model"] == "gpt-4o-mini":
+                asked = json.dumps(data["messages"])
+                is_technical = any(word in asked for word in ("printer", "password"))
+                category = "technical" if is_technical else "general"
+                data["mock_response"] = json.dumps({"category": category})
+            return data
+
+    return Sorts()
 
 
 def free_port():
@@ -74,9 +92,11 @@ def main():
     log = tempfile.TemporaryFile("w+")
     os.dup2(log.fileno(), 1)
     os.dup2(log.fileno(), 2)
+    import litellm
     import uvicorn
     from litellm.proxy.proxy_server import app
 
+    litellm.callbacks.append(sorts())
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -44,7 +44,7 @@ mod why;
 
 pub use definitions::{DefinitionError, Definitions, Workflow, content_hash};
 pub use deliver::Delivered;
-pub use dispatch::{DispatchConfig, Queue, SecretSource};
+pub use dispatch::{DispatchConfig, Mask, Queue, SecretSource, fill_secrets};
 pub use engine::{Engine, EngineConfig, Health, NewRun, Spent, Submitted};
 pub use feed::{Feed, News, Subscription};
 pub use halt::Halt;

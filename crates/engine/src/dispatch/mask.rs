@@ -19,7 +19,7 @@ const CUT_BYTES_MIN: usize = 32 * 1024;
 
 /// Hides the secrets of an attempt in whatever comes out of it.
 #[derive(Debug, Default)]
-pub(super) struct Mask {
+pub struct Mask {
     /// The longest first, so that a secret that holds another is hidden whole.
     secrets: Vec<String>,
     /// Whether a secret may begin with a byte of a text.
@@ -58,7 +58,8 @@ impl Mask {
         Mask { secrets, begins }
     }
 
-    pub(super) fn text(&self, text: String) -> String {
+    /// A text without them.
+    pub fn text(&self, text: String) -> String {
         if self.secrets.is_empty() {
             return text;
         }
@@ -70,7 +71,7 @@ impl Mask {
     }
 
     /// A log line, of which the end may be missing.
-    pub(super) fn line(&self, text: String) -> String {
+    pub fn line(&self, text: String) -> String {
         let text = self.text(text);
         match text.strip_suffix(CUT) {
             Some(kept) if !self.secrets.is_empty() => self.without_end(kept.to_owned()) + CUT,
@@ -177,7 +178,8 @@ impl Mask {
         }
     }
 
-    pub(super) fn value(&self, value: Value) -> Value {
+    /// A value without them, names of fields included.
+    pub fn value(&self, value: Value) -> Value {
         if self.secrets.is_empty() {
             return value;
         }
@@ -198,7 +200,8 @@ impl Mask {
         }
     }
 
-    pub(super) fn error(&self, mut error: AttemptError) -> AttemptError {
+    /// An error without them.
+    pub fn error(&self, mut error: AttemptError) -> AttemptError {
         error.failure.message = self.text(error.failure.message);
         error.failure.details = error.failure.details.map(|details| self.value(details));
         error

@@ -29,7 +29,8 @@ use windlass_nodes::llm::LlmSettings;
 use windlass_nodes::{HttpClient, PromptSettings, Registry, ShellSettings, StopReason};
 use windlass_store::Store;
 
-pub use secrets::SecretSource;
+pub use mask::Mask;
+pub use secrets::{SecretSource, fill_secrets};
 
 use self::ledger::Ledger;
 use crate::clock::Clock;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use windlass_core::expr::SecretPart;
+use windlass_core::expr::{SecretPart, SecretSlot};
 use windlass_core::run::AttemptError;
 use windlass_nodes::{fail, retry};
 
@@ -20,33 +20,50 @@ pub trait SecretSource: Send + Sync {
     fn secret(&self, project: &str, name: &str) -> Result<Option<String>, String>;
 }
 
-/// The config with its secrets, and a mask that hides them in what comes out.
+/// The config of an attempt with its secrets, and a mask that hides them in what comes out.
 pub(super) async fn fill(
     order: &AttemptOrder,
     source: &Arc<dyn SecretSource>,
 ) -> Result<(Value, Mask), AttemptError> {
-    if order.secrets.is_empty() {
-        return Ok(((*order.input).clone(), Mask::default()));
+    let (config, slots) = (order.input.clone(), order.secrets.clone());
+    fill_secrets(config, slots, order.project.clone(), source).await
+}
+
+/// Puts the secrets of a project into the slots of a config. The mask hides them in what comes out.
+///
+/// # Errors
+///
+/// `secret_missing`, or `secret_unavailable` if nobody can know now.
+pub async fn fill_secrets(
+    config: Arc<Value>,
+    slots: Vec<SecretSlot>,
+    project: Arc<str>,
+    source: &Arc<dyn SecretSource>,
+) -> Result<(Value, Mask), AttemptError> {
+    if slots.is_empty() {
+        return Ok(((*config).clone(), Mask::default()));
     }
-    let (order, source) = (order.clone(), source.clone());
+    let source = source.clone();
     // Looking one up may take a database.
-    let filled = tokio::task::spawn_blocking(move || fill_now(&order, &*source)).await;
+    let fill = move || fill_now((*config).clone(), &slots, &project, &*source);
+    let filled = tokio::task::spawn_blocking(fill).await;
     filled.unwrap_or_else(|error| Err(retry("secret_unavailable", error.to_string())))
 }
 
 fn fill_now(
-    order: &AttemptOrder,
+    mut config: Value,
+    slots: &[SecretSlot],
+    project: &str,
     source: &dyn SecretSource,
 ) -> Result<(Value, Mask), AttemptError> {
-    let mut config = (*order.input).clone();
     let mut secrets = Vec::new();
-    for slot in &order.secrets {
+    for slot in slots {
         let mut text = String::new();
         for part in &slot.parts {
             match part {
                 SecretPart::Text(part) => text.push_str(part),
                 SecretPart::Secret(name) => {
-                    let found = source.secret(&order.project, name);
+                    let found = source.secret(project, name);
                     let found = found.map_err(|error| retry("secret_unavailable", error))?;
                     let secret = found.ok_or_else(|| {
                         fail("secret_missing", format!("there is no secret `{name}`"))
@@ -67,7 +84,6 @@ fn fill_now(
 mod tests {
     use serde_json::json;
     use uuid::Uuid;
-    use windlass_core::expr::SecretSlot;
 
     use super::*;
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 use serde_json::Value;
 use windlass_core::run::AttemptError;
 
@@ -186,5 +187,35 @@ impl Drop for Held {
         if let Some(accountant) = self.accountant.take().filter(|_| self.number.is_some()) {
             accountant.give_up(self.number, None);
         }
+    }
+}
+
+/// Adds up what calls took, and allows all of them: for attempts outside of any run.
+#[derive(Debug, Default)]
+pub struct Tally(Mutex<Vec<Usage>>);
+
+impl Tally {
+    /// What calls took since this was asked last.
+    pub fn take(&self) -> Vec<Usage> {
+        std::mem::take(&mut *self.0.lock())
+    }
+}
+
+#[async_trait]
+impl Accountant for Tally {
+    fn has_budget(&self) -> bool {
+        false
+    }
+
+    async fn hold(&self, _: Bound) -> Result<u64, Refusal> {
+        Ok(0)
+    }
+
+    async fn settle(&self, _: Option<u64>, usage: Option<Usage>) {
+        self.0.lock().extend(usage);
+    }
+
+    fn give_up(&self, _: Option<u64>, usage: Option<Usage>) {
+        self.0.lock().extend(usage);
     }
 }

@@ -23,6 +23,6 @@ mod usage;
 pub use chat::{Chat, Finish, Message, Reply, Role, Tool, ToolCall};
 pub use error::LlmError;
 pub use exchange::{Call, ask};
-pub use meter::{Accountant, Bound, Meter, OverBudget, Refusal, Then};
+pub use meter::{Accountant, Bound, Meter, OverBudget, Refusal, Tally, Then};
 pub use settings::{Api, At, LlmSettings, Provider, Target};
 pub use usage::{Price, Usage};

@@ -35,7 +35,7 @@ const LISTED_MAX: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PromptError {
     /// There is no directory of prompts.
-    #[error("this server has no directory of prompts; `prompts.dir` names one")]
+    #[error("this server has no directory of prompts; `llm.prompts` names one")]
     NoDirectory,
     /// The path does not lead to a file of the directory.
     #[error("`{path}` is no prompt file of the directory: {reason}")]

@@ -1,13 +1,13 @@
 //! One attempt of a node, and everything that it told on the way.
 
 use std::path::PathBuf;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use uuid::Uuid;
 use windlass_core::run::AttemptError;
-use windlass_nodes::llm::{Accountant, Bound, LlmSettings, Meter, Refusal, Usage};
+use windlass_nodes::llm::{LlmSettings, Meter, Tally, Usage};
 use windlass_nodes::{
     AllowList, Executor, HttpClient, Journal, LiveEvent, LiveSink, LogSink, Mark, NoGuard,
     NodeContext, Notes, Outcome, PromptSettings, Registry, Sandbox, ShellSettings, Stop,
@@ -114,7 +114,7 @@ impl Attempt {
         registry.kinds().get("llm").unwrap().check(&config).unwrap();
         let (logs, mut log_lines) = LogSink::channel();
         let (live, mut live_events) = LiveSink::channel();
-        let book = Arc::new(Book::default());
+        let book = Arc::new(Tally::default());
         let context = NodeContext {
             run_id: Uuid::nil(),
             step: "ask".into(),
@@ -146,33 +146,10 @@ impl Attempt {
         while let Some(event) = live_events.recv().await {
             ended.live.push(event);
         }
-        ended.usage = std::mem::take(&mut *book.0.lock().unwrap());
+        ended.usage = book.take();
         while let Some(line) = log_lines.recv().await {
             ended.logs.push(line.text);
         }
         ended
-    }
-}
-
-/// Writes down what calls took, and allows all of them.
-#[derive(Default)]
-struct Book(Mutex<Vec<Usage>>);
-
-#[async_trait::async_trait]
-impl Accountant for Book {
-    fn has_budget(&self) -> bool {
-        false
-    }
-
-    async fn hold(&self, _: Bound) -> Result<u64, Refusal> {
-        unreachable!("there is no budget")
-    }
-
-    async fn settle(&self, _: Option<u64>, usage: Option<Usage>) {
-        self.0.lock().unwrap().extend(usage);
-    }
-
-    fn give_up(&self, _: Option<u64>, usage: Option<Usage>) {
-        self.0.lock().unwrap().extend(usage);
     }
 }

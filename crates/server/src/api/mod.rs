@@ -20,6 +20,7 @@ pub mod me;
 pub mod nodes;
 pub mod operations;
 pub mod page;
+pub mod prompts;
 pub mod query;
 pub mod run;
 pub mod runs;
@@ -57,6 +58,7 @@ use crate::facade::{auto_workflow, workflow_service, workflow_socket};
         (name = "approvals", description = "What people are asked"),
         (name = "secrets", description = "What steps may use and nobody may see"),
         (name = "nodes", description = "Kinds of node"),
+        (name = "prompts", description = "Prompt files, filled in and tried out"),
         (name = "facades", description = "The paths and words of systems that Windlass unites"),
         (name = "access", description = "Who may call, and what they changed"),
         (name = "operations", description = "Health and metrics")
@@ -103,6 +105,10 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(nodes::list::list_kinds))
         .routes(routes!(nodes::get::get_kind))
         .routes(routes!(nodes::test::test_kind))
+        .routes(routes!(prompts::list::list_prompts))
+        .routes(routes!(prompts::parse::parse_prompt))
+        .routes(routes!(prompts::render::render_prompt))
+        .routes(routes!(prompts::test::test_prompt))
         .routes(routes!(secrets::list::list_secrets))
         .routes(routes!(secrets::put::put_secret, secrets::delete::delete_secret))
         .routes(routes!(secrets::rotate::rotate_secrets))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use clap::Args;
 use rust_embed::RustEmbed;
 use serde_json::{Value, json};
+use windlass_core::definition::Graph;
 use windlass_engine::shard::Answer;
 use windlass_store::Deployed;
 
@@ -21,7 +22,7 @@ use crate::http::key;
 pub(crate) struct Dev {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Deploys the workflows of `examples/` and runs each once.
+    /// Deploys the workflows of `examples/` and runs each once that asks no language model.
     #[arg(long)]
     demo: bool,
 }
@@ -57,7 +58,7 @@ impl Dev {
     }
 }
 
-/// Deploys the examples and runs each. The key makes it once for each version, so that a restart
+/// Deploys the examples and runs each, but for those that cost somebody money. The key makes it once for each version, so that a restart
 /// adds nothing.
 async fn demo(app: &Arc<App>) -> anyhow::Result<Vec<String>> {
     let mut lines = Vec::new();
@@ -71,6 +72,11 @@ async fn demo(app: &Arc<App>) -> anyhow::Result<Vec<String>> {
             anyhow::bail!("{file}: {:?}", checked.findings);
         };
         let workflow = find(app, PROJECT, &row.name).await?;
+        if asks_model(&workflow.plan.graph) {
+            let what = "not run: it asks a language model";
+            lines.push(format!("{:<20} version {}, {what}", row.name, row.version));
+            continue;
+        }
         let input = example_input(&workflow.plan.input);
         let request = json!({ "input": input, "labels": {} });
         let mut run = new_run(&workflow, input, BTreeMap::new());
@@ -84,6 +90,13 @@ async fn demo(app: &Arc<App>) -> anyhow::Result<Vec<String>> {
         lines.push(format!("{:<20} version {}, {what}", row.name, row.version));
     }
     Ok(lines)
+}
+
+fn asks_model(graph: &Graph) -> bool {
+    graph.nodes.iter().any(|node| {
+        ["llm", "agent"].contains(&node.kind.name)
+            || node.bodies.iter().any(|body| asks_model(&body.graph))
+    })
 }
 
 /// The first of the `examples` in an input's schema.

@@ -40,7 +40,7 @@ impl Exit {
         }
         match error.downcast_ref::<Refusal>() {
             Some(Refusal(problem)) => match problem.code.as_str() {
-                "invalid-definition" | "bad-document" => Exit::CheckFailed,
+                "invalid-definition" | "bad-document" | "bad-prompt" => Exit::CheckFailed,
                 _ => match problem.status {
                     401 | 403 => Exit::Denied,
                     404 => Exit::NotFound,

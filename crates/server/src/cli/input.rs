@@ -8,7 +8,8 @@ use windlass_core::limits::{DEFINITION_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use super::exit::Usage;
 
 /// Puts a run's input together. Each part is `key=value` (the value JSON if it can be read as
-/// that, else text), `@FILE`, or `-` for standard input; later parts win. Files hold YAML or JSON.
+/// that, else text), a JSON object, `@FILE`, or `-` for standard input; later parts win. Files hold YAML
+/// or JSON.
 ///
 /// # Errors
 ///
@@ -23,6 +24,10 @@ pub(crate) fn read(parts: &[String]) -> Result<Value, Usage> {
             let name = format!("`{path}`");
             let file = std::fs::File::open(path).map_err(|error| unreadable(&name, &error))?;
             merge(&mut input, parse(path, &text_of(&name, file)?)?);
+        } else if part.starts_with('{') {
+            let fields: Map<String, Value> = serde_json::from_str(part)
+                .map_err(|error| Usage(format!("`{part:.60}` is no JSON object: {error}")))?;
+            merge(&mut input, Value::Object(fields));
         } else {
             let (key, text) =
                 part.split_once('=').filter(|(key, _)| !key.is_empty()).ok_or_else(|| {
@@ -95,6 +100,8 @@ mod tests {
             parts(&["n=3", "name=Ada Lovelace", "quoted=\"3\"", "e="]).unwrap(),
             json!({ "n": 3, "name": "Ada Lovelace", "quoted": "3", "e": "" })
         );
+        let object = r#"{"n": {"m": 1}, "b": 2}"#;
+        assert_eq!(parts(&[object, "b=4"]).unwrap(), json!({ "n": { "m": 1 }, "b": 4 }));
         assert_eq!(parts(&[&file, "b=4"]).unwrap(), json!({ "a": [1], "b": 4 }));
     }
 
@@ -121,6 +128,7 @@ mod tests {
     #[test]
     fn what_makes_no_sense_is_named() {
         assert!(parts(&["plain"]).unwrap_err().to_string().contains("`plain`"));
+        assert!(parts(&["{a: 1}"]).unwrap_err().to_string().contains("no JSON object"));
         assert!(parts(&["@/no/such/file"]).unwrap_err().to_string().contains("/no/such/file"));
     }
 }

@@ -23,6 +23,7 @@ mod open;
 mod openapi;
 mod output;
 mod progress;
+mod prompt;
 mod run;
 mod runs;
 mod secret;
@@ -69,6 +70,8 @@ enum Command {
     Approval(approval::Approval),
     #[command(subcommand)]
     Event(event::Event),
+    #[command(subcommand)]
+    Prompt(prompt::Prompt),
     Open(open::Open),
     Mcp(mcp::Mcp),
     Halt(halt::Halt),
@@ -161,6 +164,7 @@ async fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Runs(command) => command.run().await,
         Command::Approval(command) => command.run().await,
         Command::Event(command) => command.run().await,
+        Command::Prompt(command) => command.run().await,
         Command::Secret(command) => command.run().await,
         Command::Open(command) => command.run().await,
         Command::Mcp(command) => command.run().await,

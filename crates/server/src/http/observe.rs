@@ -17,6 +17,7 @@ use super::problem::{self, Problem};
 use super::{deprecation, guard};
 use crate::access::audit::Record;
 use crate::access::{Caller, layer};
+use crate::api::prompts;
 use crate::app::App;
 use crate::mcp;
 
@@ -123,8 +124,11 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
 
 fn time_limit(app: &App, request: &Request) -> Duration {
     let server = &app.config.server;
-    // Whoever asks to be kept waiting has a limit of their own; agents ask for it in the body.
-    if request.headers().contains_key(PREFER) || request.uri().path() == mcp::PATH {
+    // Whoever asks to be kept waiting has a limit of their own; agents ask for it in the body. A
+    // model takes its time.
+    let path = request.uri().path();
+    let is_slow = path == mcp::PATH || path == prompts::test::PATH;
+    if request.headers().contains_key(PREFER) || is_slow {
         server.wait_time_max.0 + server.request_time_max.0
     } else {
         server.request_time_max.0

@@ -47,6 +47,7 @@ codes! {
     WORKFLOW_NOT_FOUND = "workflow-not-found", 404, "There is no such workflow";
     KEY_NOT_FOUND = "key-not-found", 404, "There is no such key";
     SECRET_NOT_FOUND = "secret-not-found", 404, "There is no such secret";
+    PROMPT_NOT_FOUND = "prompt-not-found", 404, "There is no such prompt file";
     KIND_NOT_FOUND = "kind-not-found", 404, "There is no such kind of node";
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path does not know this method";
     REQUEST_TIMEOUT = "request-timeout", 408, "The request took too long";
@@ -60,11 +61,15 @@ codes! {
     INVALID_DEFINITION = "invalid-definition", 422, "The definition has errors";
     INVALID_INPUT = "invalid-input", 422, "The input does not fit the workflow";
     INVALID_REQUEST = "invalid-request", 422, "The body does not have the right shape";
+    BAD_PROMPT = "bad-prompt", 422, "The prompt file has an error";
+    BAD_INPUTS = "bad-inputs", 422, "The inputs do not fit the prompt file";
+    PROMPT_RENDER = "prompt-render", 422, "The prompt cannot be filled in";
     KEY_REUSED = "key-reused", 422, "The idempotency key belongs to another request";
     RUN_TOO_LARGE = "run-too-large", 422, "The run is too large to be taken whole";
     NAME_MISMATCH = "name-mismatch", 422, "The definition has another name";
     RATE_LIMITED = "rate-limited", 429, "Too many requests";
     INTERNAL = "internal", 500, "Windlass has made a mistake";
+    MODEL_KEY_MISSING = "model-key-missing", 503, "There is no key for the model";
     UNAVAILABLE = "unavailable", 503, "Not now";
     OUTCOME_UNKNOWN = "outcome-unknown", 503, "Nobody knows whether it was done";
 }
@@ -226,7 +231,8 @@ impl IntoResponse for Problem {
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        if self.code.status == 503 {
+        // Nobody sets a key within a second.
+        if self.code.status == 503 && self.code != MODEL_KEY_MISSING {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response.extensions_mut().insert(self);

@@ -14,8 +14,13 @@ mod guard;
 mod harness;
 mod keys;
 mod mcp;
+mod model;
+mod node_pages;
 mod nodes;
 mod operations;
+mod prompts;
+#[path = "../../../nodes/tests/llm/proxy.rs"]
+mod proxy;
 mod repair;
 mod routes;
 mod runs;

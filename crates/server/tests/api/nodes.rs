@@ -50,9 +50,48 @@ async fn what_cannot_be_tried_out_is_told() {
         let answer = test(&server, kind, request.clone()).await;
         assert_eq!(answer.problem(), code, "{kind} {request}: {}", answer.body);
     }
-    let secret = json!({ "config": { "url": "http://127.0.0.1/{{ secrets.token }}" } });
+    let secret = json!({ "config": { "url": "http://127.0.0.1/{{ secrets.none }}" } });
     let answer = test(&server, "http", secret).await;
     assert_eq!(answer.body["error"]["code"], "secret_missing", "{}", answer.body);
     let path = "/api/v1/nodes/shell/test";
     assert_eq!(server.ask(Method::POST, path, "[").await.problem(), "bad-json");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_tried_out_with_secrets_that_nobody_sees() {
+    const CANARY: &str = "cAnArY/+ä\"q7x";
+    let server = Server::closed();
+    let key = async |project: &str| {
+        let made = json!({ "name": project, "role": "admin", "project": project });
+        server.key(made).await["key"].as_str().unwrap().to_owned()
+    };
+    let (own, other) = (key("one").await, key("two").await);
+    let value = json!({ "value": CANARY }).to_string();
+    let set = server.ask_as(&own, Method::PUT, "/api/v1/secrets/token", value).await;
+    assert_eq!(set.status, 200, "{}", set.body);
+    let try_out = async |key: &str, script: &str| {
+        let config = json!({ "script": script, "env": { "T": "{{ secrets.token }}" } });
+        let body = json!({ "config": config }).to_string();
+        server.ask_as(key, Method::POST, "/api/v1/nodes/shell/test", body).await.body
+    };
+    // Its length in bytes tells that the step has got it, and nothing else does.
+    let counted = try_out(&own, "printf %s \"$T\" | wc -c").await;
+    assert_eq!(counted["output"]["stdout"], CANARY.len().to_string(), "{counted}");
+    assert_eq!(counted["config"]["env"]["T"], "{{secrets.token}}", "as it is journaled");
+    for script in [
+        "echo \"$T\"; echo \"$T\" >&2",
+        "printf '{\"%s\": 1}' plain > $WINDLASS_OUTPUT; printf %s \"$T\" | base64 -w0",
+        "printf 'x%s' \"$T\" | base64 -w0; exit 3",
+        "echo \"$T\" >&2; exit 1",
+    ] {
+        let told = try_out(&own, script).await.to_string();
+        assert!(told.contains("***"), "{script}: {told}");
+        for form in ["cAnArY", "Y0FuQXJZ", "NBbkFyW", "jQW5Bcl"] {
+            assert!(!told.contains(form), "{script}: {told}");
+        }
+    }
+    let missing = try_out(&other, "echo no").await;
+    assert_eq!(missing["error"]["code"], "secret_missing", "of another project: {missing}");
+    let files = std::fs::read(server.house.app.config.store.data.join("windlass.db")).unwrap();
+    assert!(!files.windows(6).any(|window| window == b"cAnArY"));
 }

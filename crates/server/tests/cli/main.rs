@@ -5,11 +5,15 @@
 #[path = "../../../store/tests/conformance/bucket.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod bucket;
+mod customer_support;
 mod database;
 mod mcp;
 #[path = "../../../store/tests/conformance/server.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod postgres;
+mod prompt;
+#[path = "../../../nodes/tests/llm/proxy.rs"]
+mod proxy;
 mod settings;
 mod words;
 
@@ -79,6 +83,11 @@ fn help_says_what_there_is() {
         "runs terminate",
         "runs rerun",
         "runs export",
+        "prompt",
+        "prompt list",
+        "prompt show",
+        "prompt render",
+        "prompt test",
         "open",
         "mcp",
         "key",
@@ -429,7 +438,11 @@ fn serve(directory: &Path, listen: &str) -> (Child, String) {
 }
 
 fn serve_with(directory: &Path, arguments: &[&str]) -> (Child, String) {
-    let mut child = command(directory, arguments).stderr(Stdio::piped()).spawn().unwrap();
+    ready(command(directory, arguments).stderr(Stdio::piped()).spawn().unwrap())
+}
+
+/// Waits until a server is ready, and says where it listens.
+fn ready(mut child: Child) -> (Child, String) {
     let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut lines = std::io::BufRead::lines(stderr).map(Result::unwrap);
     let ready = "windlass is ready at ";

@@ -36,7 +36,11 @@ impl Hands {
             return Ok(json!({ "status": 200, "headers": {}, "body": { "answer": "fine" } }));
         }
         if &*order.kind == "llm" {
-            assert!(order.input["prompt"].as_str().unwrap().starts_with("Which team"));
+            let prompt = order.input["prompt"].as_str().unwrap();
+            if prompt.starts_with("Is this message technical") {
+                return Ok(json!({ "category": "technical" }));
+            }
+            assert!(prompt.starts_with("Which team"));
             return Ok(json!({ "team": "hardware", "urgent": true }));
         }
         if &*order.kind == "agent" {

@@ -1,5 +1,6 @@
 //! `/api/v1/nodes`.
 
+pub(crate) mod attempt;
 pub mod get;
 pub mod list;
 pub mod test;

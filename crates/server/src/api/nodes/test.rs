@@ -1,5 +1,4 @@
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Json;
@@ -7,31 +6,22 @@ use axum::extract::State;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::task::JoinSet;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_core::definition::{self, Plan};
-use windlass_core::run::{self, AttemptError, CreateRun, Event, Fact, Input, RunState, What};
+use windlass_core::expr::SecretSlot;
+use windlass_core::run::{self, CreateRun, Event, Fact, Input, RunState, What};
 use windlass_core::{Failure, Time};
-use windlass_nodes::llm::Meter;
-use windlass_nodes::{
-    Executor, Journal, LiveSink, LogLine, LogSink, LogStream, NodeContext, Outcome, Stop,
-    StopReason, fail,
-};
 
+use super::attempt::{NODE, TestAttempt, TestLine};
+use crate::access::Caller;
 use crate::api::query::Named;
 use crate::app::{App, Shared};
 use crate::http::problem::{self, Problem, ProblemBody};
 use crate::http::{Body, ProblemResponses};
 
-/// The id of the node that is tried out.
-const NODE: &str = "tested";
 /// How long an attempt may take here. A run's may take longer.
 const TIME_MAX: Duration = Duration::from_secs(20);
-/// How long a node may take to end after that.
-const STOP_GRACE: Duration = Duration::from_secs(2);
-/// Log lines that are kept.
-const LINES_MAX: usize = 1_000;
 /// Decisions that a single node may take.
 const DECISIONS_MAX: usize = 1_000;
 
@@ -52,7 +42,8 @@ pub struct TestRequest {
 pub struct TestBody {
     /// `succeeded` or `failed`.
     pub status: &'static str,
-    /// The config as the attempt got it; null if it could not be rendered, or the kind only computes.
+    /// The config as the attempt got it, with secrets as they were written; null if it could not be
+    /// rendered, or the kind only computes.
     pub config: Option<Value>,
     /// The output.
     pub output: Option<Value>,
@@ -65,19 +56,10 @@ pub struct TestBody {
     pub duration_ms: f64,
 }
 
-/// A line that it has written.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct TestLine {
-    /// `stdout`, `stderr` or `system`.
-    pub stream: &'static str,
-    /// The text.
-    pub text: String,
-}
-
 /// Tries a node out: renders its config with sample values and makes one attempt, outside of any run.
 ///
-/// What it does to the world it does: a `shell` script runs, a request is sent. It gets no secrets and
-/// has 20 seconds. Kinds that wait or hold nodes of their own can only be tried in a run.
+/// What it does to the world it does: a `shell` script runs, a request is sent. It gets the
+/// secrets that its config names, hidden in whatever comes out, and has 20 seconds. Kinds that wait or hold nodes of their own can only be tried in a run.
 #[utoipa::path(
     post, path = "/api/v1/nodes/{kind}/test", tag = "nodes",
     params(("kind" = String, Path, description = "Such as `http`")),
@@ -91,6 +73,7 @@ pub struct TestLine {
 )]
 pub async fn test_kind(
     State(app): Shared,
+    caller: Caller,
     Named(kind): Named<String>,
     Body(request): Body<TestRequest>,
 ) -> Result<Json<TestBody>, Problem> {
@@ -101,22 +84,24 @@ pub async fn test_kind(
     let began = Instant::now();
     let input = request.input.clone().unwrap_or_else(|| Value::Object(Map::new()));
     let plan = plan_of(&app, &kind, &request)?;
-    let (config, has_secrets, decided) = decide(&plan, input, app.engine.clock().now())?;
-    let mut logs = Vec::new();
-    let result = match decided {
-        Some(result) => result,
-        None if has_secrets => {
-            let message = "a node that is tried out gets no secrets; write a value in its place";
-            Err(Failure::new("secret_missing", message))
+    let Decided { config, secrets, result } = decide(&plan, input, app.engine.clock().now())?;
+    let (result, logs) = match (result, &config) {
+        (Some(result), _) => (result, Vec::new()),
+        (None, Some(config)) => {
+            let attempt = TestAttempt {
+                kind: &kind,
+                config: config.clone(),
+                secrets,
+                project: caller.project(),
+                time_max: TIME_MAX,
+            };
+            let tried = attempt.make(&app).await;
+            (tried.result, tried.logs)
         }
-        None => match &config {
-            Some(config) => attempt(&app, &kind, config.clone(), &mut logs).await,
-            None => {
-                let message =
-                    format!("a `{kind}` waits or holds nodes of its own; try it in a run");
-                return Err(Problem::new(problem::INVALID_REQUEST, message));
-            }
-        },
+        (None, None) => {
+            let message = format!("a `{kind}` waits or holds nodes of its own; try it in a run");
+            return Err(Problem::new(problem::INVALID_REQUEST, message));
+        }
     };
     let (status, output, error) = match result {
         Ok(output) => ("succeeded", Some(output), None),
@@ -150,10 +135,18 @@ fn plan_of(app: &App, kind: &str, request: &TestRequest) -> Result<Plan, Problem
     checked.plan.ok_or_else(|| Problem::findings(problem::INVALID_DEFINITION, checked.findings))
 }
 
-type Decided = (Option<Value>, bool, Option<Result<Value, Failure>>);
+/// What is known of the node once nothing follows any more without an attempt.
+#[derive(Default)]
+struct Decided {
+    /// Its rendered config, if an attempt is due.
+    config: Option<Value>,
+    /// Where secrets belong in it.
+    secrets: Vec<SecretSlot>,
+    /// What has come of it, if that needs no attempt.
+    result: Option<Result<Value, Failure>>,
+}
 
-/// Decides a run of the plan in memory as far as it goes by itself: the node's rendered config, if an
-/// attempt is due, whether secrets belong in it, and its result, if it has one already.
+/// Decides a run of the plan in memory as far as it goes by itself.
 fn decide(plan: &Plan, input: Value, now: Time) -> Result<Decided, Problem> {
     let id = Uuid::nil();
     let request = CreateRun {
@@ -174,7 +167,7 @@ fn decide(plan: &Plan, input: Value, now: Time) -> Result<Decided, Problem> {
     let first = run::create(plan, request, now)?;
     let gone = || Problem::new(problem::INTERNAL, "a run that was created has no state");
     let mut state = RunState::from_first(&first).ok_or_else(gone)?;
-    let mut decided: Decided = (None, false, None);
+    let mut decided = Decided::default();
     for _ in 0..DECISIONS_MAX {
         let input = Input { now, dice: 0.5, what: What::Advance };
         let events = state.decide(plan, &input)?;
@@ -190,109 +183,18 @@ fn decide(plan: &Plan, input: Value, now: Time) -> Result<Decided, Problem> {
 }
 
 /// What an event says of the node.
-fn note(event: &Event, (config, has_secrets, result): &mut Decided) {
+fn note(event: &Event, decided: &mut Decided) {
     match &event.fact {
         Fact::StepQueued { path, input, secrets, .. } if path == NODE => {
-            *config = Some((**input).clone());
-            *has_secrets = !secrets.is_empty();
+            decided.config = Some((**input).clone());
+            decided.secrets.clone_from(secrets);
         }
         Fact::StepSucceeded { path, output, .. } if path == NODE => {
-            *result = Some(Ok((**output).clone()));
+            decided.result = Some(Ok((**output).clone()));
         }
-        Fact::StepFailed { path, error, .. } if path == NODE => *result = Some(Err(error.clone())),
+        Fact::StepFailed { path, error, .. } if path == NODE => {
+            decided.result = Some(Err(error.clone()));
+        }
         _ => {}
     }
-}
-
-/// Makes one attempt.
-async fn attempt(
-    app: &Arc<App>,
-    kind: &str,
-    config: Value,
-    logs: &mut Vec<TestLine>,
-) -> Result<Value, Failure> {
-    let run = match app.registry.executor(kind) {
-        Some(Executor::Inline(run)) => return run(config).map_err(|error| error.failure),
-        Some(Executor::Task(run)) => *run,
-        None => return Err(Failure::new("unknown_kind", "the kind has no executor here")),
-    };
-    let _turn = app.trial.turns.acquire().await;
-    let (ask, stop) = Stop::channel();
-    let (sink, mut lines) = LogSink::channel();
-    let context = NodeContext {
-        run_id: windlass_engine::ids::new_id(app.engine.clock().now()),
-        step: NODE.to_owned(),
-        attempt: 1,
-        logs: sink,
-        stop,
-        http: app.trial.http.clone(),
-        shell: app.trial.shell.clone(),
-        notes: Default::default(),
-        workflows: windlass_nodes::no_workflows(),
-        journal: Journal::none(),
-        live: LiveSink::none(),
-        meter: Meter::none(),
-        llm: app.trial.llm.clone(),
-        prompts: app.trial.prompts.clone(),
-    };
-    // Whoever hangs up takes the attempt along.
-    let mut task = JoinSet::new();
-    task.spawn(run(config, context));
-    let deadline = tokio::time::sleep(TIME_MAX);
-    tokio::pin!(deadline);
-    let result = loop {
-        tokio::select! {
-            line = lines.recv(), if logs.len() < LINES_MAX => match line {
-                Some(line) => logs.push(line_of(line)),
-                None => break ended(task.join_next().await),
-            },
-            result = task.join_next() => break ended(result),
-            () = &mut deadline => {
-                if ask.send_replace(Some(StopReason::TimedOut)).is_some() {
-                    break Err(timed_out());
-                }
-                deadline.as_mut().reset(tokio::time::Instant::now() + STOP_GRACE);
-            }
-        }
-    };
-    while let Ok(line) = lines.try_recv() {
-        if logs.len() < LINES_MAX {
-            logs.push(line_of(line));
-        }
-    }
-    result.map_err(|error| error.failure)
-}
-
-type Ended = Result<Result<Outcome, AttemptError>, tokio::task::JoinError>;
-
-fn ended(result: Option<Ended>) -> Result<Value, AttemptError> {
-    match result {
-        Some(Ok(Ok(Outcome::Output(output)))) => Ok(output),
-        Some(Ok(Ok(Outcome::Ask { question, .. }))) => {
-            let title = question["title"].as_str().unwrap_or_default();
-            Err(fail(
-                "asks",
-                format!("it would ask somebody, which it can only do in a run: {title}"),
-            ))
-        }
-        Some(Ok(Err(error))) => Err(error),
-        Some(Err(error)) => {
-            tracing::error!(%error, "a node has panicked");
-            Err(fail("panic", "the node has a fault and has ended; the server's log says where"))
-        }
-        None => Err(timed_out()),
-    }
-}
-
-fn timed_out() -> AttemptError {
-    fail("timeout", format!("the attempt did not end within {TIME_MAX:?}"))
-}
-
-fn line_of(line: LogLine) -> TestLine {
-    let stream = match line.stream {
-        LogStream::Stdout => "stdout",
-        LogStream::Stderr => "stderr",
-        LogStream::System => "system",
-    };
-    TestLine { stream, text: line.text }
 }
