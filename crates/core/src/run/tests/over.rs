@@ -20,7 +20,7 @@ fn every_status_of_a_run_and_every_command() {
             Waiting => run.fail("a", "boom").unwrap(),
             Succeeded => run.succeed("a", json!(1)).unwrap(),
             Failed => {
-                run.end("a", Err(AttemptError::new(Failure::new("boom", "no"), true))).unwrap()
+                run.end("a", Err(AttemptError::new(Failure::new("boom", "no"), true))).unwrap();
             }
             Cancelled => run.give(What::Cancel { by: "me".into(), reason: None }).unwrap(),
             _ => {}
