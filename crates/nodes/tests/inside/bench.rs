@@ -25,6 +25,7 @@ pub(crate) struct Bench {
     pub(crate) ask: watch::Sender<Option<StopReason>>,
     stop: Stop,
     http: Arc<HttpClient>,
+    pub(crate) llm: Arc<windlass_nodes::llm::LlmSettings>,
     heard: Arc<Mutex<Vec<LogLine>>>,
     pub(crate) first: watch::Sender<bool>,
 }
@@ -55,6 +56,7 @@ impl Bench {
             ask,
             stop,
             http: Arc::new(HttpClient::new(AllowList::default()).unwrap()),
+            llm: Arc::default(),
             heard: Arc::default(),
             first: watch::channel(false).0,
         }
@@ -81,7 +83,7 @@ impl Bench {
             journal: Journal::none(),
             live: LiveSink::none(),
             meter: windlass_nodes::llm::Meter::none(),
-            llm: Arc::default(),
+            llm: self.llm.clone(),
             prompts: Arc::default(),
         };
         let (heard, first) = (self.heard.clone(), self.first.clone());

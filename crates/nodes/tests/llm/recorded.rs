@@ -9,7 +9,8 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::{Value, json};
-use windlass_nodes::StopReason;
+use windlass_nodes::llm::{At, Call, Chat, LlmSettings, Message, Meter, Role, Tally, ask};
+use windlass_nodes::{AllowList, HttpClient, StopReason};
 
 use crate::harness::{Attempt, Ended};
 
@@ -198,6 +199,46 @@ async fn an_answer_without_its_end_is_none() {
         let input_tokens = ended.usage.first().map(|usage| usage.input_tokens);
         assert_eq!(input_tokens, used, "{model}: what it used until then counts");
     }
+}
+
+#[tokio::test]
+async fn what_is_known_of_an_exchange_that_is_given_up_is_accounted_for() {
+    let start = json!({ "type": "message_start", "message": { "model": "claude-x", "content": [],
+        "usage": { "input_tokens": 7, "output_tokens": 1 } } });
+    let text = json!({ "type": "content_block_delta", "index": 0,
+        "delta": { "type": "text_delta", "text": "Hel" } });
+    let router = Router::new().fallback(move || {
+        let (_, _, first) = events(&[start.clone(), text.clone()]);
+        async move {
+            let first = futures_util::stream::once(async { Ok::<_, std::io::Error>(first) });
+            let silence = futures_util::stream::pending();
+            let body = futures_util::StreamExt::chain(first, silence);
+            let mut response = Response::new(Body::from_stream(body));
+            let kind = "text/event-stream".parse().unwrap();
+            response.headers_mut().insert("content-type", kind);
+            response
+        }
+    });
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let provider = json!({ "base_url": address, "api_key": "sk" });
+    let settings: LlmSettings =
+        serde_json::from_value(json!({ "providers": { "anthropic": provider } })).unwrap();
+    let guarded = HttpClient::new(AllowList::default()).unwrap();
+    let target = settings.target("claude-x", &At::default(), &guarded).unwrap();
+    let messages = vec![Message::new(Role::User, "hi")];
+    let chat = Chat { messages, ..Chat::default() };
+    let tally = Arc::new(Tally::default());
+    let meter = Meter::new(tally.clone());
+    let call = Call { chat: &chat, limit: Duration::from_secs(600), meter: &meter };
+    let begun = tokio::sync::Notify::new();
+    tokio::select! {
+        result = ask(&target, call, |_| begun.notify_one()) => panic!("{result:?}"),
+        () = begun.notified() => {}
+    }
+    let known = tally.take();
+    assert_eq!(known.first().map(|usage| usage.input_tokens), Some(7));
 }
 
 #[tokio::test]
