@@ -11,7 +11,8 @@ use crate::http::problem::{self, Problem};
 /// Forgets a secret. Steps that need it fail with `secret_missing` from now on.
 #[utoipa::path(
     delete, path = "/api/v1/secrets/{name}", tag = "secrets",
-    params(("name" = String, Path, pattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}$", description = "Its name")),
+    params(("name" = String, Path, pattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}$",
+        description = "Its name")),
     responses((status = 204, description = "It is forgotten"), ProblemResponses)
 )]
 pub async fn delete_secret(

@@ -27,7 +27,8 @@ pub struct SecretRequest {
 /// It is sealed before it is kept (AES-256-GCM), and nothing ever answers with it.
 #[utoipa::path(
     put, path = "/api/v1/secrets/{name}", tag = "secrets",
-    params(("name" = String, Path, pattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}$", description = "Letters, digits and `_`, no digit first")),
+    params(("name" = String, Path, pattern = "^[A-Za-z_][A-Za-z0-9_]{0,127}$",
+        description = "Letters, digits and `_`, no digit first")),
     request_body(content = SecretRequest),
     responses(
         (status = 200, body = SecretBody),
