@@ -21,8 +21,9 @@ pub mod prompt;
 mod registry;
 mod reports;
 pub mod sandbox;
+pub mod worker;
 
-pub use context::{LogLine, LogSink, LogStream, NodeContext, Notes, Stop, StopReason};
+pub use context::{LogLine, LogSink, LogStream, NodeContext, Notes, Stop, StopReason, Terms};
 pub use journal::{Journal, Keeper};
 pub use kinds::http::{AllowList, HttpClient};
 pub use kinds::shell::{ChildGuard, Mark, NoGuard, ShellSettings};

@@ -63,6 +63,7 @@ impl<T> Shard<T> {
             records: step.records().to_vec(),
             cache: step.cache().cloned(),
             timeout: run.plan.locate(&path).and_then(|(_, node)| node.timeout),
+            effect: step.effect,
             path,
         };
         let executor = self.config.registry.executor(&order.kind);

@@ -143,6 +143,7 @@ async fn attempt(
         run_id: Uuid::nil(),
         step: "agent".into(),
         attempt: 1,
+        terms: Default::default(),
         logs,
         live,
         usage: UsageSink::none(),
