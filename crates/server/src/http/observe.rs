@@ -17,6 +17,7 @@ use super::problem::{self, Problem};
 use super::{deprecation, guard};
 use crate::access::audit::Record;
 use crate::access::{Caller, layer};
+use crate::api::tasks::poll;
 use crate::app::App;
 use crate::mcp;
 
@@ -124,7 +125,9 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
 fn time_limit(app: &App, request: &Request) -> Duration {
     let server = &app.config.server;
     // Whoever asks to be kept waiting has a limit of their own; agents ask for it in the body.
-    if request.headers().contains_key(PREFER) || request.uri().path() == mcp::PATH {
+    if request.uri().path() == poll::PATH {
+        poll::WAIT_MAX + server.request_time_max.0
+    } else if request.headers().contains_key(PREFER) || request.uri().path() == mcp::PATH {
         server.wait_time_max.0 + server.request_time_max.0
     } else {
         server.request_time_max.0

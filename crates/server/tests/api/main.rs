@@ -24,4 +24,5 @@ mod socket;
 mod stream;
 #[expect(dead_code, reason = "the commands' tests use more of it")]
 mod tamper;
+mod tasks;
 mod words;

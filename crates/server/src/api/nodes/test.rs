@@ -15,9 +15,10 @@ use windlass_core::run::{self, AttemptError, CreateRun, Event, Fact, Input, RunS
 use windlass_core::{Failure, Time};
 use windlass_nodes::{
     Executor, Journal, LiveSink, LogLine, LogSink, LogStream, NodeContext, Outcome, Stop,
-    StopReason, UsageSink, fail,
+    StopReason, Terms, UsageSink, fail,
 };
 
+use crate::access::Caller;
 use crate::api::query::Named;
 use crate::app::{App, Shared};
 use crate::http::problem::{self, Problem, ProblemBody};
@@ -90,6 +91,7 @@ pub struct TestLine {
 )]
 pub async fn test_kind(
     State(app): Shared,
+    caller: Caller,
     Named(kind): Named<String>,
     Body(request): Body<TestRequest>,
 ) -> Result<Json<TestBody>, Problem> {
@@ -109,7 +111,10 @@ pub async fn test_kind(
             Err(Failure::new("secret_missing", message))
         }
         None => match &config {
-            Some(config) => attempt(&app, &kind, config.clone(), &mut logs).await,
+            Some(config) => {
+                let project = Arc::from(caller.project());
+                attempt(&app, project, &kind, config.clone(), &mut logs).await
+            }
             None => {
                 let message =
                     format!("a `{kind}` waits or holds nodes of its own; try it in a run");
@@ -206,13 +211,14 @@ fn note(event: &Event, (config, has_secrets, result): &mut Decided) {
 /// Makes one attempt.
 async fn attempt(
     app: &Arc<App>,
+    project: Arc<str>,
     kind: &str,
     config: Value,
     logs: &mut Vec<TestLine>,
 ) -> Result<Value, Failure> {
     let run = match app.registry.executor(kind) {
         Some(Executor::Inline(run)) => return run(config).map_err(|error| error.failure),
-        Some(Executor::Task(run)) => *run,
+        Some(Executor::Task(run)) => run.clone(),
         None => return Err(Failure::new("unknown_kind", "the kind has no executor here")),
     };
     let _turn = app.trial.turns.acquire().await;
@@ -222,6 +228,7 @@ async fn attempt(
         run_id: windlass_engine::ids::new_id(app.engine.clock().now()),
         step: NODE.to_owned(),
         attempt: 1,
+        terms: Terms { project, timeout: Some(TIME_MAX), may_repeat: true },
         logs: sink,
         stop,
         http: app.trial.http.clone(),
