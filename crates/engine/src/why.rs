@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use windlass_core::run::{Because, Reused, RunWhy};
+use windlass_nodes::worker::TaskWait;
 use windlass_store::StoreError;
 
 use crate::dispatch::Queue;
@@ -25,6 +26,8 @@ pub struct Why {
     pub admission: Option<Waiting>,
     /// Of attempts that wait for their turn within the limit of their kind, by step.
     pub queues: Vec<(String, Queue)>,
+    /// Of attempts that workers make, who does or could, by step.
+    pub tasks: Vec<(String, TaskWait)>,
 }
 
 impl Engine {
@@ -46,8 +49,27 @@ impl Engine {
             Some((step.path.clone(), queue))
         });
         let queues = queues.collect();
+        let tasks = run.steps.iter().filter_map(|step| {
+            let task = self.dispatcher.task_of(run_id, &step.path)?;
+            Some((step.path.clone(), task))
+        });
+        let tasks = tasks.collect();
         let admission = self.shared.gate.lock().why(run_id);
-        Ok(Why { run, halt: self.halted(), admission, queues })
+        Ok(Why { run, halt: self.halted(), admission, queues, tasks })
+    }
+
+    /// Waits until what has come of an attempt is durable, or known to count for nothing.
+    ///
+    /// # Errors
+    ///
+    /// If nobody knows whether it is.
+    pub async fn settled(&self, run_id: Uuid, path: &str, attempt: u32) -> Result<(), Answer> {
+        self.dispatcher.until_reported(run_id, path, attempt).await;
+        // The shard has been told, so this answer comes with the commit of what it was told.
+        match self.dispatcher.command(run_id, Command::Wake).await {
+            answer @ (Answer::Unavailable(_) | Answer::OutcomeUnknown(_)) => Err(answer),
+            _ => Ok(()),
+        }
     }
 
     /// What another run may take over from one that is over, see

@@ -1,4 +1,5 @@
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use uuid::Uuid;
@@ -20,6 +21,8 @@ pub struct NodeContext {
     pub step: String,
     /// Which attempt, from 1.
     pub attempt: u32,
+    /// On what terms it is made.
+    pub terms: Terms,
     /// Where log lines go.
     pub logs: LogSink,
     /// Where goes what is only worth showing at once.
@@ -42,6 +45,23 @@ pub struct NodeContext {
     pub journal: Journal,
     /// The other workflows of the project.
     pub workflows: Arc<dyn Workflows>,
+}
+
+/// On what terms an attempt is made, for whoever has it made by somebody else.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// The project of the run.
+    pub project: Arc<str>,
+    /// How long it may take.
+    pub timeout: Option<Duration>,
+    /// Whether it may be made anew when nobody knows what has become of it.
+    pub may_repeat: bool,
+}
+
+impl Default for Terms {
+    fn default() -> Terms {
+        Terms { project: Arc::from("default"), timeout: None, may_repeat: true }
+    }
 }
 
 /// What an attempt tells of itself. All copies share what is told.

@@ -23,9 +23,10 @@ pub mod prompt;
 mod registry;
 mod reports;
 pub mod sandbox;
+pub mod worker;
 mod workflows;
 
-pub use context::{LogLine, LogSink, LogStream, NodeContext, Notes, Stop, StopReason};
+pub use context::{LogLine, LogSink, LogStream, NodeContext, Notes, Stop, StopReason, Terms};
 pub use journal::{Journal, Keeper};
 pub use kept::Kept;
 pub use kinds::http::{AllowList, HttpClient};

@@ -1,9 +1,10 @@
 //! Who does what: every kind with its description, and an executor for those that act outside.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -18,6 +19,7 @@ use crate::kinds::llm::Llm;
 use crate::kinds::noop::Noop;
 use crate::kinds::shell::Shell;
 use crate::node::{AskingNode, InlineNode, Node, Outcome};
+use crate::worker::{self, Board, Manifest};
 
 /// The end of an attempt, to come.
 pub type Attempt = Pin<Box<dyn Future<Output = Result<Outcome, AttemptError>> + Send>>;
@@ -28,7 +30,7 @@ pub enum Executor {
     /// On the spot.
     Inline(fn(Value) -> Result<Value, AttemptError>),
     /// In a task of their own.
-    Task(fn(Value, NodeContext) -> Attempt),
+    Task(Arc<dyn Fn(Value, NodeContext) -> Attempt + Send + Sync>),
 }
 
 /// All kinds, and how attempts of those that act outside are made.
@@ -36,6 +38,7 @@ pub enum Executor {
 pub struct Registry {
     kinds: Kinds,
     executors: HashMap<&'static str, Executor>,
+    board: Arc<Board>,
 }
 
 impl fmt::Debug for Registry {
@@ -47,7 +50,8 @@ impl fmt::Debug for Registry {
 impl Registry {
     /// The kinds that come with Windlass.
     pub fn builtin() -> Registry {
-        let mut registry = Registry { kinds: Kinds::pure(), executors: HashMap::new() };
+        let mut registry =
+            Registry { kinds: Kinds::pure(), executors: HashMap::new(), board: Arc::default() };
         registry.add_inline::<Noop>();
         registry.add::<Shell>();
         registry.add::<Code>();
@@ -67,7 +71,7 @@ impl Registry {
         let run = |config, context| -> Attempt {
             Box::pin(async move { config_of::<N>(config)?.run(context).await.map(Outcome::Output) })
         };
-        self.executors.insert(N::KIND, Executor::Task(run));
+        self.executors.insert(N::KIND, Executor::Task(Arc::new(run)));
     }
 
     /// Adds a kind whose attempts may ask.
@@ -80,7 +84,7 @@ impl Registry {
         let run = |config, context| -> Attempt {
             Box::pin(async move { config_of::<N>(config)?.run(context).await })
         };
-        self.executors.insert(N::KIND, Executor::Task(run));
+        self.executors.insert(N::KIND, Executor::Task(Arc::new(run)));
     }
 
     /// Adds a kind that is done on the spot.
@@ -92,6 +96,46 @@ impl Registry {
         self.kinds.add(Kind::new::<N>(Work::Outside));
         let run = |config| config_of::<N>(config)?.run();
         self.executors.insert(N::KIND, Executor::Inline(run));
+    }
+
+    /// Adds the kinds of plugins, each with its name: workers make their attempts.
+    ///
+    /// # Errors
+    ///
+    /// Kinds that are there already, one sentence each.
+    pub fn add_plugins(&mut self, plugins: Vec<(String, Manifest)>) -> Result<(), Vec<String>> {
+        let (mut plugin_of, mut wrong) = (BTreeMap::new(), Vec::new());
+        for (plugin, manifest) in &plugins {
+            for kind in &manifest.kinds {
+                let name = kind.name;
+                if let Some(other) = plugin_of.get(name) {
+                    wrong.push(format!("`{plugin}`: the plugin `{other}` has a kind `{name}` too"));
+                } else if self.kinds.get(name).is_some() {
+                    wrong.push(format!("`{plugin}`: `{name}` is a kind of Windlass's own"));
+                } else {
+                    plugin_of.insert(name.to_owned(), plugin.clone());
+                }
+            }
+        }
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        let board = Arc::new(Board::new(plugin_of));
+        for kind in plugins.into_iter().flat_map(|(_, manifest)| manifest.kinds) {
+            let (name, board) = (kind.name, board.clone());
+            self.kinds.add(kind.clone());
+            let run = move |config, context| -> Attempt {
+                Box::pin(worker::run(board.clone(), kind.clone(), config, context))
+            };
+            self.executors.insert(name, Executor::Task(Arc::new(run)));
+        }
+        self.board = board;
+        Ok(())
+    }
+
+    /// Where workers find their tasks.
+    pub fn board(&self) -> &Arc<Board> {
+        &self.board
     }
 
     /// Every kind's description.
@@ -127,6 +171,29 @@ mod tests {
             let checked = definition::check(kind.example, registry.kinds());
             assert_eq!(checked.findings, [], "{}", kind.name);
         }
+    }
+
+    #[test]
+    fn a_kind_of_a_plugin_takes_no_name_that_is_taken() {
+        let manifest = |kind: &str| {
+            let kind = serde_json::json!({
+                "kind": kind, "summary": "Does it", "config": { "type": "object" }, "example": {},
+            });
+            let text = serde_json::json!({ "name": "p", "version": "1", "kinds": [kind] });
+            Manifest::parse(&text.to_string()).unwrap()
+        };
+        let mut registry = Registry::builtin();
+        let plugins =
+            ["shell", "resize", "resize"].map(|kind| (format!("of-{kind}"), manifest(kind)));
+        let wrong = registry.add_plugins(plugins.into()).unwrap_err();
+        assert_eq!(
+            wrong,
+            [
+                "`of-shell`: `shell` is a kind of Windlass's own",
+                "`of-resize`: the plugin `of-resize` has a kind `resize` too"
+            ]
+        );
+        assert_eq!(registry.board().kinds().count(), 0);
     }
 
     #[test]

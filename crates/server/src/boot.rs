@@ -11,7 +11,7 @@ use windlass_engine::clock::Clock;
 use windlass_engine::{DispatchConfig, Engine, EngineConfig};
 use windlass_nodes::kinds::shell::{Mark, Reaper, kill_leftovers};
 use windlass_nodes::{
-    AllowList, ChildGuard, HttpClient, Kept, Registry, Sandbox, SandboxSettings, ShellSettings,
+    AllowList, ChildGuard, HttpClient, Kept, Sandbox, SandboxSettings, ShellSettings,
 };
 use windlass_store::{DirectoryLock, MemoryStore, Store};
 
@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::crash::Crash;
 use crate::database;
 use crate::metrics::Metrics;
+use crate::plugins;
 use crate::vault::{Ring, Vault};
 
 /// The argument that makes this program stand by and end what a killed server leaves behind.
@@ -67,6 +68,8 @@ pub struct House {
 ///
 /// If another process owns the data, or something cannot be opened. The message is for people.
 pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
+    // What is wrong with a plugin is said before anything is opened.
+    let registry = Arc::new(plugins::registry(&config)?);
     let data = &config.store.data;
     let clock = Clock::new();
     let (mut own_dir, mut lock) = (None, None);
@@ -102,7 +105,6 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     forget_what_is_over(&kept, &*store)?;
     std::fs::create_dir_all(&work_dir)
         .with_context(|| format!("cannot make `{}`", work_dir.display()))?;
-    let registry = Arc::new(Registry::builtin());
     let metrics = Arc::new(Metrics::new());
     let ring =
         Ring::load(&config.secrets, session_dir.as_deref()).map_err(|error| anyhow!(error))?;

@@ -28,5 +28,6 @@ pub mod http;
 pub mod mcp;
 pub mod metrics;
 pub mod pages;
+pub mod plugins;
 pub mod run_file;
 pub mod vault;

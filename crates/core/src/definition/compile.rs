@@ -121,7 +121,7 @@ impl Compiler<'_, '_> {
 
         let outputs = doc.nodes.iter().zip(&node_kinds).map(|((_, node), kind)| {
             let config = config_of(node);
-            (node.id.clone(), kind.as_ref().map_or(Type::Any, |kind| (kind.output)(&config)))
+            (node.id.clone(), kind.as_ref().map_or(Type::Any, |kind| kind.output_type(&config)))
         });
         let Inside { item, has_error } = inside;
         self.names.enter(Level { outputs: outputs.collect(), item, has_error });

@@ -61,10 +61,26 @@ pub struct Kind {
     pub conditions: &'static [&'static str],
     /// Fields of the config that stay as written, whatever looks like a template in them.
     pub verbatim: &'static [&'static str],
-    /// What the output will be, from the config as written.
-    pub output: fn(&Value) -> Type,
+    /// What every output fits, if the kind says so.
+    pub output_schema: Option<Schema>,
+    output: fn(&Value) -> Type,
     check: fn(&Value) -> Result<(), Complaint>,
     branches: fn(&Value) -> Vec<Branch>,
+}
+
+/// What a kind that is described by data says of itself.
+#[derive(Debug)]
+pub struct Described {
+    /// The word users write in a definition.
+    pub name: String,
+    /// One sentence for the palette and the reference page.
+    pub summary: String,
+    /// The config's fields. Its `description` is the text of the reference page.
+    pub config: Schema,
+    /// What every output fits.
+    pub output: Option<Schema>,
+    /// A whole small workflow that uses the kind, in YAML.
+    pub example: String,
 }
 
 /// Who does a node's work.
@@ -263,6 +279,7 @@ impl Kind {
             work,
             conditions: N::CONDITIONS,
             verbatim: N::VERBATIM,
+            output_schema: None,
             output: N::output,
             check: |config| match serde_json::from_value::<N>(config.clone()) {
                 Ok(config) => config.check(),
@@ -274,6 +291,34 @@ impl Kind {
                 serde_json::from_value::<N>(config.clone())
                     .map_or_else(|_| Vec::new(), |config| config.branches())
             },
+        }
+    }
+
+    /// A kind that is described by data, as those of plugins are: a worker does its work.
+    ///
+    /// What it is called stays in memory for as long as the process lives, like the names of the
+    /// kinds that are compiled in. So this is for kinds that are known from the start.
+    pub fn described(by: Described) -> Kind {
+        Kind {
+            name: by.name.leak(),
+            summary: by.summary.leak(),
+            schema: by.config,
+            example: by.example.leak(),
+            work: Work::Outside,
+            conditions: &[],
+            verbatim: &[],
+            output_schema: by.output,
+            output: |_| Type::Any,
+            check: |_| Ok(()),
+            branches: |_| Vec::new(),
+        }
+    }
+
+    /// What the output will be, from the config as written.
+    pub fn output_type(&self, config: &Value) -> Type {
+        match &self.output_schema {
+            Some(schema) => Type::of_schema(schema.source()),
+            None => (self.output)(config),
         }
     }
 
@@ -391,9 +436,10 @@ impl Kinds {
     /// # Panics
     ///
     /// If there is one of that name already.
-    pub fn add(&mut self, kind: Kind) {
+    pub fn add(&mut self, kind: impl Into<Arc<Kind>>) {
+        let kind = kind.into();
         let name = kind.name;
-        let earlier = self.by_name.insert(name, Arc::new(kind));
+        let earlier = self.by_name.insert(name, kind);
         assert!(earlier.is_none(), "two kinds of node are called `{name}`");
     }
 

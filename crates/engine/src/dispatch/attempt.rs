@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use windlass_core::Time;
+use windlass_core::definition::Effect;
 use windlass_core::run::AttemptError;
 use windlass_nodes::llm;
 use windlass_nodes::{
     Executor, Journal, LiveSink, LogLine, LogSink, NodeContext, Notes, Outcome, Stop, StopReason,
-    fail, retry,
+    Terms, fail, retry,
 };
 use windlass_store::LogStream;
 
@@ -91,6 +92,11 @@ async fn run(
         run_id: order.run_id,
         step: order.path.clone(),
         attempt: order.attempt,
+        terms: Terms {
+            project: order.project.clone(),
+            timeout: order.timeout.map(|limit| limit.0),
+            may_repeat: order.effect != Effect::Never,
+        },
         logs,
         stop: stop.clone(),
         http: dispatcher.config.http.clone(),

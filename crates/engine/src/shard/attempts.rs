@@ -69,6 +69,7 @@ impl<T> Shard<T> {
                 run.plan.budgets.clone(),
             ],
             timeout: node.and_then(|node| node.timeout),
+            effect: step.effect,
             path,
         };
         let executor = self.config.registry.executor(&order.kind);

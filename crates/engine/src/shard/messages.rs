@@ -369,6 +369,8 @@ pub struct AttemptOrder {
     pub records: Vec<Record>,
     /// How long it may take.
     pub timeout: Option<HumanDuration>,
+    /// Whether it may be made anew when nobody knows what has become of it.
+    pub effect: windlass_core::definition::Effect,
 }
 
 /// What has become durable about a run.

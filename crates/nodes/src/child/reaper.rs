@@ -18,7 +18,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// The variable in which every child carries its mark.
-pub(crate) const VARIABLE: &str = "WINDLASS_OWNER";
+pub const VARIABLE: &str = "WINDLASS_OWNER";
 
 /// What a server's children are known by: its data directory, and which of its lives it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

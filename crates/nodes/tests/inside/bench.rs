@@ -68,6 +68,7 @@ impl Bench {
             run_id: Uuid::nil(),
             step: "a".into(),
             attempt: 1,
+            terms: Default::default(),
             logs,
             stop: self.stop.clone(),
             http: self.http.clone(),

@@ -119,6 +119,7 @@ impl Attempt {
             run_id: Uuid::nil(),
             step: "ask".into(),
             attempt: 1,
+            terms: Default::default(),
             logs,
             live,
             meter: Meter::new(book.clone()),

@@ -233,6 +233,7 @@ impl Attempt {
             run_id: Uuid::nil(),
             step: "agent".into(),
             attempt: 1,
+            terms: Default::default(),
             logs,
             live,
             meter: windlass_nodes::llm::Meter::none(),

@@ -21,7 +21,7 @@ use super::session::Sessions;
 use super::token::Tokens;
 use super::{key, session};
 use crate::app::PROJECT;
-use crate::config::Config;
+use crate::config::{Config, Secret};
 use crate::http::problem::{self, Problem};
 
 /// How long a key that was found is taken for good without asking the store. Taking one back through
@@ -41,6 +41,8 @@ pub struct Gate {
     pub is_dev: bool,
     /// The hash of the key in the settings.
     server_key: Option<String>,
+    /// Of plugins whose workers the server starts.
+    plugins: Vec<PluginToken>,
     tokens: Option<Tokens>,
     /// Signs cookies and the tokens in forms.
     pub sessions: Sessions,
@@ -55,6 +57,14 @@ pub struct Gate {
     /// Changes when somebody may have lost their right to be here.
     changes: watch::Sender<u64>,
     local: Caller,
+}
+
+/// What a worker shows that is a child of the server. It is made anew at each start, kept in memory
+/// only, and good for the tasks of the plugin's own kinds in all projects.
+struct PluginToken {
+    plugin: String,
+    token: Secret,
+    hash: String,
 }
 
 /// A key that was found: whose it is, until when it is good, and when it was asked for.
@@ -85,6 +95,7 @@ impl Gate {
             is_exposed: !config.server.listen.ip().is_loopback(),
             is_dev,
             server_key: access.server_api_key.as_ref().map(|secret| key::hash(secret.reveal())),
+            plugins: plugin_tokens(config)?,
             tokens: Tokens::new(access)?,
             sessions: Sessions::new(directory, access.session_time.0)?,
             limits: Limits::new(access),
@@ -143,6 +154,24 @@ impl Gate {
             }
             _ => Err(refused("the key is not known here")),
         }
+    }
+
+    /// The worker of a plugin, by its token.
+    pub fn by_plugin_token(&self, secret: &str) -> Option<Caller> {
+        let hash = key::hash(secret);
+        let found = self.plugins.iter().find(|one| one.hash == hash)?;
+        Some(Caller::new(Principal {
+            name: format!("plugin:{}", found.plugin),
+            role: Role::Worker,
+            scopes: None,
+            project: PROJECT.to_owned(),
+            proof: Proof::Plugin(found.plugin.clone()),
+        }))
+    }
+
+    /// The token of a plugin whose worker the server starts.
+    pub fn plugin_token(&self, plugin: &str) -> Option<&Secret> {
+        self.plugins.iter().find(|one| one.plugin == plugin).map(|one| &one.token)
     }
 
     fn server_principal(&self) -> Principal {
@@ -258,7 +287,7 @@ impl Gate {
                     .map(|tokens| self.sessions.mark_of(&tokens.settings))
                     .unwrap_or_default(),
             },
-            Proof::Local => return Err(refused("sign in with a key")),
+            Proof::Local | Proof::Plugin(_) => return Err(refused("sign in with a key")),
         };
         self.sessions.seal(stands, self.engine.clock().now()).map_err(|_| no_random())
     }
@@ -295,7 +324,7 @@ impl Gate {
         loop {
             let is_good = match &caller.principal.proof {
                 Proof::Local => caller.session.is_none() || self.is_open(),
-                Proof::ServerKey | Proof::Dev => true,
+                Proof::ServerKey | Proof::Dev | Proof::Plugin(_) => true,
                 Proof::Token(end) => *end > self.engine.clock().now(),
                 // That nobody can tell now is no reason to hang up.
                 Proof::Key(hash) => !matches!(
@@ -309,6 +338,17 @@ impl Gate {
             let _ = tokio::time::timeout(LOOK_AGAIN, changes.changed()).await;
         }
     }
+}
+
+fn plugin_tokens(config: &Config) -> anyhow::Result<Vec<PluginToken>> {
+    let children = config.plugins.iter().filter(|(_, section)| section.command.is_some());
+    let token = |(plugin, _): (&String, _)| {
+        let token =
+            key::generate().map_err(|_| anyhow::anyhow!("the system has no random bytes"))?;
+        let hash = key::hash(&token);
+        Ok(PluginToken { plugin: plugin.clone(), token: Secret::from(token.as_str()), hash })
+    };
+    children.map(token).collect()
 }
 
 fn principal_of(row: ApiKeyRow) -> Result<Principal, Problem> {

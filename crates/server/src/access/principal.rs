@@ -32,6 +32,8 @@ pub enum Proof {
     ServerKey,
     /// A session that `windlass dev` gave without a key.
     Dev,
+    /// The token of a plugin's own worker.
+    Plugin(String),
     /// A key with this hash.
     Key(String),
     /// A token that ends then.

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use axum::http::Method;
 
 use super::principal::Principal;
-use super::role::Permission::{self, Administer, Approve, Edit, Operate, Read};
+use super::role::Permission::{self, Administer, Approve, Edit, Operate, Read, Work};
 
 /// What a route asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +130,14 @@ pub const ROUTES: &[Route] = &[
     acts("POST", "/api/prompts/parse", Read, ""),
     acts("POST", "/api/prompts/render", Read, ""),
     acts("POST", "/api/prompts/test", Edit, "prompt.test"),
+    read("/api/v1/workers"),
+    // What is done there is in the journals of the runs.
+    acts("POST", "/api/v1/tasks/poll", Work, ""),
+    acts("POST", "/api/v1/tasks/{task}/heartbeat", Work, ""),
+    acts("POST", "/api/v1/tasks/{task}/logs", Work, ""),
+    acts("POST", "/api/v1/tasks/{task}/complete", Work, ""),
+    acts("POST", "/api/v1/tasks/{task}/fail", Work, ""),
+    acts("POST", "/api/v1/tasks/{task}/release", Work, ""),
     read("/api/v1/jobs"),
     read("/api/v1/jobs/{run}"),
     read("/api/v1/jobs/{run}/logs"),

@@ -26,8 +26,10 @@ pub mod run;
 pub mod runs;
 pub mod secrets;
 pub mod step;
+pub mod tasks;
 pub mod usage;
 pub mod why;
+pub mod workers;
 pub mod workflow;
 pub mod workflows;
 
@@ -59,6 +61,7 @@ use crate::facade::{auto_workflow, workflow_service, workflow_socket};
         (name = "secrets", description = "What steps may use and nobody may see"),
         (name = "nodes", description = "Kinds of node"),
         (name = "prompts", description = "Prompt files, filled in and tried out"),
+        (name = "workers", description = "Programs that make attempts of steps"),
         (name = "facades", description = "The paths and words of systems that Windlass unites"),
         (name = "access", description = "Who may call, and what they changed"),
         (name = "operations", description = "Health and metrics")
@@ -109,6 +112,13 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(prompts::parse::parse_prompt))
         .routes(routes!(prompts::render::render_prompt))
         .routes(routes!(prompts::test::test_prompt))
+        .routes(routes!(workers::list::list_workers))
+        .routes(routes!(tasks::poll::poll_tasks))
+        .routes(routes!(tasks::heartbeat::heartbeat))
+        .routes(routes!(tasks::logs::add_logs))
+        .routes(routes!(tasks::complete::complete_task))
+        .routes(routes!(tasks::fail::fail_task))
+        .routes(routes!(tasks::release::release_task))
         .routes(routes!(secrets::list::list_secrets))
         .routes(routes!(secrets::put::put_secret, secrets::delete::delete_secret))
         .routes(routes!(secrets::rotate::rotate_secrets))

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::{Because, StepWhy, Verdict};
 use windlass_engine::Why;
+use windlass_nodes::worker::{SEEN_RECENTLY, TaskWait};
 use windlass_store::RunRow;
 
 /// Why a run does not move.
@@ -49,7 +50,7 @@ pub struct StepCause {
     /// Where it stands.
     pub status: &'static str,
     /// `upstream`, `ready`, `attempt`, `retry`, `timer`, `approval`, `signal`, `event`, `child_run`,
-    /// `outcome_unknown`, `bodies` or `kind_limit`.
+    /// `outcome_unknown`, `bodies`, `kind_limit` or `worker`.
     pub because: String,
     /// The same as a sentence.
     pub message: String,
@@ -63,8 +64,14 @@ impl WhyBody {
         let queue_of = |step: &StepWhy| {
             why.queues.iter().find(|(path, _)| *path == step.path).map(|(_, queue)| queue)
         };
+        let task_of = |step: &StepWhy| {
+            why.tasks.iter().find(|(path, _)| *path == step.path).map(|(_, task)| task)
+        };
         let steps = why.run.steps.iter().map(|step| match queue_of(step) {
-            None => cause_of(step),
+            None => match task_of(step) {
+                Some(task) => cause_by_worker(step, task),
+                None => cause_of(step),
+            },
             Some(queue) => {
                 let running = queue.holder_count;
                 StepCause {
@@ -96,6 +103,50 @@ impl WhyBody {
             has_more: why.run.has_more,
             because: if row.status.is_terminal() { Vec::new() } else { causes_of(&why) },
         }
+    }
+}
+
+/// Who makes an attempt that is for workers, or could.
+fn cause_by_worker(step: &StepWhy, task: &TaskWait) -> StepCause {
+    let kind = &task.kind;
+    let within = SEEN_RECENTLY.as_secs();
+    let mut message = match (&task.held, task.worker_count) {
+        (Some(held), _) => {
+            let since = held.since.as_secs();
+            format!("the worker `{}` has it, for {since} s so far", held.worker)
+        }
+        (None, 0) => {
+            format!(
+                "waits for a worker that does `{kind}`; none has asked for work in the last {within} s"
+            )
+        }
+        (None, 1) => {
+            format!("waits for a worker that does `{kind}`; one has asked in the last {within} s")
+        }
+        (None, count) => {
+            format!(
+                "waits for a worker that does `{kind}`; {count} have asked in the last {within} s"
+            )
+        }
+    };
+    match task.lost_count {
+        0 => {}
+        1 => message.push_str("; it was lost by a worker once"),
+        times => message.push_str(&format!("; it was lost by workers {times} times")),
+    }
+    let held = task.held.as_ref();
+    StepCause {
+        path: step.path.clone(),
+        status: step.status.as_str(),
+        because: "worker".to_owned(),
+        message,
+        details: serde_json::json!({
+            "kind": kind,
+            "worker": held.map(|held| &held.worker),
+            "fence": held.map(|held| held.fence),
+            "worker_count": task.worker_count,
+            "lost_count": task.lost_count,
+        }),
     }
 }
 

@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 use windlass_core::definition;
-use windlass_nodes::Registry;
 
 use super::{Exit, Format, exit, output};
+use crate::config::{Flags, load};
+use crate::plugins;
 
 /// Checks definitions and shows everything that is wrong with them. Needs no server.
 #[derive(Debug, Args)]
@@ -13,6 +14,9 @@ pub(crate) struct Check {
     /// Files in YAML or JSON.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// The settings, which name the plugins; `windlass.toml` here if left out.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// How to write it.
     #[arg(short, long, default_value = "table")]
     output: Format,
@@ -20,7 +24,8 @@ pub(crate) struct Check {
 
 impl Check {
     pub(super) async fn run(self) -> anyhow::Result<Exit> {
-        let registry = Registry::builtin();
+        let flags = Flags { config: self.config, ..Flags::default() };
+        let registry = plugins::registry(&load(&flags)?.config)?;
         let (mut result, mut reports) = (Exit::Ok, Vec::new());
         for file in &self.files {
             let name = file.display().to_string();

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::{ConfigArgs, Exit, Format, exit, output};
 use crate::config::load;
+use crate::plugins;
 
 /// Settings: what holds, and where each came from.
 #[derive(Debug, Subcommand)]
@@ -49,16 +50,19 @@ impl ConfigCommand {
                 }
                 Ok(Exit::Ok)
             }
-            ConfigCommand::Check(check) => match load(&check.config.flags()) {
-                Ok(_) => {
-                    exit::message("the settings are fine");
-                    Ok(Exit::Ok)
+            ConfigCommand::Check(check) => {
+                let loaded = load(&check.config.flags());
+                match loaded.and_then(|loaded| plugins::registry(&loaded.config)) {
+                    Ok(_) => {
+                        exit::message("the settings are fine");
+                        Ok(Exit::Ok)
+                    }
+                    Err(error) => {
+                        exit::message(&error.to_string());
+                        Ok(Exit::CheckFailed)
+                    }
                 }
-                Err(error) => {
-                    exit::message(&error.to_string());
-                    Ok(Exit::CheckFailed)
-                }
-            },
+            }
         }
     }
 }

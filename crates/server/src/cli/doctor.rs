@@ -11,6 +11,7 @@ use super::{Connect, Exit, Format, output};
 use crate::boot::{self, Purpose};
 use crate::client::{Client, Question, segment};
 use crate::config::{Config, Flags, load};
+use crate::plugins;
 
 /// Free space below which a server is about to stop taking writes, in bytes.
 const FREE_BYTES_MIN: u64 = 256 * 1024 * 1024;
@@ -57,6 +58,7 @@ impl Doctor {
             let config = data.map(|loaded| loaded.config).map_err(words);
             note("disk", config.clone().and_then(|config| disk(&config.store.data)));
             note("shell", shell());
+            note("plugins", config.clone().and_then(|config| plugins_of(&config)));
             note("sandbox", config.and_then(|config| sandbox(&config)));
         }
         let is_well = checks.iter().all(|check| check.found.is_ok());
@@ -192,6 +194,15 @@ fn shell() -> Result<String, String> {
         );
     }
     Ok("`/bin/sh` and `/proc` are there".to_owned())
+}
+
+/// Whether the manifests of plugins can be used.
+fn plugins_of(config: &Config) -> Result<String, String> {
+    let registry = plugins::registry(config).map_err(words)?;
+    Ok(match (config.plugins.len(), registry.board().kinds().count()) {
+        (0, _) => "there are none".to_owned(),
+        (plugins, kinds) => format!("the manifests of {plugins} have {kinds} kinds of node"),
+    })
 }
 
 /// Which parts of the boundary around steps this host gives. Missing ones are wrong if the settings

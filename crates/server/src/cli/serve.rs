@@ -1,5 +1,5 @@
 use std::io::IsTerminal;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::boot::{House, Purpose, build};
 use crate::config::{Config, LogFormat, load};
 use crate::crash::{Boundary, Crash};
 use crate::http::{listen, router};
+use crate::plugins::Children;
 
 /// Runs a server until it is told to end (SIGINT or SIGTERM).
 #[derive(Debug, Args)]
@@ -80,6 +81,7 @@ pub(super) struct Server {
     /// The directory that says where the server listens, unless nothing is kept.
     data: Option<PathBuf>,
     serving: tokio::task::JoinHandle<()>,
+    children: Children,
 }
 
 impl Server {
@@ -113,7 +115,14 @@ impl Server {
         let going_down = house.go_down.subscribe();
         let router = router::router(&house.app);
         let serving = tokio::spawn(listen::serve(listener, router, connections, going_down));
-        Ok(Server { house, url, data, serving })
+        // Others may be told to reach it by any address; its children are on this machine.
+        let own = match address.ip() {
+            ip if !ip.is_unspecified() => address,
+            IpAddr::V4(_) => SocketAddr::from((Ipv4Addr::LOCALHOST, address.port())),
+            IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
+        };
+        let children = Children::start(&house.app, &format!("http://{own}"));
+        Ok(Server { house, url, data, serving, children })
     }
 
     /// Says where it is, in the way the log is written: whoever reads JSON reads nothing else.
@@ -141,7 +150,7 @@ impl Server {
         }
         self.house.go_down.send_replace(true);
         tokio::select! {
-            _ = self.serving => {}
+            _ = async { tokio::join!(self.serving, self.children.ended()) } => {}
             () = ends.next() => {}
         }
         let engine = &self.house.app.engine;

@@ -12,6 +12,7 @@ mod http;
 mod llm;
 mod load;
 mod log;
+mod plugins;
 mod sandbox;
 mod secret;
 mod secrets;
@@ -19,6 +20,8 @@ mod seeds;
 mod server;
 mod shell;
 mod store;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +34,8 @@ pub use http::HttpSection;
 pub use llm::{LlmSection, ProviderSection};
 pub use load::{ConfigError, Flags, Loaded, Setting, load};
 pub use log::{LogFormat, LogSection};
+pub use plugins::PluginSection;
+pub(crate) use plugins::search_path;
 pub use sandbox::{SandboxSection, ShellTrust};
 pub use secret::Secret;
 pub use secrets::SecretsSection;
@@ -63,6 +68,8 @@ pub struct Config {
     pub http: HttpSection,
     /// The node kinds `llm` and `agent`.
     pub llm: LlmSection,
+    /// Kinds of node that workers do, by the plugin's name.
+    pub plugins: BTreeMap<String, PluginSection>,
     /// What is written to standard error.
     pub log: LogSection,
 }
@@ -81,6 +88,7 @@ impl Config {
             self.sandbox.check(),
             self.http.check(),
             self.llm.check(),
+            self.check_plugins(),
             self.log.check(),
         ];
         sections.into_iter().flatten().collect()

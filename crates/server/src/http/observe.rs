@@ -18,6 +18,7 @@ use super::{deprecation, guard};
 use crate::access::audit::Record;
 use crate::access::{Caller, layer};
 use crate::api::prompts;
+use crate::api::tasks::poll;
 use crate::app::App;
 use crate::mcp;
 
@@ -127,6 +128,9 @@ fn time_limit(app: &App, request: &Request) -> Duration {
     // Whoever asks to be kept waiting has a limit of their own; agents ask for it in the body. A
     // model takes its time.
     let path = request.uri().path();
+    if path == poll::PATH {
+        return poll::WAIT_MAX + server.request_time_max.0;
+    }
     let is_slow = path == mcp::PATH || path == prompts::test::PATH;
     if request.headers().contains_key(PREFER) || is_slow {
         server.wait_time_max.0 + server.request_time_max.0

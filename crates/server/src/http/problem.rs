@@ -48,10 +48,13 @@ codes! {
     KEY_NOT_FOUND = "key-not-found", 404, "There is no such key";
     SECRET_NOT_FOUND = "secret-not-found", 404, "There is no such secret";
     PROMPT_NOT_FOUND = "prompt-not-found", 404, "There is no such prompt file";
+    TASK_NOT_FOUND = "task-not-found", 404, "There is no such task";
     KIND_NOT_FOUND = "kind-not-found", 404, "There is no such kind of node";
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path does not know this method";
     REQUEST_TIMEOUT = "request-timeout", 408, "The request took too long";
     WRONG_STATE = "wrong-state", 409, "The run is in no state for this";
+    LEASE_LOST = "lease-lost", 409, "The task is not the worker's own any more";
+    TASK_OVER = "task-over", 409, "The task is over";
     APPROVAL_CHANGED = "approval-changed", 409, "What is asked is not what was seen";
     EXTERNAL_ID_TAKEN = "external-id-taken", 409, "Another run has this external id";
     VERSION_MISMATCH = "version-mismatch", 412, "The workflow has changed meanwhile";
@@ -60,6 +63,7 @@ codes! {
     HOST_NOT_ALLOWED = "host-not-allowed", 421, "The server does not go by this name";
     INVALID_DEFINITION = "invalid-definition", 422, "The definition has errors";
     INVALID_INPUT = "invalid-input", 422, "The input does not fit the workflow";
+    INVALID_OUTPUT = "invalid-output", 422, "The output does not fit the kind";
     INVALID_REQUEST = "invalid-request", 422, "The body does not have the right shape";
     BAD_PROMPT = "bad-prompt", 422, "The prompt file has an error";
     BAD_INPUTS = "bad-inputs", 422, "The inputs do not fit the prompt file";

@@ -29,4 +29,5 @@ mod socket;
 mod stream;
 #[expect(dead_code, reason = "the commands' tests use more of it")]
 mod tamper;
+mod tasks;
 mod words;

@@ -8,6 +8,7 @@ mod bucket;
 mod customer_support;
 mod database;
 mod mcp;
+mod plugins;
 #[path = "../../../store/tests/conformance/server.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod postgres;
@@ -558,7 +559,7 @@ fn the_doctor_finds_what_is_not_as_its_journal_says() {
         .iter()
         .map(|check| check["name"].as_str().unwrap())
         .collect();
-    assert_eq!(names, ["store", "clock", "runs", "disk", "shell", "sandbox"]);
+    assert_eq!(names, ["store", "clock", "runs", "disk", "shell", "plugins", "sandbox"]);
     assert!(found["checks"][2]["message"].as_str().unwrap().starts_with("1 of"), "{found}");
     let run = tamper::alter_step(&at.join("d"), "pay");
     let table = windlass(at, &["doctor", "--data", "d"]);

@@ -75,6 +75,7 @@ impl Hands {
             run_id: order.run_id,
             step: order.path.clone(),
             attempt: order.attempt,
+            terms: Default::default(),
             logs,
             stop,
             http: Arc::new(HttpClient::new(AllowList::default()).unwrap()),

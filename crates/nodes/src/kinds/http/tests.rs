@@ -77,6 +77,7 @@ fn context(allowed: AllowList) -> (tokio::sync::watch::Sender<Option<StopReason>
         run_id: Uuid::nil(),
         step: "ask".into(),
         attempt: 1,
+        terms: Default::default(),
         logs: LogSink::channel().0,
         stop,
         http: Arc::new(HttpClient::new(allowed).unwrap()),

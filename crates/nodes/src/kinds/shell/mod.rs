@@ -16,7 +16,9 @@ use windlass_core::expr::Type;
 use windlass_core::kinds::{Complaint, NodeConfig};
 use windlass_core::run::AttemptError;
 
-pub use crate::child::reaper::{ChildGuard, Mark, NoGuard, Reaper, kill_leftovers, reap};
+pub use crate::child::reaper::{
+    ChildGuard, Mark, NoGuard, Reaper, VARIABLE as OWNER_VARIABLE, kill_leftovers, reap,
+};
 
 use crate::context::NodeContext;
 use crate::kept::Kept;

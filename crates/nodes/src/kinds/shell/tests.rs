@@ -35,6 +35,7 @@ fn bench() -> Bench {
     let context = NodeContext {
         run_id: Uuid::nil(),
         step: "a".into(),
+        terms: Default::default(),
         attempt: 2,
         logs,
         stop,

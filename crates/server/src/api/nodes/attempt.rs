@@ -17,7 +17,7 @@ use windlass_engine::{Mask, SecretSource, fill_secrets};
 use windlass_nodes::llm::{Meter, Tally, Usage};
 use windlass_nodes::{
     Attempt, Executor, Journal, LiveSink, LogLine, LogSink, LogStream, NodeContext, Outcome, Stop,
-    StopReason, fail,
+    StopReason, Terms, fail,
 };
 
 use crate::app::App;
@@ -86,7 +86,12 @@ impl TestAttempt<'_> {
             Executor::Task(run) => {
                 let _turn = app.trial.turns.acquire().await;
                 let begin = |context| run(config, context);
-                follow(app, begin, self.time_max, (&mask, &mut tried)).await
+                let terms = Terms {
+                    project: Arc::from(self.project),
+                    timeout: Some(self.time_max),
+                    may_repeat: true,
+                };
+                follow(app, begin, (self.time_max, terms), (&mask, &mut tried)).await
             }
         };
         tried.result =
@@ -99,7 +104,7 @@ impl TestAttempt<'_> {
 async fn follow(
     app: &Arc<App>,
     begin: impl FnOnce(NodeContext) -> Attempt,
-    time_max: Duration,
+    (time_max, terms): (Duration, Terms),
     (mask, tried): (&Mask, &mut Tried),
 ) -> Result<Value, AttemptError> {
     let (ask, stop) = Stop::channel();
@@ -109,6 +114,7 @@ async fn follow(
         run_id: windlass_engine::ids::new_id(app.engine.clock().now()),
         step: NODE.to_owned(),
         attempt: 1,
+        terms,
         logs: sink,
         stop,
         http: app.trial.http.clone(),

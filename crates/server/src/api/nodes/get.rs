@@ -19,6 +19,10 @@ pub struct KindBody {
     pub description: String,
     /// JSON Schema of its `config`.
     pub config_schema: Value,
+    /// JSON Schema of its output, if it says what that is.
+    pub output_schema: Option<Value>,
+    /// The plugin whose workers do it; null for those of Windlass's own.
+    pub plugin: Option<String>,
     /// A whole small workflow that uses it, in YAML.
     pub example: &'static str,
 }
@@ -45,6 +49,8 @@ pub async fn get_kind(
         summary: kind.summary,
         description: kind.description().to_owned(),
         config_schema: kind.schema.source().clone(),
+        output_schema: kind.output_schema.as_ref().map(|schema| schema.source().clone()),
+        plugin: app.registry.board().plugin_of(kind.name).map(str::to_owned),
         example: kind.example,
     }))
 }

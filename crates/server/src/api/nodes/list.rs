@@ -13,6 +13,8 @@ pub struct KindSummary {
     pub kind: &'static str,
     /// One sentence.
     pub summary: &'static str,
+    /// The plugin whose workers do it; null for those of Windlass's own.
+    pub plugin: Option<String>,
 }
 
 /// All kinds of node, on one page.
@@ -33,6 +35,7 @@ pub async fn list_kinds(State(app): Shared) -> Json<KindList> {
     let summary = |kind: &std::sync::Arc<windlass_core::kinds::Kind>| KindSummary {
         kind: kind.name,
         summary: kind.summary,
+        plugin: app.registry.board().plugin_of(kind.name).map(str::to_owned),
     };
     let items = app.registry.kinds().iter().map(summary).collect();
     Json(KindList { items, next_cursor: None })

@@ -1,0 +1,65 @@
+use axum::Json;
+use axum::extract::State;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{hold, refused, scope_of, task_id};
+use crate::access::Caller;
+use crate::api::query::Named;
+use crate::app::Shared;
+use crate::http::problem::{Problem, ProblemBody};
+use crate::http::{Body, ProblemResponses};
+
+/// Who holds the task.
+#[derive(Clone, Debug, Deserialize, JsonSchema, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct HoldRequest {
+    /// The worker's name, as in its poll.
+    #[schema(min_length = 1, max_length = 100)]
+    pub worker: String,
+    /// The task's `fence`.
+    pub fence: u64,
+}
+
+/// How it stands with a lease.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HeartbeatBody {
+    /// Whether the worker is to stop: nobody wants the task's end any more.
+    pub cancel: bool,
+    /// Why: `cancelled`, `timed_out`, `shutting_down` or `worker_lost`.
+    pub reason: Option<&'static str>,
+    /// Until when the task is the worker's own, RFC 3339.
+    #[schema(format = DateTime)]
+    pub lease_until: String,
+}
+
+/// Prolongs a lease, and asks whether to stop.
+///
+/// Three in each lease are about right, so that one may get lost. With `cancel`, the worker stops and
+/// lets go of the task; nothing need be said of it any more.
+#[utoipa::path(
+    post, path = "/api/v1/tasks/{task}/heartbeat", tag = "workers",
+    params(("task" = String, Path, description = "Its id")),
+    request_body(content = HoldRequest),
+    responses(
+        (status = 200, body = HeartbeatBody),
+        (status = 409, description = "`lease-lost` or `task-over`",
+         body = ProblemBody, content_type = "application/problem+json"),
+        ProblemResponses
+    )
+)]
+pub async fn heartbeat(
+    State(app): Shared,
+    caller: Caller,
+    Named(word): Named<String>,
+    Body(request): Body<HoldRequest>,
+) -> Result<Json<HeartbeatBody>, Problem> {
+    let (id, hold) = (task_id(&word)?, hold(request.worker, request.fence)?);
+    let beat = app.registry.board().heartbeat(&scope_of(&caller), id, &hold).map_err(refused)?;
+    Ok(Json(HeartbeatBody {
+        cancel: beat.cancel.is_some(),
+        reason: beat.cancel.map(|why| why.as_str()),
+        lease_until: app.engine.clock().now().plus(beat.lease).to_string(),
+    }))
+}
