@@ -117,6 +117,13 @@ pub struct UsageBody {
 }
 
 impl UsageBody {
+    /// A day as text.
+    pub fn day(day: i64) -> String {
+        let span = jiff::Span::new().try_days(day);
+        let date = span.and_then(|span| EPOCH.checked_add(span));
+        date.map_or_else(|_| day.to_string(), |date| date.to_string())
+    }
+
     /// Adds rows up.
     pub fn of(rows: Vec<UsageRow>) -> UsageBody {
         let (mut total, mut days) = (Taken::default(), BTreeMap::<i64, Taken>::new());
@@ -124,9 +131,10 @@ impl UsageBody {
             total += row.taken;
             *days.entry(row.day).or_default() += row.taken;
         }
-        let day = |(day, taken): (i64, Taken)| UsageDay { day: text(day), sums: taken.into() };
+        let day =
+            |(day, taken): (i64, Taken)| UsageDay { day: UsageBody::day(day), sums: taken.into() };
         let item = |row: UsageRow| UsageItem {
-            day: text(row.day),
+            day: UsageBody::day(row.day),
             workflow: row.workflow,
             node: row.node,
             provider: row.provider,
@@ -175,13 +183,6 @@ fn read(name: &'static str, text: Option<&str>) -> Result<Option<i64>, Problem> 
     Ok(date.since(EPOCH).ok().map(|span| i64::from(span.get_days())))
 }
 
-/// A day as text.
-pub fn text(day: i64) -> String {
-    let span = jiff::Span::new().try_days(day);
-    let date = span.and_then(|span| EPOCH.checked_add(span));
-    date.map_or_else(|_| day.to_string(), |date| date.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,7 +191,7 @@ mod tests {
     fn days_are_read_and_written() {
         for (day, written) in [(0, "1970-01-01"), (20_778, "2026-11-21"), (-1, "1969-12-31")] {
             assert_eq!(
-                (read("from", Some(written)).unwrap(), text(day).as_str()),
+                (read("from", Some(written)).unwrap(), UsageBody::day(day).as_str()),
                 (Some(day), written)
             );
         }

@@ -26,6 +26,7 @@ mod run_live;
 pub mod run_view;
 mod runs;
 mod timeline;
+mod usage;
 mod workflow;
 mod workflow_actions;
 mod workflow_diff;

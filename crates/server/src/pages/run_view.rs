@@ -11,6 +11,7 @@ use super::graph;
 use super::render::{Moment, json, moment, took};
 use super::runs::short_id;
 use super::timeline::{self, Span, Timeline};
+use super::usage::{self, Took};
 use crate::api::run::RunBody;
 use crate::api::step::{StepBody, StepPlace, bodies, read_steps};
 use crate::client::segment;
@@ -59,6 +60,8 @@ pub struct Head {
     pub counts: Vec<Count>,
     /// How many steps there are.
     pub total: u32,
+    /// What its models have taken.
+    pub usage: Option<Took>,
     /// Whether it is over.
     pub is_over: bool,
 }
@@ -210,6 +213,7 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
     let (created, finished) = (row.created_at, row.finished_at);
     let span = finished.zip(row.started_at);
     let counts = counts(&row.counts);
+    let usage = usage::took(&store.usage_of_run(row.run_id)?);
     let body = RunBody::read(store, row)?;
     let id = body.id.to_string();
     Ok(Head {
@@ -231,6 +235,7 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
         error: body.error,
         counts,
         total: body.steps_total,
+        usage,
         is_over,
     })
 }

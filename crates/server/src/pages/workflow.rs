@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use windlass_store::{DefinitionRow, Pause, RunFilter, WorkflowRow};
+use windlass_store::{DefinitionRow, Pause, RunFilter, UsageFilter, WorkflowRow};
 
 use super::error::PageProblem;
 use super::form::{Field, fields};
 use super::graph;
 use super::render::{Me, Moment, moment, page_for, took};
 use super::runs::short_id;
+use super::usage::{Day, days};
 use crate::access::Caller;
 use crate::api::query::{Asked, Named};
 use crate::api::workflow::find_row;
@@ -20,6 +21,8 @@ use crate::http::problem::{ErrorItem, Problem};
 
 /// Versions and runs that the page shows.
 const SHOWN_MAX: usize = 10;
+/// Rows of what models took in a month that are added up.
+const USAGE_ROWS_MAX: usize = 10_000;
 
 /// Which version.
 #[derive(Debug, Default, Deserialize)]
@@ -44,6 +47,8 @@ struct Context {
     form: Form,
     versions: Vec<Version>,
     runs: Vec<Run>,
+    /// What models took, by day.
+    days: Vec<Day>,
 }
 
 /// Who has paused it.
@@ -113,16 +118,19 @@ pub(super) async fn show(
 ) -> Result<Response, PageProblem> {
     let version = version.unwrap_or(row.version);
     let (workflow_id, definitions) = (row.workflow_id, app.engine.definitions().clone());
-    let project = caller.project().to_owned();
+    let (project, name) = (caller.project().to_owned(), row.name.clone());
+    let today = windlass_engine::day_of(app.engine.clock().now());
     let read = move |store: &dyn windlass_store::Store| {
         let versions = store.versions(workflow_id, None, SHOWN_MAX)?.items;
         let shown = store.versions(workflow_id, version.checked_add(1), 1)?.items.pop();
         let filter = RunFilter { workflow_id: Some(workflow_id), ..RunFilter::default() };
         let runs = store.runs(&project, &filter, None, SHOWN_MAX)?.items;
+        let filter = UsageFilter { workflow: Some(name), from_day: today - 29, to_day: today };
+        let usage = store.usage(&project, &filter, USAGE_ROWS_MAX)?;
         let plan = shown.as_ref().map(|shown| definitions.plan(shown.definition_id));
-        Ok((versions, shown, runs, plan))
+        Ok((versions, shown, runs, usage, plan))
     };
-    let (versions, shown, runs, plan) = app.engine.read(read).await?;
+    let (versions, shown, runs, usage, plan) = app.engine.read(read).await?;
     let missing = || Problem::parameter("version", format!("there is no version {version}"));
     let shown = shown.filter(|shown| shown.version == version).ok_or_else(missing)?;
     let (plan, problem) = match plan {
@@ -156,6 +164,7 @@ pub(super) async fn show(
         form,
         versions: versions.into_iter().map(version_row).collect(),
         runs: runs.into_iter().map(run_of).collect(),
+        days: days(usage),
     };
     Ok(page_for("workflow.html", &Me::of(app, caller), context).into_response())
 }

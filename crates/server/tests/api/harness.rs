@@ -1,5 +1,7 @@
 //! A server without a socket: the router on a directory of its own.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
@@ -112,6 +114,21 @@ impl Server {
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body
     }
+}
+
+/// Asks for a run until it is at one of these statuses.
+pub(crate) async fn at(server: &Server, path: &str, wanted: &[&str]) -> Value {
+    let waited = async {
+        loop {
+            let run = server.get(path).await.body;
+            if wanted.iter().any(|status| run["status"] == *status) {
+                return run;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(60), waited).await;
+    ended.unwrap_or_else(|_| panic!("{path} is never {wanted:?}"))
 }
 
 pub(crate) fn request(method: Method, path: &str) -> axum::http::request::Builder {

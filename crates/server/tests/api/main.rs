@@ -5,6 +5,7 @@
 mod access;
 mod bad_input;
 mod batch;
+mod budgets;
 mod cors;
 mod definitions;
 mod execute;

@@ -40,7 +40,8 @@ pub(crate) async fn start(answers: Vec<Says>) -> String {
     address
 }
 
-fn stream(says: &Says) -> String {
+/// An answer as it is sent, for 15 tokens.
+pub(crate) fn stream(says: &Says) -> String {
     let chunk = |choices: Value, usage: Value| {
         let chunk = json!({ "id": "c", "object": "chat.completion.chunk", "model": "m",
             "choices": choices, "usage": usage });

@@ -6,7 +6,6 @@
 //! `While it waits, send REQUEST with BODY`; `Say the model answers THIS, then THAT`.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use axum::Router;
 use axum::http::Method;
@@ -93,21 +92,6 @@ async fn server(answers: Vec<Says>) -> Server {
             config.llm.providers.insert(name.into(), serde_json::from_value(provider).unwrap());
         }
     })
-}
-
-/// Asks for a run until it is at one of these statuses.
-async fn at(server: &Server, path: &str, wanted: &[&str]) -> Value {
-    let waited = async {
-        loop {
-            let run = server.get(path).await.body;
-            if wanted.iter().any(|status| run["status"] == *status) {
-                return run;
-            }
-            tokio::task::yield_now().await;
-        }
-    };
-    let ended = tokio::time::timeout(Duration::from_secs(60), waited).await;
-    ended.unwrap_or_else(|_| panic!("{path} is never {wanted:?}"))
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod agent;
 #[path = "../../../store/tests/conformance/bucket.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod bucket;
 mod customer_support;
 mod database;
 mod mcp;
+#[path = "../api/model.rs"]
+#[expect(dead_code, reason = "the API's tests need more of it")]
+mod model;
 mod plugins;
 #[path = "../../../store/tests/conformance/server.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
