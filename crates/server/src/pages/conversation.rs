@@ -7,6 +7,7 @@ use windlass_core::run::Fact;
 use windlass_store::{Store, StoreError};
 
 use super::render::json;
+use super::usage::grouped;
 
 /// Events that are looked through for records, and the bytes of them.
 const EVENTS_READ_MAX: usize = 5_000;
@@ -91,8 +92,8 @@ fn entry(key: &str, value: &Value, before: &[Entry]) -> Option<Entry> {
                 name: call["name"].as_str().unwrap_or_default().to_owned(),
                 arguments: shortened(json(&call["arguments"])),
             });
-            let count = |name: &str| value["usage"][name].as_u64().unwrap_or_default();
-            let (read, wrote) = (count("input_tokens"), count("output_tokens"));
+            let count = |name: &str| value["usage"][name].as_i64().unwrap_or_default();
+            let (read, wrote) = (grouped(count("input_tokens")), grouped(count("output_tokens")));
             Some(Entry {
                 calls: calls.collect(),
                 took: Some(format!("{read} tokens in, {wrote} out")),

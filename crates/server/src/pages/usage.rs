@@ -63,7 +63,7 @@ impl Took {
 }
 
 /// `1,204`.
-fn grouped(count: i64) -> String {
+pub(super) fn grouped(count: i64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
