@@ -40,7 +40,7 @@ impl Engine {
         let mut after = None;
         loop {
             let (project, wanted) = (project.to_owned(), name.to_owned());
-            let kind = Awaits::Event(String::new()).as_str();
+            let kind = Awaits::EVENT;
             let page = self
                 .read(move |store| {
                     store.asks(&project, kind, Some(&wanted), after.as_ref(), AT_ONCE)

@@ -137,12 +137,15 @@ pub enum Awaits {
 }
 
 impl Awaits {
+    /// The word for [`Awaits::Event`].
+    pub const EVENT: &'static str = "event";
+
     /// The word for it: the reason of the step that waits.
     pub fn as_str(&self) -> &'static str {
         match self {
             Awaits::Approval => "approval",
             Awaits::Signal(_) => "signal",
-            Awaits::Event(_) => "event",
+            Awaits::Event(_) => Awaits::EVENT,
         }
     }
 }

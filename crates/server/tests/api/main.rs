@@ -14,6 +14,7 @@ mod facade;
 mod guard;
 mod harness;
 mod keys;
+mod live;
 mod mcp;
 mod model;
 mod node_pages;
