@@ -119,7 +119,12 @@ impl Budget {
         if self.wall.is_some() && self.per == Per::Day {
             return Some(("/wall", "only a budget `per: run` has a `wall`".to_owned()));
         }
-        match (self.on_spent, &self.fallback) {
+        if self.on_spent == OnSpent::Fallback && self.tokens.is_none() && self.cost_usd.is_none() {
+            let message =
+                "a cheaper model needs calls and time as well: limit `tokens` or `cost_usd`";
+            return Some(("/on_spent", message.to_owned()));
+        }
+        match (self.on_spent, self.fallback.as_deref().filter(|model| !model.is_empty())) {
             (OnSpent::Fallback, None) => {
                 Some(("/fallback", "`on_spent: fallback` needs a model".to_owned()))
             }
@@ -154,11 +159,13 @@ mod tests {
         for (budgets, wanted) in [
             (json!({ "tokens": 0 }), &[][..]),
             (json!([{ "calls": 5 }, { "cost_usd": 0.5, "per": "day" }]), &[]),
-            (json!({ "wall": "5m", "on_spent": "fallback", "fallback": "m" }), &[]),
+            (json!({ "tokens": 5, "on_spent": "fallback", "fallback": "m" }), &[]),
+            (json!({ "wall": "5m", "on_spent": "fallback", "fallback": "m" }), &["/on_spent"]),
             (json!({}), &[""]),
             (json!([{ "calls": 5 }, { "cost_usd": -0.5 }]), &["/1/cost_usd"]),
             (json!({ "wall": "5m", "per": "day" }), &["/wall"]),
-            (json!({ "calls": 1, "on_spent": "fallback" }), &["/fallback"]),
+            (json!({ "tokens": 1, "on_spent": "fallback" }), &["/fallback"]),
+            (json!({ "tokens": 1, "on_spent": "fallback", "fallback": "" }), &["/fallback"]),
             (json!({ "calls": 1, "fallback": "m" }), &["/fallback"]),
             (json!(vec![json!({ "calls": 1 }); 9]), &[""]),
         ] {

@@ -7,6 +7,9 @@ use windlass_store::Taken;
 /// Microseconds of a day.
 const DAY: i64 = 24 * 3_600 * 1_000_000;
 
+/// The most that one call counts with.
+pub(crate) const COUNT_MAX: u64 = 1_000_000_000_000;
+
 /// The day of a moment, UTC, counted from 1970-01-01.
 pub fn day_of(time: Time) -> i64 {
     time.micros().div_euclid(DAY)
@@ -27,7 +30,8 @@ pub struct Call {
 
 /// What a call has taken.
 pub(crate) fn taken(usage: &Usage) -> Taken {
-    let count = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    // What a provider says may be anything, and sums of it must stay numbers.
+    let count = |count: u64| i64::try_from(count.min(COUNT_MAX)).unwrap_or(0);
     Taken {
         calls: 1,
         input_tokens: count(usage.input_tokens),

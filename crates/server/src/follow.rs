@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use uuid::Uuid;
 use windlass_core::run::Fact;
 use windlass_engine::{LiveNote, LiveSubscription, News, Subscription};
@@ -15,6 +16,8 @@ use crate::http::paging::PAGE_BYTES_MAX;
 
 /// Events or lines read from the store in one go.
 const PORTION: usize = 500;
+/// Notes of attempts that are passed on before what is durable has its turn.
+const LIVE_IN_A_ROW_MAX: u32 = 64;
 
 /// A place in a run's story, and what comes next.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ pub struct Follower {
     log_seq: Option<u64>,
     /// What happens in attempts; `None` for a follower that does not want to know.
     live: Option<LiveSubscription>,
+    /// How many notes of it were passed on since it was last looked whether there is anything else.
+    live_in_a_row: u32,
     has_looked: bool,
     is_over: bool,
 }
@@ -67,6 +72,7 @@ impl Follower {
             seq: 0,
             log_seq: None,
             live: None,
+            live_in_a_row: 0,
             has_looked: false,
             is_over: false,
         }
@@ -115,17 +121,32 @@ impl Follower {
             if self.is_over {
                 return Ok(None);
             }
+            let mut news = None;
+            if self.live_in_a_row >= LIVE_IN_A_ROW_MAX {
+                self.live_in_a_row = 0;
+                news = self.feed.next().now_or_never();
+            }
+            let has_news = news.is_some();
             let live = async {
                 match &mut self.live {
                     Some(live) => live.next().await,
                     None => std::future::pending().await,
                 }
             };
+            let next = async {
+                match news {
+                    Some(news) => news,
+                    None => self.feed.next().await,
+                }
+            };
             let news = tokio::select! {
                 // What an attempt says comes before its end.
                 biased;
-                note = live => return Ok(Some(Portion { live: Some(note), ..Portion::default() })),
-                news = self.feed.next() => news,
+                note = live, if !has_news => {
+                    self.live_in_a_row += 1;
+                    return Ok(Some(Portion { live: Some(note), ..Portion::default() }));
+                }
+                news = next => news,
                 () = is_down(&mut going_down) => return Ok(None),
             };
             let News::Published(published) = news else {

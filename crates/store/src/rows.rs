@@ -357,16 +357,16 @@ pub struct Taken {
 
 impl std::ops::AddAssign for Taken {
     fn add_assign(&mut self, other: Taken) {
-        self.calls += other.calls;
-        self.input_tokens += other.input_tokens;
-        self.output_tokens += other.output_tokens;
-        self.cached_tokens += other.cached_tokens;
-        self.cost_micros += other.cost_micros;
-        self.unpriced_calls += other.unpriced_calls;
-        self.latency_ms += other.latency_ms;
-        self.held_calls += other.held_calls;
-        self.held_tokens += other.held_tokens;
-        self.held_cost_micros += other.held_cost_micros;
+        self.calls = self.calls.saturating_add(other.calls);
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.cached_tokens = self.cached_tokens.saturating_add(other.cached_tokens);
+        self.cost_micros = self.cost_micros.saturating_add(other.cost_micros);
+        self.unpriced_calls = self.unpriced_calls.saturating_add(other.unpriced_calls);
+        self.latency_ms = self.latency_ms.saturating_add(other.latency_ms);
+        self.held_calls = self.held_calls.saturating_add(other.held_calls);
+        self.held_tokens = self.held_tokens.saturating_add(other.held_tokens);
+        self.held_cost_micros = self.held_cost_micros.saturating_add(other.held_cost_micros);
     }
 }
 

@@ -163,6 +163,15 @@ impl JsonSchema for Quorum {
     }
 }
 
+/// Whether an object may fit a schema, as far as its type says.
+fn of_objects(schema: &Value) -> bool {
+    match schema.get("type") {
+        None => true,
+        Some(Value::Array(types)) => types.iter().any(|one| one == "object"),
+        Some(one) => one == "object",
+    }
+}
+
 impl NodeConfig for Approval {
     const KIND: &'static str = "approval";
     const SUMMARY: &'static str = "Waits for people to approve or reject";
@@ -193,6 +202,9 @@ impl NodeConfig for Approval {
         }
         match self.form.as_ref().map(Schema::compile) {
             Some(Err(error)) => Err(Complaint::at("/form", error)),
+            Some(Ok(schema)) if !of_objects(schema.source()) => {
+                Err(Complaint::at("/form/type", "a form has fields: its type is `object`"))
+            }
             _ => Ok(()),
         }
     }

@@ -76,7 +76,12 @@ async fn run(
         Err(error) => return Report::Ended { started_at, result: Err(error) },
     };
     let (logs, lines) = LogSink::channel();
-    let mask = Arc::new(mask);
+    // Whoever is asked is shown a key, and may repeat it.
+    let keys = match &*order.kind {
+        "llm" | "agent" => dispatcher.config.llm.keys(),
+        _ => Vec::new(),
+    };
+    let mask = Arc::new(mask.with(keys));
     let forwarder = tokio::spawn(forward(dispatcher.clone(), order.clone(), lines, mask.clone()));
     let (live, events) = LiveSink::channel();
     let shower = live::hand_on(dispatcher.clone(), order.clone(), events, mask.clone());

@@ -81,6 +81,31 @@ pub(super) struct Limit {
     pub(super) grants: u64,
 }
 
+/// Why nothing is held.
+#[derive(Debug)]
+pub(super) enum NotHeld {
+    /// It does not fit.
+    Excess(Excess),
+    /// What was taken before cannot be read.
+    Unread(StoreError),
+}
+
+/// The end of a call: what was held for it, and what it took.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settled {
+    pub(super) bound: Amount,
+    pub(super) taken: Amount,
+}
+
+/// What has come of trying to hold something.
+enum Tried {
+    Held,
+    /// Others hold the room that it takes.
+    Later,
+    /// A count is not at hand any more.
+    Missing,
+}
+
 /// Why a call does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Excess {
@@ -122,59 +147,62 @@ impl Ledger {
     ///
     /// # Errors
     ///
-    /// The limit that it does not fit into whatever others do.
+    /// The limit that it does not fit into whatever others do, or that nobody can know.
     pub(super) async fn hold(
         &self,
+        store: &Arc<dyn Store>,
         limits: &[Limit],
         bound: Amount,
         now: impl Fn() -> Time,
-    ) -> Result<(), Excess> {
+    ) -> Result<(), NotHeld> {
         loop {
             let settled = self.settled.notified();
             tokio::pin!(settled);
             settled.as_mut().enable();
-            if self.try_hold(limits, bound, now())? {
-                return Ok(());
+            self.load(store, limits).await.map_err(NotHeld::Unread)?;
+            match self.try_hold(limits, bound, now()).map_err(NotHeld::Excess)? {
+                Tried::Held => return Ok(()),
+                Tried::Missing => {}
+                Tried::Later => settled.await,
             }
-            settled.await;
         }
     }
 
-    fn try_hold(&self, limits: &[Limit], bound: Amount, now: Time) -> Result<bool, Excess> {
+    fn try_hold(&self, limits: &[Limit], bound: Amount, now: Time) -> Result<Tried, Excess> {
         let mut entries = self.entries.lock();
         let mut fits = true;
         for (at, limit) in limits.iter().enumerate() {
-            let Some(entry) = entries.get(&limit.scope) else { continue };
+            let Some(entry) = entries.get(&limit.scope) else { return Ok(Tried::Missing) };
             match entry.fit(limit, bound, now) {
                 Fit::Fits => {}
                 Fit::Later => fits = false,
                 Fit::Never(what, message) => return Err(Excess { at, what, message }),
             }
         }
-        if fits {
-            for scope in scopes(limits) {
-                if let Some(entry) = entries.get_mut(scope) {
-                    entry.held = entry.held.plus(bound);
-                    entry.first_at.get_or_insert(now);
-                    entry.used_at = tokio::time::Instant::now();
-                }
+        if !fits {
+            return Ok(Tried::Later);
+        }
+        for scope in scopes(limits) {
+            if let Some(entry) = entries.get_mut(scope) {
+                entry.held = entry.held.plus(bound);
+                entry.first_at.get_or_insert(now);
             }
         }
-        Ok(fits)
+        Ok(Tried::Held)
     }
 
     /// What was held is taken, or never was. `all` are the scopes that the call belongs to, limited
     /// or not: who is counted already has to be counted on.
-    pub(super) fn settle(&self, limits: &[Limit], all: &[Scope], bound: Amount, taken: Amount) {
+    pub(super) fn settle(&self, limits: &[Limit], all: &[Scope], settled: Settled) {
         let mut entries = self.entries.lock();
         for scope in scopes(limits) {
             if let Some(entry) = entries.get_mut(scope) {
-                entry.held = entry.held.minus(bound);
+                entry.held = entry.held.minus(settled.bound);
             }
         }
         for scope in all {
             if let Some(entry) = entries.get_mut(scope) {
-                entry.spent = entry.spent.plus(taken);
+                entry.spent = entry.spent.plus(settled.taken);
             }
         }
         drop(entries);
@@ -186,12 +214,12 @@ impl Ledger {
     /// # Errors
     ///
     /// If the store cannot be read.
-    pub(super) async fn load(
-        &self,
-        store: &Arc<dyn Store>,
-        limits: &[Limit],
-    ) -> Result<(), StoreError> {
-        let is_there = |scope: &Scope| self.entries.lock().contains_key(scope);
+    async fn load(&self, store: &Arc<dyn Store>, limits: &[Limit]) -> Result<(), StoreError> {
+        let is_there = |scope: &Scope| {
+            let mut entries = self.entries.lock();
+            let entry = entries.get_mut(scope);
+            entry.map(|entry| entry.used_at = tokio::time::Instant::now()).is_some()
+        };
         if limits.iter().all(|limit| is_there(&limit.scope)) {
             return Ok(());
         }
@@ -305,108 +333,4 @@ fn told(what: &str, spent: u64, most: u64, bound: u64) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use windlass_store::MemoryStore;
-
-    use super::*;
-
-    fn limit(budget: Budget) -> Limit {
-        Limit { scope: Scope::Run(Uuid::nil()), budget, grants: 0 }
-    }
-
-    fn amount(tokens: u64) -> Amount {
-        Amount { calls: 1, tokens, cost_micros: tokens * 3 }
-    }
-
-    async fn ledger(limits: &[Limit]) -> Arc<Ledger> {
-        let ledger = Arc::new(Ledger::default());
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
-        ledger.load(&store, limits).await.unwrap();
-        ledger
-    }
-
-    fn now() -> Time {
-        Time::from_micros(0)
-    }
-
-    #[tokio::test]
-    async fn a_call_waits_for_what_others_only_hold() {
-        let limits = [limit(Budget { tokens: Some(100), ..Budget::default() })];
-        let ledger = ledger(&limits).await;
-        ledger.hold(&limits, amount(80), now).await.unwrap();
-        let waiting = {
-            let (ledger, limits) = (ledger.clone(), limits.clone());
-            tokio::spawn(async move { ledger.hold(&limits, amount(60), now).await })
-        };
-        tokio::task::yield_now().await;
-        assert!(!waiting.is_finished());
-        ledger.settle(&limits, &[limits[0].scope.clone()], amount(80), amount(10));
-        waiting.await.unwrap().unwrap();
-        let excess = ledger.hold(&limits, amount(91), now).await.unwrap_err();
-        assert_eq!((excess.at, excess.what), (0, "tokens"));
-    }
-
-    #[tokio::test]
-    async fn the_tightest_limit_counts_and_a_grant_widens_it() {
-        let mut limits = [
-            limit(Budget { tokens: Some(1_000), ..Budget::default() }),
-            limit(Budget { cost_usd: Some(0.000_3), ..Budget::default() }),
-        ];
-        let ledger = ledger(&limits).await;
-        ledger.hold(&limits, amount(100), now).await.unwrap();
-        ledger.settle(&limits, &[limits[0].scope.clone()], amount(100), amount(100));
-        let excess = ledger.hold(&limits, amount(1), now).await.unwrap_err();
-        assert_eq!((excess.at, excess.what), (1, "cost_usd"));
-        assert!(excess.message.starts_with("$0.000300 of $0.000300"), "{}", excess.message);
-        limits[1].grants = 1;
-        ledger.hold(&limits, amount(1), now).await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn the_wall_stands_from_the_first_call_on() {
-        let wall = Some(windlass_core::HumanDuration::from_secs(10));
-        let limits = [limit(Budget { wall, ..Budget::default() })];
-        let ledger = ledger(&limits).await;
-        let at = |seconds: i64| move || Time::from_micros(seconds * 1_000_000);
-        ledger.hold(&limits, amount(1), at(5)).await.unwrap();
-        ledger.hold(&limits, amount(1), at(14)).await.unwrap();
-        assert_eq!(ledger.hold(&limits, amount(1), at(15)).await.unwrap_err().what, "wall");
-    }
-
-    #[tokio::test]
-    async fn what_was_held_when_a_server_died_is_spent() {
-        let taken =
-            Taken { calls: 1, input_tokens: 5, held_calls: 2, held_tokens: 90, ..Taken::default() };
-        assert_eq!(Amount::of(&taken), Amount { calls: 3, tokens: 95, cost_micros: 0 });
-    }
-
-    /// A hundred at once, each of which can take far more than it does.
-    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn a_hundred_calls_at_once_never_take_more_than_there_is() {
-        let limits = Arc::new([limit(Budget { tokens: Some(500), ..Budget::default() })]);
-        let ledger = ledger(&*limits).await;
-        let calls: Vec<_> = (0..100)
-            .map(|_| {
-                let (ledger, limits) = (ledger.clone(), limits.clone());
-                tokio::spawn(async move {
-                    ledger.hold(&*limits, amount(120), now).await.ok()?;
-                    let entry = |ledger: &Ledger| {
-                        let entries = ledger.entries.lock();
-                        let entry = &entries[&limits[0].scope];
-                        entry.spent.tokens + entry.held.tokens
-                    };
-                    assert!(entry(&ledger) <= 500);
-                    tokio::task::yield_now().await;
-                    ledger.settle(&*limits, &[limits[0].scope.clone()], amount(120), amount(30));
-                    Some(30_u64)
-                })
-            })
-            .collect();
-        let mut sum = 0;
-        for call in calls {
-            sum += call.await.unwrap().unwrap_or(0);
-        }
-        // The last that fits begins with 380 spent.
-        assert_eq!(sum, 390);
-    }
-}
+mod tests;

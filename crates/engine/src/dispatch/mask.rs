@@ -43,6 +43,10 @@ impl Mask {
             whole.iter().flat_map(|secret| secret.lines().map(|line| line.trim().to_owned()));
         let mut plain: Vec<String> = lines.collect();
         plain.extend(whole);
+        // As whoever reads the bytes of a header for Latin-1 sends it back.
+        let misread = plain.iter().filter(|secret| !secret.is_ascii());
+        let misread = misread.map(|secret| secret.bytes().map(char::from).collect::<String>());
+        plain.extend(misread.collect::<Vec<_>>());
         plain.retain(|secret| secret.len() >= SECRET_BYTES_MIN);
         let encoded = plain.iter().flat_map(|secret| {
             (0..3).flat_map(|start| in_base64(secret, start)).collect::<Vec<_>>()
@@ -77,6 +81,23 @@ impl Mask {
             Some(kept) if !self.secrets.is_empty() => self.without_end(kept.to_owned()) + CUT,
             _ => text,
         }
+    }
+
+    /// The same with the keys of the providers of models: whoever is asked may repeat what it is shown.
+    pub(super) fn with(self, keys: Vec<String>) -> Mask {
+        if keys.is_empty() {
+            return self;
+        }
+        let more = Mask::new(keys);
+        let mut secrets = self.secrets;
+        secrets.extend(more.secrets);
+        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        secrets.dedup();
+        let mut begins = more.begins;
+        for (known, mine) in begins.iter_mut().zip(&self.begins) {
+            *known |= *mine;
+        }
+        Mask { secrets, begins }
     }
 
     fn without_whole(&self, text: String) -> String {
@@ -318,6 +339,8 @@ mod tests {
     fn secrets_are_hidden_everywhere() {
         let mask = Mask::new(vec!["abcd".into(), "abcdef".into(), "x".into()]);
         assert_eq!(mask.text("abcdef abcd x".into()), "*** *** x");
+        let more = Mask::new(vec!["pä ss".into()]).with(vec!["abcd".into()]);
+        assert_eq!(more.text("abcd, pä ss, pÃ¤ ss".into()), "***, ***, ***");
         let value = json!({ "abcd": ["-abcdef-", 1, null] });
         assert_eq!(mask.value(value), json!({ "***": ["-***-", 1, null] }));
         let error = windlass_nodes::fail("a", "no abcd");

@@ -1,8 +1,8 @@
 //! Making attempts: a task for each, within limits, with its secrets, its log lines and its time.
 //!
-//! The dispatcher only carries out orders. It knows no run, and of the database only outputs that may
-//! be used again; what comes of an attempt
-//! it reports to the shard the run belongs to.
+//! The dispatcher only carries out orders. Of the database it reads what an attempt may use again, what
+//! its calls may still take, and the runs that it asks for; what comes of an attempt it reports to the
+//! shard that the run belongs to.
 
 mod attempt;
 mod cache;

@@ -24,6 +24,9 @@ const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How large all of its frames may be: each token comes with a few hundred bytes around it.
 const FRAME_BYTES_MAX: usize = 512 * 1024 * 1024;
 
+/// How long the name of a model may be.
+const NAME_BYTES_MAX: usize = 200;
+
 /// How something is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
@@ -64,7 +67,10 @@ pub async fn ask(
         if let Some(held) = held {
             match &ended {
                 Ok(_) => held.settle(Some(usage.clone())).await,
-                Err(error) if error.took_nothing() && !usage.is_known() => held.settle(None).await,
+                // Whoever has begun to answer has taken something.
+                Err(error) if error.took_nothing() && frames.seen().byte_count == 0 => {
+                    held.settle(None).await;
+                }
                 Err(_) => held.give_up(Some(usage.clone()).filter(Usage::is_known)),
             }
         }
@@ -173,7 +179,7 @@ fn usage(target: &Target, end: Option<&StreamEnd>, frames: &Frames, started_at: 
         cached_tokens.unwrap_or(seen.cached_tokens),
     );
     Usage {
-        model: seen.model.unwrap_or_else(|| target.model.clone()),
+        model: short(seen.model.unwrap_or_else(|| target.model.clone())),
         provider: target.provider.clone(),
         input_tokens,
         output_tokens,
@@ -183,6 +189,13 @@ fn usage(target: &Target, end: Option<&StreamEnd>, frames: &Frames, started_at: 
             .price
             .map(|price| price.micros(input_tokens, cached_tokens, output_tokens)),
     }
+}
+
+/// A name that is kept in every row about it. A provider may call its model anything.
+pub(super) fn short(mut name: String) -> String {
+    let end = (0..=NAME_BYTES_MAX).rev().find(|end| name.is_char_boundary(*end));
+    name.truncate(end.unwrap_or(0));
+    name
 }
 
 /// The span of OpenTelemetry's conventions for generative AI. No text goes into it.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use windlass_core::run::AttemptError;
 
 use super::chat::Chat;
+use super::exchange::short;
 use super::settings::Target;
 use super::usage::Usage;
 
@@ -47,7 +48,7 @@ impl Bound {
         let input = sent + around;
         Bound {
             provider: target.provider.clone(),
-            model: target.model.clone(),
+            model: short(target.model.clone()),
             tokens: input.saturating_add(u64::from(output)),
             cost_micros: target.price.map(|price| price.micros(input, 0, u64::from(output))),
         }
@@ -171,9 +172,7 @@ impl Held {
             accountant.settle(number, usage).await;
         }
     }
-}
 
-impl Held {
     /// The call was broken off, and this is what is known of it.
     pub(super) fn give_up(mut self, usage: Option<Usage>) {
         if let Some(accountant) = self.accountant.take() {

@@ -165,6 +165,11 @@ impl LlmSettings {
         self
     }
 
+    /// The keys of the providers. They must not come out of any attempt.
+    pub fn keys(&self) -> Vec<String> {
+        self.providers.values().filter_map(|provider| provider.api_key.clone()).collect()
+    }
+
     /// Everything that cannot work, as the setting's name behind `llm.` and a sentence.
     pub fn check(&self) -> Vec<(String, String)> {
         let mut found = Vec::new();

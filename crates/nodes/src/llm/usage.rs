@@ -22,8 +22,8 @@ pub struct Usage {
 
 impl Usage {
     /// Whether anything is known of it.
-    pub(super) fn is_known(&self) -> bool {
-        self.input_tokens + self.output_tokens > 0
+    pub fn is_known(&self) -> bool {
+        self.input_tokens > 0 || self.output_tokens > 0
     }
 }
 

@@ -27,6 +27,8 @@ use crate::llm::Tool;
 use crate::node::{fail, retry};
 use program::Process;
 
+/// How many pages its list of tools may have.
+const PAGE_COUNT_MAX: usize = 100;
 /// Tools of one server.
 const TOOL_COUNT_MAX: usize = 500;
 /// How much of what a server says of an error is kept, in bytes.
@@ -105,7 +107,7 @@ impl Server {
     /// The tools it has, as it calls them.
     pub(crate) async fn tools(&self) -> Result<Vec<Tool>, AttemptError> {
         let (mut tools, mut cursor) = (Vec::new(), None);
-        loop {
+        for _ in 0..PAGE_COUNT_MAX {
             let params = PaginatedRequestParams::default().with_cursor(cursor);
             let page = self.in_time(self.running.list_tools(Some(params))).await?;
             tools.extend(page.tools.into_iter().map(|tool| Tool {
@@ -122,6 +124,7 @@ impl Server {
                 return Ok(tools);
             }
         }
+        Err(fail("mcp_failed", format!("`{}` has a list of tools without an end", self.name)))
     }
 
     /// Uses a tool.

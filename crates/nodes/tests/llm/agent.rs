@@ -87,3 +87,23 @@ async fn who_may_not_ask_elsewhere_is_told_so_and_goes_on() {
     let made = attempt(&world, config, vec![], None).await;
     assert_eq!(made.result.unwrap().unwrap_err().failure.code, "max_turns");
 }
+
+#[tokio::test]
+async fn arguments_that_no_tool_has_are_told_so_and_reach_no_shell() {
+    let wrong = [
+        ("read_file", json!({ "path": "a", "PATH": "./bin" })),
+        ("shell", json!({ "command": "echo a" })),
+        ("grep", json!({ "x": "(" })),
+        ("write_file", json!({ "path": 5, "content": "a" })),
+    ];
+    let says = wrong.clone().map(|(name, arguments)| Says::Use(name.into(), arguments));
+    let world = World::follows(says.to_vec()).await;
+    let tools = ["read_file", "shell", "grep", "write_file"];
+    let config = json!({ "model": "openai/m", "prompt": "go", "tools": tools });
+    let made = attempt(&world, config, Vec::new(), None).await;
+    for turn in 1..=wrong.len() {
+        let key = format!("tool-{turn}-0");
+        let (_, told) = made.records.iter().find(|(known, _)| *known == key).unwrap();
+        assert!(told.as_str().unwrap().contains("bad_arguments"), "{key}: {told}");
+    }
+}

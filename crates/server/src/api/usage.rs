@@ -112,8 +112,10 @@ pub struct UsageBody {
     pub total: UsageSums,
     /// By day, the days on which there was anything.
     pub days: Vec<UsageDay>,
-    /// By day, workflow, node and model.
+    /// By day, workflow, node and model, the newest day first.
     pub items: Vec<UsageItem>,
+    /// Whether there was more than could be added up at once: 100,000 items, the newest ones.
+    pub is_cut: bool,
 }
 
 impl UsageBody {
@@ -144,6 +146,7 @@ impl UsageBody {
         UsageBody {
             total: total.into(),
             days: days.into_iter().map(day).collect(),
+            is_cut: rows.len() >= ROWS_MAX,
             items: rows.into_iter().map(item).collect(),
         }
     }

@@ -124,6 +124,11 @@ fn called(place: &str, entries: &[Entry]) -> Option<String> {
 }
 
 impl Entry {
+    /// Whether it asks for tools.
+    pub(super) fn has_calls(&self) -> bool {
+        !self.calls.is_empty()
+    }
+
     fn new(who: &'static str, label: &str, text: String) -> Entry {
         let (label, calls) = (label.to_owned(), Vec::new());
         Entry { who, label, text: shortened(text), calls, took: None }

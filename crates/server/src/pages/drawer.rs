@@ -128,6 +128,7 @@ pub(super) async fn part(
         }
         None => (now(&app, row, &query).await?, Me::of(&app, &caller)),
     };
+    let drawer = drawer.ok_or_else(|| Problem::parameter("step", "which step is missing"))?;
     let context = std::collections::BTreeMap::from([("drawer", drawer)]);
     Ok(page_for("parts/drawer.html", &me, context).into_response())
 }
@@ -167,7 +168,11 @@ fn said(app: &App, run_id: Uuid, drawer: &Drawer) -> Option<String> {
     }
     let said = app.engine.live().said(run_id, &drawer.path);
     let said = said.filter(|said| said.turn > drawer.turn_count);
-    Some(said.map_or_else(String::new, |said| last_words(&said.text)))
+    match said {
+        Some(said) => Some(last_words(&said.text)),
+        // While a tool is used nobody speaks.
+        None => (!drawer.conversation.last().is_some_and(Entry::has_calls)).then(String::new),
+    }
 }
 
 /// Reads a step; `None` if there is none. Log lines may be in another store than the rest.

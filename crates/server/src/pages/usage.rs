@@ -45,7 +45,7 @@ pub(super) fn days(rows: Vec<UsageRow>) -> Vec<Day> {
             None => by_day.push((row.day, row.taken)),
         }
     }
-    let told = by_day.into_iter().rev().filter(|(_, sum)| sum.calls > 0).take(DAYS_SHOWN);
+    let told = by_day.into_iter().filter(|(_, sum)| sum.calls > 0).take(DAYS_SHOWN);
     told.map(|(day, sum)| Day { day: UsageBody::day(day), took: Took::of(&sum) }).collect()
 }
 

@@ -22,10 +22,14 @@ async fn model(time: Duration) -> (String, Arc<AtomicU64>) {
     let address = format!("http://{}", listener.local_addr().unwrap());
     let asked = Arc::new(AtomicU64::new(0));
     let count = asked.clone();
-    let router = Router::new().fallback(move |_: Request| {
+    let router = Router::new().fallback(move |request: Request| {
         let count = count.clone();
         async move {
             count.fetch_add(1, Ordering::SeqCst);
+            let body = axum::body::to_bytes(request.into_body(), 1_000_000).await.unwrap();
+            if String::from_utf8_lossy(&body).contains("say nothing") {
+                return std::future::pending().await;
+            }
             tokio::time::sleep(time).await;
             let mut response = Response::new(Body::from(stream(&Says::Text("yes".into()))));
             let kind = "text/event-stream".parse().unwrap();
@@ -221,4 +225,33 @@ nodes:
         "{}",
         answer.body
     );
+}
+
+/// What was held for a call that was broken off is spent, and holds nobody up.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_cancelled_counts_with_all_it_could_have_taken() {
+    let (address, asked) = model(Duration::ZERO).await;
+    let budgets = json!({ "budgets": { "default": { "tokens": 400, "per": "day" } } });
+    let server = server(&address, budgets);
+    server
+        .deploy(
+            "name: tell
+nodes: [{ id: ask, type: llm, config: { model: gpt-cheap, prompt: '{{ input }}', max_tokens: 100 } }]
+",
+        )
+        .await;
+    let body = json!({ "input": "say nothing" });
+    let run = server.post("/api/v1/workflows/tell/execute", body).await.body;
+    let path = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
+    while asked.load(Ordering::SeqCst) == 0 {
+        tokio::task::yield_now().await;
+    }
+    server.post(&format!("{path}/cancel"), json!({})).await;
+    at(&server, &path, &["cancelled"]).await;
+    let held = usage(&server, &run).await["held_tokens"].as_u64().unwrap();
+    assert!((100..300).contains(&held), "{held}");
+    let next = server.run("tell", json!("hi")).await;
+    assert_eq!(next["status"], "succeeded", "{next}");
+    let next = server.run("tell", json!("hi".repeat(80))).await;
+    assert_eq!(next["error"]["code"], "budget_spent", "{next}");
 }

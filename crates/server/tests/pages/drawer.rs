@@ -36,6 +36,8 @@ async fn a_step_that_is_chosen_stands_beside_its_run() {
     // What a page that is open asks for is the same.
     let part = page(&server, &format!("/runs/{run}/drawer?step=ask")).await;
     assert_eq!(part.trim(), step.trim());
+    let which = server.get(&format!("/runs/{run}/drawer")).await;
+    assert_eq!(which.status, 400, "{}", which.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]

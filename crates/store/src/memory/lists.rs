@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
@@ -29,7 +30,7 @@ impl Data {
                 continue;
             }
             let UsageRow { day, workflow, node, provider, model, .. } = row.clone();
-            let sum = sums.entry((day, workflow, node, provider, model));
+            let sum = sums.entry((Reverse(day), workflow, node, provider, model));
             let sum = sum.or_insert_with(|| UsageRow {
                 run_id: Uuid::nil(),
                 taken: Taken::default(),
@@ -91,7 +92,7 @@ impl Data {
             .filter(|row| before.is_none_or(|before| row.version < before))
             .cloned()
             .collect();
-        found.sort_by_key(|row| std::cmp::Reverse(row.version));
+        found.sort_by_key(|row| Reverse(row.version));
         page(found, limit)
     }
 

@@ -45,7 +45,7 @@ static OF_DAYS: Statement = Statement::new(
        FROM llm_usage
       WHERE project = $1 AND day >= $2 AND day <= $3 AND ($4 = '' OR workflow = $4)
       GROUP BY day, node, provider, model, project, workflow
-      ORDER BY day, workflow, node, provider, model
+      ORDER BY day DESC, workflow, node, provider, model
       LIMIT $5",
 );
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use windlass_core::run::AttemptError;
 
 use crate::context::{LogStream, NodeContext};
-use crate::llm::{At, Call, Chat, LlmError, Reply, Target, Then, ask};
+use crate::llm::{At, Call, Chat, LlmError, OverBudget, Reply, Target, Then, ask};
 use crate::node::{Outcome, fail};
 
 /// The longest `Retry-After` that is waited for within an attempt. A longer one is the retry
@@ -35,28 +35,29 @@ pub(crate) async fn ask_within(
     let over = match ask_patiently(target, chat, limit, turn, context).await {
         Ok(reply) => return Ok(reply),
         Err(LlmError::OverBudget(over)) => over,
-        Err(LlmError::Uncounted(error)) => return Err(Unanswered::Ends(Err(error))),
-        Err(error) => return Err(Unanswered::Failed(error.into_attempt())),
+        Err(error) => return Err(unanswered(error)),
     };
-    let cheaper = match over.then {
-        Then::Ask { key, question } => {
-            return Err(Unanswered::Ends(Ok(Outcome::Ask { key, question })));
-        }
-        Then::Stop => return Err(Unanswered::Ends(Err(fail("budget_spent", over.message)))),
-        Then::Fallback(model) => model,
+    let Then::Fallback(cheaper) = over.then else {
+        return Err(unanswered(LlmError::OverBudget(over)));
     };
     let line = format!("{}; `{cheaper}` is asked instead", over.message);
     context.logs.line(LogStream::System, line).await;
-    let target = context.llm.target(&cheaper, &At::default(), &context.http);
-    let target = target.map_err(|error| Unanswered::Failed(error.into_attempt()))?;
+    let target = context.llm.target(&cheaper, &At::default(), &context.http).map_err(unanswered)?;
     let mut chat = chat.clone();
     // What a model wants sent back as it came is of no use to another one.
     chat.messages.iter_mut().for_each(|message| message.continuation = None);
-    let reply = ask_patiently(&target, &chat, limit, turn, context).await;
-    reply.map_err(|error| match error {
+    ask_patiently(&target, &chat, limit, turn, context).await.map_err(unanswered)
+}
+
+fn unanswered(error: LlmError) -> Unanswered {
+    match error {
+        LlmError::OverBudget(OverBudget { then: Then::Ask { key, question }, .. }) => {
+            Unanswered::Ends(Ok(Outcome::Ask { key, question }))
+        }
         LlmError::OverBudget(over) => Unanswered::Ends(Err(fail("budget_spent", over.message))),
+        LlmError::Uncounted(error) => Unanswered::Ends(Err(error)),
         error => Unanswered::Failed(error.into_attempt()),
-    })
+    }
 }
 
 /// Asks, and waits where the provider says for how long. `turn` numbers the exchanges for whoever

@@ -69,6 +69,9 @@ impl NodeConfig for Llm {
 
     fn check(&self) -> Result<(), Complaint> {
         self.asking().check(&[("messages", self.messages.is_some())])?;
+        if self.messages.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Complaint::at("/messages", "at least one message is needed"));
+        }
         if self.re_asks > RE_ASK_COUNT_MAX {
             return Err(Complaint::at("/re_asks", format!("at most {RE_ASK_COUNT_MAX}")));
         }

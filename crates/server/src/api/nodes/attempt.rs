@@ -110,8 +110,9 @@ async fn follow(
     let (ask, stop) = Stop::channel();
     let (sink, mut lines) = LogSink::channel();
     let tally = Arc::new(Tally::default());
+    let run_id = windlass_engine::ids::new_id(app.engine.clock().now());
     let context = NodeContext {
-        run_id: windlass_engine::ids::new_id(app.engine.clock().now()),
+        run_id,
         step: NODE.to_owned(),
         attempt: 1,
         terms,
@@ -148,6 +149,9 @@ async fn follow(
         tried.hear(line, mask);
     }
     tried.usage = tally.take();
+    let shell = app.trial.shell.clone();
+    // What a step keeps goes with its run, and there is none.
+    let _ = tokio::task::spawn_blocking(move || shell.kept.remove_run(run_id)).await;
     result
 }
 

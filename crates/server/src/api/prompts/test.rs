@@ -56,7 +56,7 @@ pub struct PromptTestBody {
     #[schema(value_type = Option<crate::api::run::FailureBody>)]
     pub error: Option<Failure>,
     /// What each exchange took.
-    #[schema(value_type = Vec<UsageBody>)]
+    #[schema(value_type = Vec<ExchangeUsage>)]
     pub usage: Vec<Usage>,
     /// What was noted on the way, up to 1,000 lines.
     pub logs: Vec<TestLine>,
@@ -66,7 +66,7 @@ pub struct PromptTestBody {
 
 /// What one exchange with a model took.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct UsageBody {
+pub struct ExchangeUsage {
     /// The model, as the provider calls it.
     pub model: String,
     /// The provider, as the settings call it.

@@ -3,6 +3,7 @@ use axum::http::StatusCode;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use windlass_core::limits::LOG_LINE_COUNT_MAX;
 use windlass_nodes::LogStream;
 
 use super::{hold, refused, scope_of, task_id};
@@ -77,13 +78,16 @@ pub async fn add_logs(
         let message = format!("at most {TEXT_COUNT_MAX} lines may be sent at once");
         return Err(Problem::parameter("lines", message).in_body());
     }
+    let most = usize::try_from(LOG_LINE_COUNT_MAX + 1).unwrap_or(usize::MAX);
     let mut lines = Vec::with_capacity(request.lines.len());
     for line in request.lines {
         let stream = match line.stream {
             TaskStream::Stdout => LogStream::Stdout,
             TaskStream::Stderr => LogStream::Stderr,
         };
-        lines.extend(line.text.lines().map(|text| (stream, text.to_owned())));
+        // Two bytes can be a line. The board refuses what is too many.
+        let room = most.saturating_sub(lines.len());
+        lines.extend(line.text.lines().take(room).map(|text| (stream, text.to_owned())));
     }
     app.registry.board().log(&scope_of(&caller), id, &hold, lines).await.map_err(refused)?;
     Ok(StatusCode::ACCEPTED)

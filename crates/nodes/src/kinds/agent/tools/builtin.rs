@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use windlass_core::kinds::{NodeConfig, parse_config};
 use windlass_core::run::AttemptError;
+use windlass_core::schema::Schema;
 
 use super::super::fields::{AgentTool, ToolField};
 use super::place::Opened;
@@ -61,7 +62,9 @@ impl ToolName {
             ToolName::List => "Lists a directory.",
             ToolName::Glob => "Finds files whose path fits a pattern, such as `./src/*.rs`.",
             ToolName::Grep => "Finds lines of files that fit a basic regular expression.",
-            ToolName::Shell => "Runs a script for `/bin/sh`, or a program with arguments.",
+            ToolName::Shell => {
+                "Runs a script for `/bin/sh`, or, where it takes `argv`, a program with arguments."
+            }
             ToolName::Http => "Sends an HTTP request.",
         }
     }
@@ -134,10 +137,17 @@ pub(super) async fn run(
     context: NodeContext,
 ) -> Result<String, AttemptError> {
     arguments.extend(field.with.clone());
-    match field.name {
-        ToolName::Http => request(field, arguments, context).await,
-        _ => shell(field, arguments, place, context).await,
+    if field.name == ToolName::Http {
+        return request(field, arguments, context).await;
     }
+    // They become variables of a shell, and a model may not name those.
+    let schema = Schema::compile(&field.name.parameters(field.allow.is_some()));
+    let schema = schema.map_err(|error| fail("bad_config", error))?;
+    let violations = schema.violations(&Value::Object(arguments.clone()));
+    if !violations.is_empty() {
+        return Err(fail("bad_arguments", crate::prompt::listed(&violations)));
+    }
+    shell(field, arguments, place, context).await
 }
 
 async fn shell(
