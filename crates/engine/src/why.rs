@@ -66,8 +66,13 @@ impl Engine {
     pub async fn settled(&self, run_id: Uuid, path: &str, attempt: u32) -> Result<(), Answer> {
         self.dispatcher.until_reported(run_id, path, attempt).await;
         // The shard has been told, so this answer comes with the commit of what it was told.
-        match self.dispatcher.command(run_id, Command::Wake).await {
+        let path = path.to_owned();
+        match self.dispatcher.command(run_id, Command::Settled { path, attempt }).await {
             answer @ (Answer::Unavailable(_) | Answer::OutcomeUnknown(_)) => Err(answer),
+            Answer::Refused(_) => {
+                let message = "it went with a commit that failed; the step will be made again";
+                Err(Answer::OutcomeUnknown(message.to_owned()))
+            }
             _ => Ok(()),
         }
     }

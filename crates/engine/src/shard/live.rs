@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use windlass_core::definition::Plan;
 use windlass_core::limits::{BYTES_PER_TURN, EVENTS_PER_TURN, RUN_BYTES_MAX};
-use windlass_core::run::{Effect, Input, Refused, RunState, RunStatus, What};
+use windlass_core::run::{Effect, Input, Refused, RunState, RunStatus, StepStatus, What};
 use windlass_core::{Failure, Time};
 
 use super::pending::Pending;
@@ -130,6 +130,22 @@ impl<T> LiveRun<T> {
             self.pending.add_usage(&path, *call);
         }
         Ok(count)
+    }
+
+    /// Whether an attempt has an end. One whose end went with a failed commit has none: it is still open,
+    /// or was given up when the run was folded anew.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused::Stale`] if it has none.
+    pub(super) fn settled(&self, path: String, attempt: u32) -> Result<usize, Refused> {
+        let is_open = self.state.step(&path).is_some_and(|step| {
+            let is_lost = step.status == StepStatus::BackingOff
+                && step.reason.as_deref() == Some("interrupted");
+            let is_open = matches!(step.status, StepStatus::Queued | StepStatus::Running);
+            step.attempt == attempt && (is_open || is_lost)
+        });
+        if is_open { Err(Refused::Stale { path, attempt }) } else { Ok(0) }
     }
 
     /// Takes the steps that follow from the state alone. Answers whether it came to an end; else the

@@ -186,6 +186,13 @@ pub enum Command {
         /// The step.
         path: String,
     },
+    /// Say when what is known of the end of an attempt is durable. Refused if nothing is.
+    Settled {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+    },
     /// Bring it to memory and let it go on, if it is not there already.
     Wake,
     /// Say why it does not move, or why one step of it does not.

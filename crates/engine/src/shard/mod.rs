@@ -296,6 +296,7 @@ impl<T> Shard<T> {
             Command::Record { path, attempt, key, value, call } => {
                 run.record(moment, (path, attempt), (key, value), call)
             }
+            Command::Settled { path, attempt } => run.settled(path, attempt),
             Command::Wake | Command::Why { .. } | Command::Asked { .. } => Ok(0),
         };
         match result {
