@@ -149,7 +149,7 @@ impl Engine {
         let gate = count_gate(&*config.store, halted.is_some(), config.is_active)?;
         let (mouths, ears) = threads::channels(config.shard_count.max(1));
         let shared = Arc::new(Shared {
-            clock: clock.clone(),
+            clock,
             store: config.store,
             definitions,
             feed: Feed::new(),
@@ -184,7 +184,7 @@ impl Engine {
             ..ShardConfig::new(registry, fastrand::u64(..))
         };
         let mouths = (reporter, commander);
-        let dispatcher = Dispatcher::new(config.dispatch, runtime, clock, shared.clone(), mouths);
+        let dispatcher = Dispatcher::new(config.dispatch, runtime, shared.clone(), mouths);
         let (is_active, retention) = (config.is_active, config.retention);
         let threads =
             threads::start(&shared, &dispatcher, ears, &shard_config, is_active, retention);

@@ -58,16 +58,23 @@ impl Engine {
         Ok(Why { run, halt: self.halted(), admission, queues, tasks })
     }
 
-    /// Waits until what has come of an attempt is durable, or known to count for nothing.
+    /// Waits until what has come of an attempt is durable, or known to count for nothing. `success` is
+    /// what has come of it.
     ///
     /// # Errors
     ///
     /// If nobody knows whether it is.
-    pub async fn settled(&self, run_id: Uuid, path: &str, attempt: u32) -> Result<(), Answer> {
+    pub async fn settled(
+        &self,
+        run_id: Uuid,
+        path: &str,
+        attempt: u32,
+        success: bool,
+    ) -> Result<(), Answer> {
         self.dispatcher.until_reported(run_id, path, attempt).await;
         // The shard has been told, so this answer comes with the commit of what it was told.
         let path = path.to_owned();
-        match self.dispatcher.command(run_id, Command::Settled { path, attempt }).await {
+        match self.dispatcher.command(run_id, Command::Settled { path, attempt, success }).await {
             answer @ (Answer::Unavailable(_) | Answer::OutcomeUnknown(_)) => Err(answer),
             Answer::Refused(_) => {
                 let message = "it went with a commit that failed; the step will be made again";

@@ -32,7 +32,7 @@ const LINES_PER_REPORT: usize = 500;
 
 pub(super) async fn make(
     dispatcher: Arc<Dispatcher>,
-    order: AttemptOrder,
+    order: Arc<AttemptOrder>,
     ask: watch::Sender<Option<StopReason>>,
     stop: Stop,
 ) {
@@ -62,12 +62,12 @@ async fn take_turn(
 
 async fn run(
     dispatcher: &Arc<Dispatcher>,
-    order: &AttemptOrder,
+    order: &Arc<AttemptOrder>,
     ask: watch::Sender<Option<StopReason>>,
     stop: Stop,
 ) -> Report {
-    let started_at = dispatcher.clock.now();
-    if let Some((run_id, output)) = cache::find(&dispatcher.store, order, started_at).await {
+    let started_at = dispatcher.shared.clock.now();
+    if let Some((run_id, output)) = cache::find(&dispatcher.shared.store, order, started_at).await {
         return Report::Cached { run_id, output };
     }
     dispatcher.report(order, Report::Started { at: started_at });
@@ -76,12 +76,7 @@ async fn run(
         Err(error) => return Report::Ended { started_at, result: Err(error) },
     };
     let (logs, lines) = LogSink::channel();
-    // Whoever is asked is shown a key, and may repeat it.
-    let keys = match &*order.kind {
-        "llm" | "agent" => dispatcher.config.llm.keys(),
-        _ => Vec::new(),
-    };
-    let mask = Arc::new(mask.with(keys));
+    let mask = Arc::new(mask.with_keys(&order.kind, &dispatcher.config.llm));
     let forwarder = tokio::spawn(forward(dispatcher.clone(), order.clone(), lines, mask.clone()));
     let (live, events) = LiveSink::channel();
     let shower = live::hand_on(dispatcher.clone(), order.clone(), events, mask.clone());
@@ -91,7 +86,7 @@ async fn run(
         order: order.clone(),
         mask: mask.clone(),
     });
-    let meter = llm::Meter::new(Arc::new(Meter::new(records.clone(), started_at)));
+    let meter = llm::Meter::new(Arc::new(Meter::new(records.clone())));
     let notes = Notes::default();
     let context = NodeContext {
         run_id: order.run_id,
@@ -213,13 +208,13 @@ fn panicked(error: &tokio::task::JoinError) -> AttemptError {
 
 async fn forward(
     dispatcher: Arc<Dispatcher>,
-    order: AttemptOrder,
+    order: Arc<AttemptOrder>,
     mut lines: mpsc::Receiver<LogLine>,
     mask: Arc<Mask>,
 ) {
     let mut batch = Vec::new();
     while lines.recv_many(&mut batch, LINES_PER_REPORT).await > 0 {
-        let at = dispatcher.clock.now();
+        let at = dispatcher.shared.clock.now();
         let lines = batch.drain(..).map(|line| line_of(at, line, &mask)).collect();
         dispatcher.report(&order, Report::Logs { lines });
     }

@@ -20,7 +20,7 @@ const EVENTS_PER_TURN: usize = 1_024;
 /// Hands on until the attempt has ended.
 pub(super) async fn hand_on(
     dispatcher: Arc<Dispatcher>,
-    order: AttemptOrder,
+    order: Arc<AttemptOrder>,
     mut events: mpsc::Receiver<LiveEvent>,
     mask: Arc<Mask>,
 ) {
@@ -32,7 +32,7 @@ pub(super) async fn hand_on(
                 LLM_TOKEN => speech.take(&event.data),
                 _ => {
                     speech.end();
-                    let AttemptOrder { run_id, path, attempt, .. } = &order;
+                    let AttemptOrder { run_id, path, attempt, .. } = &*order;
                     let (path, data) = (path.clone(), mask.value(event.data));
                     let kind = event.kind;
                     let note = LiveNote { run_id: *run_id, path, attempt: *attempt, kind, data };

@@ -8,9 +8,12 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 use windlass_core::run::AttemptError;
+use windlass_nodes::llm::LlmSettings;
 
 /// Shorter secrets are not looked for: they would hide half of every text.
 const SECRET_BYTES_MIN: usize = 4;
+/// No provider's key is as short.
+const KEY_BYTES_MIN: usize = 16;
 const HIDDEN: &str = "***";
 /// What a log line ends with that was cut.
 const CUT: &str = " … [cut]";
@@ -52,7 +55,11 @@ impl Mask {
             (0..3).flat_map(|start| in_base64(secret, start)).collect::<Vec<_>>()
         });
         let encoded = encoded.filter(|form| form.len() >= SECRET_BYTES_MIN);
-        let mut secrets: Vec<String> = encoded.chain(plain.iter().cloned()).collect();
+        Mask::of(encoded.chain(plain.iter().cloned()).collect())
+    }
+
+    /// A mask of every form that is looked for.
+    fn of(mut secrets: Vec<String>) -> Mask {
         secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         secrets.dedup();
         let mut begins = vec![false; 256];
@@ -83,21 +90,17 @@ impl Mask {
         }
     }
 
-    /// The same with the keys of the providers of models: whoever is asked may repeat what it is shown.
-    pub(super) fn with(self, keys: Vec<String>) -> Mask {
-        if keys.is_empty() {
+    /// The same with the keys of the providers, if attempts of a kind show them to anybody: whoever is
+    /// asked may repeat what it is shown.
+    pub fn with_keys(self, kind: &str, llm: &LlmSettings) -> Mask {
+        if !matches!(kind, "llm" | "agent") {
             return self;
         }
-        let more = Mask::new(keys);
-        let mut secrets = self.secrets;
-        secrets.extend(more.secrets);
-        secrets.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        secrets.dedup();
-        let mut begins = more.begins;
-        for (known, mine) in begins.iter_mut().zip(&self.begins) {
-            *known |= *mine;
-        }
-        Mask { secrets, begins }
+        // Words such as `none` that stand in for a key would hide themselves in every answer.
+        let keys = llm.keys().filter(|key| key.len() >= KEY_BYTES_MIN).map(str::to_owned);
+        let mut secrets = Mask::new(keys.collect()).secrets;
+        secrets.extend(self.secrets);
+        Mask::of(secrets)
     }
 
     fn without_whole(&self, text: String) -> String {
@@ -339,8 +342,8 @@ mod tests {
     fn secrets_are_hidden_everywhere() {
         let mask = Mask::new(vec!["abcd".into(), "abcdef".into(), "x".into()]);
         assert_eq!(mask.text("abcdef abcd x".into()), "*** *** x");
-        let more = Mask::new(vec!["pä ss".into()]).with(vec!["abcd".into()]);
-        assert_eq!(more.text("abcd, pä ss, pÃ¤ ss".into()), "***, ***, ***");
+        let misread = Mask::new(vec!["pä ss".into()]);
+        assert_eq!(misread.text("pä ss, pÃ¤ ss".into()), "***, ***");
         let value = json!({ "abcd": ["-abcdef-", 1, null] });
         assert_eq!(mask.value(value), json!({ "***": ["-***-", 1, null] }));
         let error = windlass_nodes::fail("a", "no abcd");
@@ -354,6 +357,19 @@ mod tests {
         assert_eq!(mask.text("> second line <".into()), "> *** <");
         assert_eq!(mask.text("}".into()), "}", "what is short would hide half of every text");
         assert_eq!(mask.value(json!([12345, 7, 1.5])), json!(["***", 7, 1.5]));
+    }
+
+    #[test]
+    fn the_keys_of_providers_are_hidden_from_those_that_are_shown_them() {
+        let llm = json!({ "providers": {
+            "local": { "base_url": "http://localhost", "api_key": "none" },
+            "openai": { "api_key": "sk-0123456789abcdef" },
+        } });
+        let llm: LlmSettings = serde_json::from_value(llm).unwrap();
+        let said = "none of pass has sk-0123456789abcdef";
+        let mask = |kind: &str| Mask::new(vec!["pass".into()]).with_keys(kind, &llm);
+        assert_eq!(mask("llm").text(said.into()), "none of *** has ***");
+        assert_eq!(mask("http").text(said.into()), "none of *** has sk-0123456789abcdef");
     }
 
     #[test]

@@ -44,8 +44,12 @@ struct Belongs {
 }
 
 impl Meter {
-    pub(super) fn new(records: Arc<Records>, now: Time) -> Meter {
-        let has_budget = !belongs(&records, now).limits.is_empty();
+    pub(super) fn new(records: Arc<Records>) -> Meter {
+        let AttemptOrder { budgets: [node, workflow], project, .. } = &*records.order;
+        let of_project = records.dispatcher.config.budgets.get(&**project);
+        let has_budget = !node.is_empty()
+            || !workflow.is_empty()
+            || of_project.is_some_and(|all| !all.is_empty());
         Meter { records, has_budget, count: AtomicU64::new(0), held: Mutex::default() }
     }
 
@@ -91,7 +95,7 @@ impl Meter {
 
     /// Counts a call for which nothing was held.
     fn count(&self, usage: &Usage) {
-        let scopes = belongs(&self.records, self.records.dispatcher.clock.now()).scopes;
+        let scopes = belongs(&self.records, self.records.dispatcher.shared.clock.now()).scopes;
         let settled = Settled { bound: Amount::default(), taken: amount(usage) };
         self.records.dispatcher.ledger.settle(&[], &scopes, settled);
     }
@@ -115,7 +119,7 @@ fn call(provider: &str, model: &str, at: Time, taken: Taken) -> Call {
 /// The budgets that a call of an attempt has to fit into, and all that it belongs to.
 fn belongs(records: &Records, at: Time) -> Belongs {
     let day = day_of(at);
-    let AttemptOrder { run_id, project, workflow, path, budgets, .. } = &records.order;
+    let AttemptOrder { run_id, project, workflow, path, budgets, .. } = &*records.order;
     let node = address_of(path);
     let of_node = [
         Scope::NodeOfRun(*run_id, node.clone()),
@@ -161,7 +165,7 @@ impl Accountant for Meter {
 
     async fn hold(&self, bound: Bound) -> Result<u64, Refusal> {
         let dispatcher = &self.records.dispatcher;
-        let at = dispatcher.clock.now();
+        let at = dispatcher.shared.clock.now();
         let belongs = Arc::new(belongs(&self.records, at));
         let limits = &belongs.limits;
         let unpriced = limits.iter().position(|limit| limit.budget.cost_usd.is_some());
@@ -175,8 +179,8 @@ impl Accountant for Meter {
             (cost, _) => cost.unwrap_or(0),
         };
         let amount = Amount { calls: 1, tokens: bound.tokens, cost_micros };
-        let now = || dispatcher.clock.now();
-        let held = dispatcher.ledger.hold(&dispatcher.store, limits, amount, now).await;
+        let now = || dispatcher.shared.clock.now();
+        let held = dispatcher.ledger.hold(&dispatcher.shared.store, limits, amount, now).await;
         match held {
             Ok(()) => {}
             Err(NotHeld::Excess(excess)) => {
@@ -213,7 +217,7 @@ impl Accountant for Meter {
         let number = number.unwrap_or_else(|| self.next());
         let Some(held) = held else {
             let Some(usage) = usage else { return };
-            let at = self.records.dispatcher.clock.now();
+            let at = self.records.dispatcher.shared.clock.now();
             let call = call(&usage.provider, &usage.model, at, taken(&usage));
             let (key, note) = (format!("usage-{number}"), json!(usage));
             let _ = self.records.keep_with(key, note, Some(call)).await;
@@ -248,7 +252,8 @@ impl Accountant for Meter {
         let Some(usage) = usage else { return };
         self.count(&usage);
         let Records { dispatcher, order, .. } = &*self.records;
-        let call = call(&usage.provider, &usage.model, dispatcher.clock.now(), taken(&usage));
+        let call =
+            call(&usage.provider, &usage.model, dispatcher.shared.clock.now(), taken(&usage));
         let (key, value) = (format!("usage-{}", self.next()), Arc::new(json!(usage)));
         dispatcher.report(order, Report::Recorded { key, value, call: Some(Box::new(call)) });
     }

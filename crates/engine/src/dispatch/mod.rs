@@ -28,13 +28,11 @@ use windlass_core::run::Fact;
 use windlass_nodes::llm::LlmSettings;
 use windlass_nodes::worker::TaskWait;
 use windlass_nodes::{HttpClient, PromptSettings, Registry, ShellSettings, StopReason};
-use windlass_store::Store;
 
 pub use mask::Mask;
 pub use secrets::{SecretSource, fill_secrets};
 
 use self::ledger::Ledger;
-use crate::clock::Clock;
 use crate::gate::HOLDERS_SHOWN_MAX;
 use crate::shard::{Answer, AttemptOrder, Command, Published, Report};
 use crate::threads::Shared;
@@ -75,8 +73,6 @@ pub(crate) type Commander = Arc<dyn Fn(Uuid, Command) -> oneshot::Receiver<Answe
 pub(crate) struct Dispatcher {
     config: DispatchConfig,
     runtime: Handle,
-    clock: Arc<Clock>,
-    store: Arc<dyn Store>,
     ledger: Ledger,
     shared: Arc<Shared>,
     reporter: Reporter,
@@ -128,7 +124,6 @@ impl Dispatcher {
     pub(crate) fn new(
         config: DispatchConfig,
         runtime: Handle,
-        clock: Arc<Clock>,
         shared: Arc<Shared>,
         (reporter, commander): (Reporter, Commander),
     ) -> Arc<Dispatcher> {
@@ -140,9 +135,7 @@ impl Dispatcher {
         Arc::new(Dispatcher {
             config,
             runtime,
-            clock,
             ledger: Ledger::default(),
-            store: shared.store.clone(),
             shared,
             reporter,
             commander,
@@ -179,7 +172,7 @@ impl Dispatcher {
         attempts.by_step.insert(place, running);
         drop(attempts);
         let counted = Counted::new(&self.task_count);
-        let attempt = attempt::make(self.clone(), order, ask, stop);
+        let attempt = attempt::make(self.clone(), Arc::new(order), ask, stop);
         self.runtime.spawn(async move {
             attempt.await;
             drop(counted);

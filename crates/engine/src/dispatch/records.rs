@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Keeps the records of one attempt.
 pub(super) struct Records {
     pub(super) dispatcher: Arc<Dispatcher>,
-    pub(super) order: AttemptOrder,
+    pub(super) order: Arc<AttemptOrder>,
     pub(super) mask: Arc<Mask>,
 }
 
@@ -40,7 +40,7 @@ impl Records {
         value: Value,
         call: Option<Call>,
     ) -> Result<(), AttemptError> {
-        let AttemptOrder { run_id, path, attempt, .. } = &self.order;
+        let AttemptOrder { run_id, path, attempt, .. } = &*self.order;
         let value = Arc::new(self.mask.value(value));
         let began = tokio::time::Instant::now();
         loop {

@@ -35,7 +35,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// What one attempt may ask for.
 pub(super) struct OfAttempt {
     pub(super) shared: Arc<Shared>,
-    pub(super) order: AttemptOrder,
+    pub(super) order: Arc<AttemptOrder>,
 }
 
 impl fmt::Debug for OfAttempt {
@@ -143,7 +143,7 @@ impl OfAttempt {
 
     async fn create(&self, workflow: &Workflow, wanted: &WantedRun, depth: u32) -> Answer {
         let Workflow { row, plan } = workflow;
-        let AttemptOrder { run_id: parent, path, project, .. } = &self.order;
+        let AttemptOrder { run_id: parent, path, project, .. } = &*self.order;
         let key = IdempotencyKey {
             route: format!("step/{parent}/{path}"),
             key: wanted.key.clone(),

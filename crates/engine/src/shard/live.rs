@@ -133,19 +133,23 @@ impl<T> LiveRun<T> {
     }
 
     /// Whether an attempt has an end. One whose end went with a failed commit has none: it is still open,
-    /// or was given up when the run was folded anew.
+    /// was given up when the run was folded anew, or has been made again.
     ///
     /// # Errors
     ///
     /// [`Refused::Stale`] if it has none.
-    pub(super) fn settled(&self, path: String, attempt: u32) -> Result<usize, Refused> {
-        let is_open = self.state.step(&path).is_some_and(|step| {
-            let is_lost = step.status == StepStatus::BackingOff
-                && step.reason.as_deref() == Some("interrupted");
-            let is_open = matches!(step.status, StepStatus::Queued | StepStatus::Running);
-            step.attempt == attempt && (is_open || is_lost)
+    pub(super) fn settled(
+        &self,
+        path: String,
+        attempt: u32,
+        success: bool,
+    ) -> Result<usize, Refused> {
+        let is_lost = self.state.step(&path).is_some_and(|step| {
+            let is_open = matches!(step.status, StepStatus::Queued | StepStatus::Running)
+                || matches!(step.reason.as_deref(), Some("interrupted" | "outcome_unknown"));
+            step.attempt == attempt && is_open || step.attempt > attempt && success
         });
-        if is_open { Err(Refused::Stale { path, attempt }) } else { Ok(0) }
+        if is_lost { Err(Refused::Stale { path, attempt }) } else { Ok(0) }
     }
 
     /// Takes the steps that follow from the state alone. Answers whether it came to an end; else the

@@ -192,6 +192,8 @@ pub enum Command {
         path: String,
         /// Which attempt.
         attempt: u32,
+        /// Whether it was a success, behind which no attempt follows.
+        success: bool,
     },
     /// Bring it to memory and let it go on, if it is not there already.
     Wake,

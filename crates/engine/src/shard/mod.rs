@@ -296,7 +296,7 @@ impl<T> Shard<T> {
             Command::Record { path, attempt, key, value, call } => {
                 run.record(moment, (path, attempt), (key, value), call)
             }
-            Command::Settled { path, attempt } => run.settled(path, attempt),
+            Command::Settled { path, attempt, success } => run.settled(path, attempt, success),
             Command::Wake | Command::Why { .. } | Command::Asked { .. } => Ok(0),
         };
         match result {

@@ -166,8 +166,8 @@ impl LlmSettings {
     }
 
     /// The keys of the providers. They must not come out of any attempt.
-    pub fn keys(&self) -> Vec<String> {
-        self.providers.values().filter_map(|provider| provider.api_key.clone()).collect()
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.providers.values().filter_map(|provider| provider.api_key.as_deref())
     }
 
     /// Everything that cannot work, as the setting's name behind `llm.` and a sentence.

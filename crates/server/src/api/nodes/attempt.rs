@@ -81,6 +81,7 @@ impl TestAttempt<'_> {
                 return tried;
             }
         };
+        let mask = mask.with_keys(self.kind, &app.trial.llm);
         let result = match executor {
             Executor::Inline(run) => run(config),
             Executor::Task(run) => {

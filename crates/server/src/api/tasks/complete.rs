@@ -52,6 +52,6 @@ pub async fn complete_task(
     let (id, hold) = (task_id(&word)?, hold(request.worker, request.fence)?);
     let board = app.registry.board();
     let origin = board.end(&scope_of(&caller), id, &hold, Ok(request.output)).map_err(refused)?;
-    settled(&app, &origin).await?;
+    settled(&app, &origin, true).await?;
     Ok(StatusCode::NO_CONTENT)
 }

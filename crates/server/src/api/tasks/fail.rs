@@ -73,7 +73,7 @@ pub async fn fail_task(
     let error = error_of(request)?;
     let board = app.registry.board();
     let origin = board.end(&scope_of(&caller), id, &hold, Err(error)).map_err(refused)?;
-    settled(&app, &origin).await?;
+    settled(&app, &origin, false).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

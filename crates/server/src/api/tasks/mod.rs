@@ -87,8 +87,8 @@ fn refused(refused: Refused) -> Problem {
 }
 
 /// Waits until what a worker has said of a task is durable.
-async fn settled(app: &App, origin: &Origin) -> Result<(), Problem> {
-    let settled = app.engine.settled(origin.run_id, &origin.step, origin.attempt);
+async fn settled(app: &App, origin: &Origin, success: bool) -> Result<(), Problem> {
+    let settled = app.engine.settled(origin.run_id, &origin.step, origin.attempt, success);
     match tokio::time::timeout(DURABLE_TIME_MAX, settled).await {
         Ok(settled) => settled.map_err(refusal),
         Err(_) => Err(Problem::new(
