@@ -1,11 +1,14 @@
 """The server under test: a real process on a free port of the loopback, with a directory of its own."""
 
+import html
 import json
 import os
+import re
 import socket
 import subprocess
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -72,7 +75,8 @@ class Server:
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as answer:
-                return json.load(answer)
+                text = answer.read()
+                return json.loads(text) if text else None
         except urllib.error.HTTPError as error:
             raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
 
@@ -91,3 +95,31 @@ class Server:
             assert time.monotonic() < end, f"the run is still {found['status']}"
             time.sleep(0.05)
         return found
+
+    # Forms of pages, where a test prepares what only people do.
+
+    def page(self, path):
+        request = urllib.request.Request(self.url + path, headers={"Accept": "text/html"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return html.unescape(answer.read().decode())
+
+    def send_form(self, path, page="/templates/Refund_Desk", **fields):
+        """Sends a form with the token of a page that has one; where it leads."""
+        token = re.search(r'name="csrf" value="([^"]+)"', self.page(page))[1]
+        body = urllib.parse.urlencode(fields | {"csrf": token}).encode()
+        with urllib.request.urlopen(self.url + path, body, timeout=30) as answer:
+            return answer.url.removeprefix(self.url)
+
+    def task_of(self, run, queue="role:lawyer", within_s=30):
+        """The task of a run that waits in a queue."""
+        end = time.monotonic() + within_s
+        while True:
+            assert time.monotonic() < end, f"no task of {run} waits in {queue}"
+            try:
+                text = self.page(f"/queues/{urllib.parse.quote(queue, safe='')}")
+            except urllib.error.HTTPError:
+                text = ""
+            found = re.search(rf'id="task-([0-9a-f-]+)" href="/runs/{run}', text)
+            if found:
+                return found[1]
+            time.sleep(0.05)

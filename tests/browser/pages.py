@@ -90,7 +90,7 @@ class Page:
         return self._status_in(self.driver.find_element(By.XPATH, "//*[text()='Status']/.."))
 
     def step_status(self, step):
-        return self._status_in(self._step(step))
+        return self._status_in(self.row_of_step(step))
 
     def listed_status(self, run):
         link = self.driver.find_element(By.CSS_SELECTOR, f"a[href*='{run}']")
@@ -103,13 +103,13 @@ class Page:
         found = [word for word in words if word in STATUSES]
         return found[0] if found else None
 
-    def _step(self, step):
+    def row_of_step(self, step):
         """The row of a step in the list."""
         return self.driver.find_element(By.ID, f"step-{step}")
 
     def open_step(self, step):
         """Chooses a step in the list; answers what its drawer shows."""
-        self._step(step).find_element(By.TAG_NAME, "a").click()
+        self.row_of_step(step).find_element(By.TAG_NAME, "a").click()
         return self.until(lambda: self._opened(step), f"no drawer of {step} opens")
 
     def _opened(self, step):

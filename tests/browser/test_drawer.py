@@ -64,6 +64,17 @@ def test_an_open_drawer_goes_on_with_its_step(server, page, tmp_path):
     assert page.is_marked(), "the page was reloaded"
 
 
+def test_a_row_outlives_its_changes(server, page, tmp_path):
+    """So a click that meets a change is not lost."""
+    gate = tmp_path / "gate"
+    page.open_run(server.execute("gated", gate=str(gate)))
+    page.until_shown("waiting at the gate")
+    row = page.row_of_step("gate")
+    gate.touch()
+    page.until(lambda: page.run_status() == "succeeded", "the run does not go on")
+    assert "succeeded" in row.text.lower()
+
+
 def test_a_drawer_goes_along_from_event_to_event(server, page):
     run = server.execute("greet", who="Grace")
     server.wait_until_over(run)

@@ -1,9 +1,17 @@
 """What every page owes its readers, whatever is on it: it fits, it is silent in the console, it can be
 used by keyboard and screen reader. Pictures for people are left in target/screenshots."""
 
+from urllib.parse import quote
+
 import pytest
 
-PAGES = ["runs", "run", "failed-run", "drawer", "step-through", "workflows", "workflow", "diff", "audit"]
+from test_units import CONTRACT, REFUND_DESK, take
+
+PAGES = [
+    "runs", "run", "failed-run", "drawer", "step-through", "workflows", "workflow", "diff", "audit",
+    "templates", "template", "instances", "instance", "unit", "token-run", "queues", "queue", "workers",
+    "interventions", "inbox", "task", "task-of-mine",
+]
 
 
 @pytest.fixture(scope="module")
@@ -11,7 +19,7 @@ def paths(server):
     done, failed = server.execute("greet", who="Ada " * 40), server.execute("fails")
     server.wait_until_over(done)
     server.wait_until_over(failed)
-    return {
+    return units(server) | {
         "runs": "/runs",
         "run": f"/runs/{done}",
         "failed-run": f"/runs/{failed}",
@@ -21,6 +29,34 @@ def paths(server):
         "diff": "/workflows/greet/diff?from=1&to=1",
         "audit": "/audit",
         "workflow": "/workflows/greet",
+    }
+
+
+def units(server):
+    """The pages of an instance with a unit in an agent's hands, and of tasks that wait for people."""
+    server.deploy(REFUND_DESK)
+    server.deploy(CONTRACT)
+    form = {"name": "A desk to look at", "context": '{"total": 250, "note": "one\\ntwo"}'}
+    instance = server.send_form("/templates/Refund_Desk/instantiate", **form)
+    held = take(server, instance.split("/")[2], "Splitter", worker="an agent", lease="1h")
+    waiting, mine = (server.execute("contract", customer=who) for who in ("Mr Look", "Ms Look"))
+    tasks = {run: server.task_of(run) for run in (waiting, mine)}
+    server.send_form(f"/inbox/{tasks[mine]}/claim")
+    queue = quote(f"{instance.split('/')[2]}/Refund_Desk/Requests", safe="")
+    return {
+        "templates": "/templates",
+        "template": "/templates/Refund_Desk",
+        "instances": "/instances",
+        "instance": instance,
+        "unit": f"/uows/{held['id']}",
+        "token-run": f"/runs/{held['run_id']}",
+        "queues": "/queues",
+        "queue": f"/queues/{queue}",
+        "workers": "/workers",
+        "interventions": "/interventions",
+        "inbox": "/inbox",
+        "task": f"/inbox/{tasks[waiting]}",
+        "task-of-mine": f"/inbox/{tasks[mine]}",
     }
 
 

@@ -5,7 +5,8 @@
 //! simulation of a whole server a loop on one thread.
 //!
 //! [`definition`] reads and checks what users write, [`expr`] is the language inside it, [`kinds`]
-//! lists what a node can be, and [`run`] decides and remembers what happens in a run.
+//! lists what a node can be, and [`run`] decides and remembers what happens in a run. [`template`] is
+//! about the other sort of workflow: roles that take units of work past guardians.
 //!
 //! Not here: how events are stored (`windlass-store`), when they are written and who performs an
 //! effect (`windlass-engine`), what a node does to the world (`windlass-nodes`).
@@ -24,6 +25,7 @@ pub mod limits;
 pub mod run;
 pub mod schema;
 pub mod source;
+pub mod template;
 mod time;
 
 pub use budget::{Budget, Budgets, OnSpent, Per};

@@ -41,6 +41,17 @@ pub const EXPRESSION_DEPTH_MAX: u32 = 64;
 /// a text that is produced or a value that is copied.
 pub const EXPRESSION_FUEL: u32 = 2_000_000;
 
+/// Roles of one template.
+pub const ROLE_COUNT_MAX: usize = 200;
+/// Interactions of one template.
+pub const INTERACTION_COUNT_MAX: usize = 500;
+/// Components of one template.
+pub const COMPONENT_COUNT_MAX: usize = 2_000;
+/// Guardians of one template.
+pub const GUARDIAN_COUNT_MAX: usize = 4_000;
+/// Branches of one interaction policy.
+pub const POLICY_BRANCH_COUNT_MAX: usize = 200;
+
 /// Items of one `map`.
 pub const MAP_ITEM_COUNT_MAX: usize = 1_000_000;
 /// Iterations of one `loop`, if the definition says nothing.
@@ -91,3 +102,19 @@ pub const BATCH_RUN_COUNT_MAX: usize = 1_000;
 pub const LOG_LINE_BYTES_MAX: usize = 16 * 1024;
 /// Log lines of one attempt. Further lines are dropped, and a last line says so.
 pub const LOG_LINE_COUNT_MAX: u64 = 100_000;
+
+/// Bytes of one attribute of a unit of work, as JSON.
+pub const ATTRIBUTE_BYTES_MAX: usize = 1024 * 1024;
+/// Attributes of one unit of work.
+pub const ATTRIBUTE_COUNT_MAX: usize = 1_000;
+/// Notes of what guardians have added for those who took a unit of work, the newest of them.
+pub const INJECTION_NOTE_COUNT_MAX: usize = 100;
+/// Bytes of what an actor has learned in passing, as JSON. Its key is bounded as a label is.
+pub const LEARNED_BYTES_MAX: usize = 64 * 1024;
+/// Losses of a unit of work, one after the other, until it is stuck, if its instance names no number
+/// of retries.
+pub const LOSS_COUNT_DEFAULT: u32 = 50;
+/// Units of work in one run: a base with all that it was split into.
+pub const UNIT_COUNT_MAX: usize = 10_000;
+/// Parts that a unit of work is split into at once.
+pub const UNIT_CHILD_COUNT_MAX: usize = 1_000;

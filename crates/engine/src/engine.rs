@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -11,15 +11,13 @@ use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use uuid::Uuid;
-use windlass_core::definition::{Checked, OnLimit, Plan, check};
-use windlass_core::run::{Concurrency, CreateRun, Reused};
-use windlass_store::{
-    Admission, ConcurrencySlot, Deploy, Deployed, IdempotencyKey, Pause, Store, StoreError,
-    WorkflowRow,
-};
+use windlass_core::definition::{OnLimit, Plan};
+use windlass_core::run::{Concurrency, CreateRun, Reused, UnitTerms};
+use windlass_store::{Admission, ConcurrencySlot, IdempotencyKey, Store, StoreError};
 
 use crate::clock::Clock;
-use crate::definitions::{Definitions, content_hash};
+use crate::definitions::Definitions;
+use crate::desk::{Desk, QueueLimits};
 use crate::dispatch::{Commander, DispatchConfig, Dispatcher, Reporter};
 use crate::feed::Feed;
 use crate::gate::Gate;
@@ -31,6 +29,9 @@ use crate::threads::{self, Shared, Threads, ToCommitter, ToKeeper, ToReader, ToS
 
 /// Inputs that may wait in front of a shard before new runs are refused.
 const BACKLOG_MAX: usize = 50_000;
+
+/// How long to wait before the tasks of workers are read again, if they could not be.
+const FILL_AGAIN: Duration = Duration::from_secs(1);
 
 /// How an engine is to run.
 pub struct EngineConfig {
@@ -44,6 +45,10 @@ pub struct EngineConfig {
     pub is_active: bool,
     /// How long a run is kept once it is over; for ever if nothing is said.
     pub retention: Option<Duration>,
+    /// How much of which queue may be handed out: by name, or by its beginning and `*`.
+    pub queues: Vec<(String, QueueLimits)>,
+    /// How often leases are looked through for those that have ended.
+    pub sweep_every: Duration,
     /// Told of everything that becomes durable. It must be quick.
     pub observer: Arc<dyn Fn(&Published) + Send + Sync>,
 }
@@ -77,6 +82,8 @@ pub struct NewRun {
     pub reused: BTreeMap<String, Reused>,
     /// The key it is created under.
     pub key: Option<IdempotencyKey>,
+    /// What its base unit of work is to be like, if actors drive it.
+    pub unit: Option<UnitTerms>,
 }
 
 /// Where the time of deciding has gone so far.
@@ -140,6 +147,19 @@ impl Engine {
     ///
     /// If the store cannot be taken over.
     pub fn start(config: EngineConfig, runtime: Handle) -> Result<Arc<Engine>, StoreError> {
+        Engine::start_with(config, runtime, |_| {})
+    }
+
+    /// The same, with shards that differ from the usual ones in what `change` says.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be taken over.
+    pub fn start_with(
+        config: EngineConfig,
+        runtime: Handle,
+        change: impl FnOnce(&mut ShardConfig),
+    ) -> Result<Arc<Engine>, StoreError> {
         let clock = Arc::new(Clock::new());
         let boot_id = new_id(clock.now()).to_string();
         let epoch = config.store.take_over(&boot_id, clock.now())?;
@@ -148,7 +168,11 @@ impl Engine {
         let halted = halt::read(&*config.store)?;
         let gate = count_gate(&*config.store, halted.is_some(), config.is_active)?;
         let (mouths, ears) = threads::channels(config.shard_count.max(1));
+        let of_plugins = config.dispatch.registry.clone();
+        let plugins = move |kind: &str| of_plugins.plugin_of(kind).map(str::to_owned);
+        let desk = Arc::new(Desk::new(config.queues, Arc::new(plugins)));
         let shared = Arc::new(Shared {
+            desk,
             clock,
             store: config.store,
             definitions,
@@ -179,12 +203,13 @@ impl Engine {
             answer
         });
         let registry = config.dispatch.registry.clone();
-        let shard_config = ShardConfig {
+        let mut shard_config = ShardConfig {
             stopwatch: threads::stopwatch,
             ..ShardConfig::new(registry, fastrand::u64(..))
         };
+        change(&mut shard_config);
         let mouths = (reporter, commander);
-        let dispatcher = Dispatcher::new(config.dispatch, runtime, shared.clone(), mouths);
+        let dispatcher = Dispatcher::new(config.dispatch, runtime.clone(), shared.clone(), mouths);
         let (is_active, retention) = (config.is_active, config.retention);
         let threads =
             threads::start(&shared, &dispatcher, ears, &shard_config, is_active, retention);
@@ -194,13 +219,20 @@ impl Engine {
             }
         }
         shared.at_the_gate(Gate::open);
-        Ok(Arc::new(Engine {
+        let engine = Arc::new(Engine {
             shared,
             dispatcher,
             threads: Mutex::new(Some(threads)),
             next_shard: AtomicUsize::new(0),
             is_stopped: AtomicBool::new(false),
-        }))
+        });
+        runtime.spawn(keep_desk(Arc::downgrade(&engine), config.sweep_every));
+        Ok(engine)
+    }
+
+    /// What workers outside can take and hold.
+    pub fn desk(&self) -> &Arc<Desk> {
+        &self.shared.desk
     }
 
     /// Where everything is kept. Reading is free; writing is the engine's.
@@ -313,6 +345,7 @@ impl Engine {
                     held: run.is_paused || is_halted,
                     by: run.by,
                     reused: run.reused,
+                    unit: run.unit,
                 },
                 key: run.key,
                 until_over,
@@ -358,6 +391,9 @@ impl Engine {
         }
         let _ = self.shared.keeper.send(ToKeeper::Halt(is_halted));
         self.shared.at_the_gate(|gate| gate.halt(is_halted));
+        if !is_halted {
+            self.shared.desk.go_on();
+        }
         Ok(())
     }
 
@@ -366,89 +402,12 @@ impl Engine {
         self.shared.halted.lock().clone()
     }
 
-    /// Pauses a workflow, or ends its pause: new runs of it wait. Those that have begun go on.
-    /// Answers the workflow as it is then, or `None` if there is no such workflow.
+    /// Does something on the thread that writes. Its transactions come between those of runs.
     ///
     /// # Errors
     ///
-    /// If the store cannot be written.
-    pub async fn pause_workflow(
-        &self,
-        workflow_id: Uuid,
-        pause: Option<Pause>,
-    ) -> Result<Option<WorkflowRow>, StoreError> {
-        let is_paused = pause.is_some();
-        let call = move |store: &dyn Store| store.pause_workflow(workflow_id, pause.as_ref());
-        let row = self.call(call).await?;
-        self.shared.definitions.names_changed();
-        self.shared.at_the_gate(|gate| gate.pause(workflow_id, is_paused));
-        Ok(row)
-    }
-
-    /// Checks a definition and, if nothing is wrong with it, deploys it. Given `expected_version`,
-    /// only over that version; 0 means that there must be none.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be written. What is wrong with the definition is in the first half of
-    /// the answer; the second is then `None`.
-    pub async fn deploy(
-        &self,
-        project: &str,
-        text: String,
-        expected_version: Option<u32>,
-    ) -> Result<(Checked, Option<Deployed>), StoreError> {
-        let definitions = self.shared.definitions.clone();
-        let joined = tokio::task::spawn_blocking(move || {
-            let checked = check(&text, definitions.kinds());
-            (text, checked)
-        });
-        let (text, checked) =
-            joined.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let (Some(plan), Some(document), Some(format)) =
-            (&checked.plan, &checked.document, checked.format)
-        else {
-            return Ok((checked, None));
-        };
-        let now = self.shared.clock.now();
-        let deploy = Deploy {
-            project: project.to_owned(),
-            name: plan.name.clone(),
-            description: plan.description.clone(),
-            format: format.as_str().to_owned(),
-            source: text,
-            content_hash: content_hash(document),
-            new_workflow_id: new_id(now),
-            new_definition_id: new_id(now),
-            now,
-            expected_version,
-        };
-        let deployed = self.call(move |store| store.deploy(&deploy)).await?;
-        self.shared.definitions.names_changed();
-        Ok((checked, Some(deployed)))
-    }
-
-    /// Deletes a workflow. Given `expected_version`, only if that is its newest. Answers its newest
-    /// version, or `None` if there is no such workflow.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be written.
-    pub async fn delete_workflow(
-        &self,
-        workflow_id: Uuid,
-        expected_version: Option<u32>,
-    ) -> Result<Option<u32>, StoreError> {
-        let now = self.shared.clock.now();
-        let call =
-            move |store: &dyn Store| store.delete_workflow(workflow_id, expected_version, now);
-        let version = self.call(call).await?;
-        self.shared.definitions.names_changed();
-        Ok(version)
-    }
-
-    /// Does something on the thread that writes.
-    async fn call<T: Send + 'static>(
+    /// Those of `work`.
+    pub async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -541,5 +500,24 @@ fn count_gate(store: &dyn Store, is_halted: bool, is_active: bool) -> Result<Gat
         if !page.has_more {
             return Ok(gate);
         }
+    }
+}
+
+/// Fills the desk, and then looks through its leases now and then.
+async fn keep_desk(engine: Weak<Engine>, every: Duration) {
+    loop {
+        let Some(shared) = engine.upgrade().map(|engine| engine.shared.clone()) else { return };
+        let filled = tokio::task::spawn_blocking(move || shared.desk.fill(&*shared.store)).await;
+        match filled {
+            Ok(Ok(())) => break,
+            Ok(Err(error)) => tracing::warn!(%error, "the tasks of workers cannot be read"),
+            Err(_) => return,
+        }
+        tokio::time::sleep(FILL_AGAIN).await;
+    }
+    loop {
+        tokio::time::sleep(every).await;
+        let Some(engine) = engine.upgrade() else { return };
+        engine.sweep_tasks().await;
     }
 }

@@ -60,6 +60,7 @@ pub fn carry_out<T>(
         project: order.project.as_str().into(),
         plan: plan.clone(),
         request: CreateRun {
+            unit: None,
             run_id: message.target,
             workflow_id: row.workflow_id,
             version: row.version,

@@ -6,11 +6,14 @@
 use std::collections::BTreeMap;
 
 use windlass_core::Time;
+use windlass_core::run::token::Tokens;
 use windlass_core::run::{Concurrency, Fact, RunCreated, RunState, Step};
 use windlass_store::{
     Chunk, ConcurrencySlot, IdempotencyKey, NewRun, NumberedEvent, ParentRun, RunWrite, Standing,
     StepRow,
 };
+
+use crate::shard::unit_row;
 
 /// A run as it was at some event.
 #[derive(Debug)]
@@ -72,6 +75,12 @@ impl Replay {
             standing: Some(standing(state, self.last_seq)),
             chunks: vec![Chunk { first_seq: 1, last_seq: self.last_seq, body }],
             new_steps: self.steps.values().cloned().collect(),
+            units: state
+                .tokens()
+                .into_iter()
+                .flat_map(Tokens::units)
+                .map(|(path, unit)| unit_row(project, state, path, unit))
+                .collect(),
             ..RunWrite::default()
         }
     }

@@ -3,9 +3,13 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use uuid::Uuid;
+use windlass_core::expr::SecretSlot;
 use windlass_core::kinds::Awaits;
-use windlass_core::run::{Counts, Decision, Refused, RunState, RunStatus};
-use windlass_core::{Failure, Time};
+use windlass_core::run::token::Unit;
+use windlass_core::run::{CacheUse, Counts, Decision, Holder, Refused, RunState, RunStatus};
+use windlass_core::{Failure, HumanDuration, Time};
+
+use crate::shard::{role_word, task_id};
 
 /// A run as clients see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,6 +110,123 @@ impl AskView {
             deadline: ask.deadline(),
             decisions: ask.decisions.clone(),
             requester: state.created.by.clone(),
+        })
+    }
+}
+
+/// A unit of work, or a step that workers make.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskView {
+    /// The run.
+    pub run_id: Uuid,
+    /// Its project.
+    pub project: Arc<str>,
+    /// The workflow's or instance's name.
+    pub workflow: Arc<str>,
+    /// The unit or step, as the run calls it.
+    pub path: String,
+    /// The task.
+    pub task_id: Uuid,
+    /// Who has it.
+    pub holder: Option<Holder>,
+    /// What it is.
+    pub of: TaskOf,
+}
+
+/// What a task is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TaskOf {
+    /// A unit of work.
+    Unit(Box<UnitView>),
+    /// A step that workers make.
+    Step(Box<StepView>),
+}
+
+/// A unit of work with what belongs to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnitView {
+    /// The instance.
+    pub instance_id: Uuid,
+    /// The unit.
+    pub unit: Unit,
+    /// The unit it is a part of.
+    pub parent_id: Option<Uuid>,
+    /// Its parts.
+    pub children: Vec<Unit>,
+    /// The role in which it is or was taken, as rows have it.
+    pub role_word: String,
+}
+
+/// A step that workers make.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepView {
+    /// The kind of its node.
+    pub kind: Arc<str>,
+    /// The queue it stands in.
+    pub queue: String,
+    /// Which attempt, from 1.
+    pub attempt: u32,
+    /// Its config, with secrets as they were written.
+    pub input: Arc<Value>,
+    /// Where the secrets go.
+    pub secrets: Vec<SecretSlot>,
+    /// Where an earlier output may be found.
+    pub cache: Option<CacheUse>,
+    /// How far an earlier worker has come.
+    pub checkpoint: Option<Arc<Value>>,
+    /// How long an attempt may take.
+    pub timeout: Option<HumanDuration>,
+    /// Until when it has to be over.
+    pub deadline: Option<Time>,
+}
+
+impl TaskView {
+    /// The view of what is at a path; `None` if there is nothing, or nothing that workers make.
+    pub(crate) fn of(project: &Arc<str>, state: &RunState, path: &str) -> Option<TaskView> {
+        let (of, holder) = match state.tokens() {
+            Some(tokens) => {
+                let unit = tokens.unit(path)?;
+                let parts = unit.children.iter().filter_map(|path| tokens.unit(path));
+                let view = UnitView {
+                    instance_id: state.created.workflow_id,
+                    parent_id: unit.parent.as_deref().and_then(|it| Some(tokens.unit(it)?.id)),
+                    children: parts.cloned().collect(),
+                    role_word: role_word(
+                        state,
+                        &unit.workflow,
+                        unit.role.as_deref().unwrap_or_default(),
+                    ),
+                    unit: unit.clone(),
+                };
+                let holder = unit.holder.as_ref().map(|held| held.holder.clone());
+                (TaskOf::Unit(Box::new(view)), holder)
+            }
+            None => {
+                let step = state.step(path)?;
+                let task = step.task()?;
+                let noted = step.records().iter().find(|record| record.key == "checkpoint");
+                let view = StepView {
+                    kind: step.kind.clone(),
+                    queue: task.terms.queue.clone(),
+                    attempt: step.attempt,
+                    input: step.input.clone().unwrap_or_default(),
+                    secrets: step.secrets.clone(),
+                    cache: step.cache().cloned(),
+                    checkpoint: noted.map(|record| record.value.clone()),
+                    timeout: task.terms.timeout,
+                    deadline: step.until,
+                };
+                (TaskOf::Step(Box::new(view)), task.holder.clone())
+            }
+        };
+        Some(TaskView {
+            run_id: state.created.run_id,
+            project: project.clone(),
+            workflow: Arc::from(state.created.workflow.as_str()),
+            path: path.to_owned(),
+            task_id: task_id(state, path),
+            holder,
+            of,
         })
     }
 }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use windlass_core::run::{Because, Reused, RunWhy};
-use windlass_nodes::worker::TaskWait;
 use windlass_store::StoreError;
 
+use crate::desk::TaskWait;
 use crate::dispatch::Queue;
 use crate::engine::Engine;
 use crate::gate::Waiting;
 use crate::halt::Halt;
 use crate::load;
-use crate::shard::{Answer, Command, Found};
+use crate::shard::{Answer, Command, Found, step_task_id};
 
 /// Why a run does not move.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +26,7 @@ pub struct Why {
     pub admission: Option<Waiting>,
     /// Of attempts that wait for their turn within the limit of their kind, by step.
     pub queues: Vec<(String, Queue)>,
-    /// Of attempts that workers make, who does or could, by step.
+    /// Of steps that workers make and of units of work, who does or could, by path.
     pub tasks: Vec<(String, TaskWait)>,
 }
 
@@ -49,39 +49,13 @@ impl Engine {
             Some((step.path.clone(), queue))
         });
         let queues = queues.collect();
-        let tasks = run.steps.iter().filter_map(|step| {
-            let task = self.dispatcher.task_of(run_id, &step.path)?;
-            Some((step.path.clone(), task))
-        });
-        let tasks = tasks.collect();
+        let steps = run.steps.iter().map(|step| (&step.path, step_task_id(run_id, &step.path)));
+        let units = run.units.iter().map(|unit| (&unit.path, unit.id));
+        let tasks = steps.chain(units);
+        let waits = |(path, id): (&String, Uuid)| Some((path.clone(), self.desk().wait_of(id)?));
+        let tasks = tasks.filter_map(waits).collect();
         let admission = self.shared.gate.lock().why(run_id);
         Ok(Why { run, halt: self.halted(), admission, queues, tasks })
-    }
-
-    /// Waits until what has come of an attempt is durable, or known to count for nothing. `success` is
-    /// what has come of it.
-    ///
-    /// # Errors
-    ///
-    /// If nobody knows whether it is.
-    pub async fn settled(
-        &self,
-        run_id: Uuid,
-        path: &str,
-        attempt: u32,
-        success: bool,
-    ) -> Result<(), Answer> {
-        self.dispatcher.until_reported(run_id, path, attempt).await;
-        // The shard has been told, so this answer comes with the commit of what it was told.
-        let path = path.to_owned();
-        match self.dispatcher.command(run_id, Command::Settled { path, attempt, success }).await {
-            answer @ (Answer::Unavailable(_) | Answer::OutcomeUnknown(_)) => Err(answer),
-            Answer::Refused(_) => {
-                let message = "it went with a commit that failed; the step will be made again";
-                Err(Answer::OutcomeUnknown(message.to_owned()))
-            }
-            _ => Ok(()),
-        }
     }
 
     /// What another run may take over from one that is over, see

@@ -19,7 +19,7 @@ use crate::kinds::llm::Llm;
 use crate::kinds::noop::Noop;
 use crate::kinds::shell::Shell;
 use crate::node::{AskingNode, InlineNode, Node, Outcome};
-use crate::worker::{self, Board, Manifest};
+use crate::worker::Manifest;
 
 /// The end of an attempt, to come.
 pub type Attempt = Pin<Box<dyn Future<Output = Result<Outcome, AttemptError>> + Send>>;
@@ -38,7 +38,8 @@ pub enum Executor {
 pub struct Registry {
     kinds: Kinds,
     executors: HashMap<&'static str, Executor>,
-    board: Arc<Board>,
+    /// The kinds that workers of plugins do, and the plugin of each.
+    plugins: Arc<BTreeMap<String, String>>,
 }
 
 impl fmt::Debug for Registry {
@@ -51,7 +52,7 @@ impl Registry {
     /// The kinds that come with Windlass.
     pub fn builtin() -> Registry {
         let mut registry =
-            Registry { kinds: Kinds::pure(), executors: HashMap::new(), board: Arc::default() };
+            Registry { kinds: Kinds::pure(), executors: HashMap::new(), plugins: Arc::default() };
         registry.add_inline::<Noop>();
         registry.add::<Shell>();
         registry.add::<Code>();
@@ -120,22 +121,21 @@ impl Registry {
         if !wrong.is_empty() {
             return Err(wrong);
         }
-        let board = Arc::new(Board::new(plugin_of));
         for kind in plugins.into_iter().flat_map(|(_, manifest)| manifest.kinds) {
-            let (name, board) = (kind.name, board.clone());
-            self.kinds.add(kind.clone());
-            let run = move |config, context| -> Attempt {
-                Box::pin(worker::run(board.clone(), kind.clone(), config, context))
-            };
-            self.executors.insert(name, Executor::Task(Arc::new(run)));
+            self.kinds.add(kind);
         }
-        self.board = board;
+        self.plugins = Arc::new(plugin_of);
         Ok(())
     }
 
-    /// Where workers find their tasks.
-    pub fn board(&self) -> &Arc<Board> {
-        &self.board
+    /// The kinds that workers of plugins do, and the plugin of each.
+    pub fn plugin_kinds(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.plugins.iter().map(|(kind, plugin)| (kind.as_str(), plugin.as_str()))
+    }
+
+    /// The plugin of a kind.
+    pub fn plugin_of(&self, kind: &str) -> Option<&str> {
+        self.plugins.get(kind).map(String::as_str)
     }
 
     /// Every kind's description.
@@ -193,14 +193,15 @@ mod tests {
                 "`of-resize`: the plugin `of-resize` has a kind `resize` too"
             ]
         );
-        assert_eq!(registry.board().kinds().count(), 0);
+        assert_eq!(registry.plugin_kinds().count(), 0);
     }
 
     #[test]
     fn every_kind_that_acts_outside_has_an_executor() {
         let registry = Registry::builtin();
         for kind in registry.kinds().iter() {
-            assert_eq!(kind.is_outside(), registry.executor(kind.name).is_some(), "{}", kind.name);
+            let is_made_here = matches!(kind.work, Work::Outside);
+            assert_eq!(is_made_here, registry.executor(kind.name).is_some(), "{}", kind.name);
         }
     }
 }

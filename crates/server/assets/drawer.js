@@ -63,6 +63,6 @@
 
   mark();
   // Live parts come without the mark.
-  new MutationObserver(mark).observe(document.getElementById("main"), { childList: true, subtree: true });
+  addEventListener("part-changed", mark);
   if (document.getElementById("drawer")) document.getElementById("drawer-title").focus({ preventScroll: true });
 })();

@@ -12,20 +12,43 @@
     return template.content.firstElementChild;
   };
 
-  // What the reader has opened stays open, and what has the focus keeps it.
-  const keep = (from, to) => {
-    const opened = [from, ...from.querySelectorAll("details")].filter((one) => one.tagName === "DETAILS");
-    for (const one of opened) {
-      const twin = one.id && (to.id === one.id ? to : to.querySelector(`#${CSS.escape(one.id)}`));
-      if (twin) twin.open = one.open;
+  // What a reader has opened stays open.
+  const isKept = (element, name) => name === "open" && (element.tagName === "DETAILS" || element.tagName === "DIALOG");
+
+  // Makes `old` what `fresh` is without replacing what stays. So the reader's focus and place, typed
+  // words, opened parts, and a click that is under way outlive a change.
+  const morph = (old, fresh) => {
+    if (old.nodeType !== Node.ELEMENT_NODE) {
+      if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+      return;
     }
-    // So does what was typed.
-    for (const one of from.querySelectorAll("input[id]:not([type=hidden]), textarea[id]")) {
-      const twin = to.querySelector(`#${CSS.escape(one.id)}`);
-      if (twin) twin.value = one.value;
+    if (old.isEqualNode(fresh)) return;
+    for (const { name } of [...old.attributes]) {
+      if (!fresh.hasAttribute(name) && !isKept(old, name)) old.removeAttribute(name);
     }
-    const focused = document.activeElement;
-    return focused && focused.id && from.contains(focused) ? focused.id : null;
+    for (const { name, value } of fresh.attributes) {
+      if (old.getAttribute(name) !== value && !isKept(old, name)) old.setAttribute(name, value);
+    }
+    const wanted = new Set([...fresh.children].map((one) => one.id).filter(Boolean));
+    const twins = new Map();
+    for (const one of [...old.children]) {
+      if (wanted.has(one.id)) twins.set(one.id, one);
+      else if (one.id) one.remove();
+    }
+    let node = old.firstChild;
+    for (const one of [...fresh.childNodes]) {
+      // Of the same id, else the next of the same kind without one.
+      const next = node && !node.id && node.nodeName === one.nodeName ? node : undefined;
+      const twin = one.id ? twins.get(one.id) : next;
+      if (twin && twin === node) node = node.nextSibling;
+      else old.insertBefore(twin ?? one, node);
+      if (twin) morph(twin, one);
+    }
+    while (node) {
+      const next = node.nextSibling;
+      node.remove();
+      node = next;
+    }
   };
 
   const swap = ({ id, into, html }) => {
@@ -33,13 +56,8 @@
     const old = document.getElementById(id);
     if (!fresh) return;
     if (old) {
-      const focused = keep(old, fresh);
-      // What has not changed is left alone, with the reader's place in it.
-      if (fresh.isEqualNode(old)) return;
-      const [x, y] = [old.scrollLeft, old.scrollTop];
-      old.replaceWith(fresh);
-      [fresh.scrollLeft, fresh.scrollTop] = [x, y];
-      if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+      if (old.nodeName === fresh.nodeName) morph(old, fresh);
+      else old.replaceWith(fresh);
     } else if (into) {
       const place = document.getElementById(into);
       if (!place) return;
@@ -48,8 +66,10 @@
       if (into === "lines") {
         while (place.children.length > LINES_MAX) place.firstElementChild.remove();
         if (isAtEnd) place.scrollTop = place.scrollHeight;
+        return;
       }
     }
+    dispatchEvent(new Event("part-changed"));
   };
 
   let source = null;

@@ -12,6 +12,7 @@ use windlass_nodes::{HttpClient, PromptSettings, Registry, ShellSettings};
 use crate::access::Gate;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::units::known::Known;
 use crate::vault::Vault;
 
 /// The project of whoever names no other. Its people also see what belongs to the whole server.
@@ -32,6 +33,10 @@ pub struct App {
     pub registry: Arc<Registry>,
     /// What nodes are tried out with, outside of any run.
     pub trial: Trial,
+    /// Actors that were let in of late.
+    pub(crate) known: Known,
+    /// What the windows of other systems remember.
+    pub(crate) facades: crate::facade::Kept,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// This process, among all that have owned the data.

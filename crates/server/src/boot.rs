@@ -143,6 +143,8 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         shard_count: shard_count(&config)?,
         is_active: purpose.is_active && !is_file,
         retention: config.store.retention.map(|retention| retention.0),
+        queues: config.queue_limits(),
+        sweep_every: config.sweeper.every.0,
         observer: {
             let metrics = metrics.clone();
             Arc::new(move |published| metrics.observe(published))
@@ -158,6 +160,8 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         gate,
         config,
         registry,
+        known: Default::default(),
+        facades: Default::default(),
         trial,
         metrics,
         boot_id,

@@ -1,37 +1,29 @@
 //! Asking a server: one elsewhere, or the router in this process if none is running.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderName, Method, Request, StatusCode, header};
+use axum::http::{HeaderName, Method, StatusCode, header};
 use serde_json::Value;
 use tower::ServiceExt;
+use windlass_client::Request;
+pub use windlass_client::segment;
 
 use crate::access::{Caller, Principal};
 use crate::boot::House;
 use crate::config::Secret;
-use crate::http::problem::ProblemBody;
+use crate::http::problem::{ErrorItem, ProblemBody};
 
 /// The largest answer that is read whole, in bytes.
 const ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// How long a server may take to be reached.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Somebody to ask.
 #[derive(Debug)]
 pub enum Client {
     /// A server.
-    Remote {
-        /// Its address, such as `http://127.0.0.1:8000`.
-        base: String,
-        /// The connection pool.
-        http: reqwest::Client,
-        /// The key to show.
-        key: Option<Secret>,
-    },
+    Remote(windlass_client::Client),
     /// The router of this process.
     Here {
         /// The router.
@@ -54,6 +46,25 @@ pub struct Answer {
 #[derive(Debug, thiserror::Error)]
 #[error("{}", describe(.0))]
 pub struct Refusal(pub ProblemBody);
+
+/// What the client of others says, as this one says it.
+pub fn refusal(error: windlass_client::Error) -> anyhow::Error {
+    let problem = match error {
+        windlass_client::Error::Refused(problem) => *problem,
+        other => return other.into(),
+    };
+    let item = |item: windlass_client::ErrorItem| ErrorItem {
+        path: item.path,
+        message: item.message,
+        hint: item.hint,
+        code: item.code,
+        line: item.line,
+        column: item.column,
+    };
+    let errors = problem.errors.into_iter().map(item).collect();
+    let windlass_client::Problem { type_, title, status, detail, code, .. } = problem;
+    Refusal(ProblemBody { type_, title, status, detail, code, errors }).into()
+}
 
 /// A refusal in words: what, and what exactly in every place.
 fn describe(problem: &ProblemBody) -> String {
@@ -114,19 +125,17 @@ impl Client {
     ///
     /// If the address makes no sense.
     pub fn remote(base: &str) -> anyhow::Result<Client> {
-        install_tls();
-        let base = base.trim_end_matches('/').to_owned();
-        reqwest::Url::parse(&base).with_context(|| format!("`{base}` is not a URL"))?;
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIME_MAX).no_proxy().build();
-        Ok(Client::Remote { base, http: http?, key: None })
+        Ok(Client::Remote(windlass_client::Client::new(base)?))
     }
 
     /// The same, showing a key.
-    pub fn with_key(mut self, shown: Option<Secret>) -> Client {
-        if let Client::Remote { key, .. } = &mut self {
-            *key = shown;
+    pub fn with_key(self, key: Option<Secret>) -> Client {
+        match self {
+            Client::Remote(client) => {
+                Client::Remote(client.with_key(key.as_ref().map(Secret::reveal)))
+            }
+            here @ Client::Here { .. } => here,
         }
-        self
     }
 
     /// Asks, and answers with whatever comes back.
@@ -136,24 +145,14 @@ impl Client {
     /// If nothing comes back.
     pub async fn ask(&self, question: Question<'_>) -> anyhow::Result<Answer> {
         let (status, bytes) = match self {
-            Client::Remote { base, http, key } => {
-                let url = format!("{base}{}", question.path);
-                let mut request = http.request(question.method, url);
-                if let Some((kind, body)) = question.body {
-                    request = request.header(header::CONTENT_TYPE, kind).body(body);
-                }
-                for (name, value) in question.headers {
-                    request = request.header(name, value);
-                }
-                if let Some(key) = key {
-                    request = request.bearer_auth(key.reveal());
-                }
-                let unreachable = |error| anyhow!("cannot reach {base}: {}", last_cause(&error));
-                let response = request.send().await.map_err(unreachable)?;
-                (response.status(), response.bytes().await?)
+            Client::Remote(client) => {
+                let Question { method, path, body, headers } = question;
+                let request = Request { method, body, headers, ..Request::get(path) };
+                let answer = client.send(request).await?;
+                (answer.status, answer.body.into())
             }
             Client::Here { router, .. } => {
-                let mut request = Request::builder()
+                let mut request = axum::http::Request::builder()
                     .method(question.method)
                     .uri(question.path)
                     .header(header::HOST, "localhost");
@@ -197,26 +196,7 @@ impl Client {
     }
 }
 
-/// What lies under an error: what is above it only says that something was asked.
-fn last_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(below) = cause.source() {
-        cause = below;
-    }
-    cause.to_string()
-}
-
 /// Chooses the TLS of this process. That it is chosen already is fine.
 pub fn install_tls() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-}
-
-/// What a segment of a path or a value in a query has percent-encoded: all but RFC 3986's unreserved
-/// characters.
-const RESERVED: percent_encoding::AsciiSet =
-    percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-/// A word as one segment of a path.
-pub fn segment(word: &str) -> String {
-    percent_encoding::utf8_percent_encode(word, &RESERVED).to_string()
 }

@@ -15,10 +15,12 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::Counts;
 use windlass_store::{
-    Access, Admission, ApiKeyRow, AskKey, AskRow, AuditEntry, AuditRow, AuditVerdict, CacheRow,
-    Conflict, DefinitionRow, Deploy, Deployed, KeyRow, LogRow, Message, MessageKey, NumberedEvent,
-    Overview, Page, Pause, RunFilter, RunPage, RunRow, RunWrite, SecretRow, Spent, StepRow, Store,
-    StoreError, StoredRun, TimerRow, UsageFilter, UsageRow, WorkflowRow,
+    Access, ActorRow, Admission, ApiKeyRow, AskKey, AskRow, AssignmentRow, AuditEntry, AuditRow,
+    AuditVerdict, CacheRow, Conflict, DefinitionRow, Deploy, Deployed, InstanceRow, InstanceStatus,
+    InterventionFilter, InterventionMetrics, InterventionRow, KeyRow, LogRow, MemoryRow, Message,
+    MessageKey, NewInstance, NumberedEvent, Overview, Page, Pause, RunFilter, RunPage, RunRow,
+    RunWrite, SecretRow, Spent, StepRow, Store, StoreError, StoredRun, TaskRow, TimerRow, Tokens,
+    UnitCount, UnitFilter, UnitRow, UsageFilter, UsageRow, WorkflowRow,
 };
 
 /// What to write down of the commits, and where to end.
@@ -180,5 +182,44 @@ impl Access for CrashStore {
         secret(project: &str, name: &str) -> Result<Option<SecretRow>, StoreError>;
         secrets(after: (&str, &str), limit: usize) -> Result<Page<SecretRow>, StoreError>;
         delete_secret(project: &str, name: &str) -> Result<bool, StoreError>;
+    }
+}
+
+impl Tokens for CrashStore {
+    hand_on! {
+        create_instance(new: &NewInstance) -> Result<(), StoreError>;
+        instance(project: &str, word: &str) -> Result<Option<InstanceRow>, StoreError>;
+        instances(project: &str, status: Option<InstanceStatus>, after: Option<Uuid>, limit: usize)
+            -> Result<Page<InstanceRow>, StoreError>;
+        set_instance_status(instance_id: Uuid, status: InstanceStatus, reason: Option<&str>, now: Time)
+            -> Result<Option<InstanceRow>, StoreError>;
+        put_actor(actor: &ActorRow) -> Result<ActorRow, StoreError>;
+        actor(instance_id: Uuid, word: &str) -> Result<Option<ActorRow>, StoreError>;
+        actors(instance_id: Uuid, after: Option<Uuid>, limit: usize)
+            -> Result<Page<ActorRow>, StoreError>;
+        assign(assignment: &AssignmentRow) -> Result<AssignmentRow, StoreError>;
+        assignments(instance_id: Uuid, role: Option<&str>)
+            -> Result<Vec<AssignmentRow>, StoreError>;
+        revoke(assignment_id: Uuid, now: Time) -> Result<Option<AssignmentRow>, StoreError>;
+        memories(instance_id: Uuid, role: &str, actor: Option<Uuid>, key_part: Option<&str>)
+            -> Result<Vec<MemoryRow>, StoreError>;
+        memory(memory_id: Uuid) -> Result<Option<MemoryRow>, StoreError>;
+        touch_memories(memory_ids: &[Uuid], now: Time) -> Result<(), StoreError>;
+        put_memory(memory: &MemoryRow) -> Result<MemoryRow, StoreError>;
+        mark_toxic(memory_id: Uuid, reason: &str) -> Result<Option<MemoryRow>, StoreError>;
+        decay_memories(instance_id: Option<Uuid>, before: Time) -> Result<u64, StoreError>;
+        unit(project: &str, unit_id: Uuid) -> Result<Option<UnitRow>, StoreError>;
+        units(project: &str, filter: &UnitFilter, after: Option<Uuid>, limit: usize)
+            -> Result<Page<UnitRow>, StoreError>;
+        units_of_run(run_id: Uuid, after: Option<u32>, limit: usize)
+            -> Result<Page<UnitRow>, StoreError>;
+        unit_counts(instance_id: Uuid) -> Result<Vec<UnitCount>, StoreError>;
+        tasks(after: Option<Uuid>, limit: usize) -> Result<Page<TaskRow>, StoreError>;
+        task(task_id: Uuid) -> Result<Option<TaskRow>, StoreError>;
+        intervention(project: &str, request_id: Uuid)
+            -> Result<Option<InterventionRow>, StoreError>;
+        interventions(project: &str, filter: &InterventionFilter, limit: usize, offset: usize)
+            -> Result<Page<InterventionRow>, StoreError>;
+        intervention_metrics(project: &str) -> Result<InterventionMetrics, StoreError>;
     }
 }

@@ -30,4 +30,5 @@ pub mod metrics;
 pub mod pages;
 pub mod plugins;
 pub mod run_file;
+mod units;
 pub mod vault;

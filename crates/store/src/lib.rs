@@ -1,6 +1,7 @@
 //! What Windlass keeps: journals, the rows that list them, timers, definitions, logs.
 //!
-//! [`Store`] is a list of business verbs with one promise each, [`Access`] those about who may call;
+//! [`Store`] is a list of business verbs with one promise each, [`Access`] those about who may call,
+//! [`Tokens`] those about units of work;
 //! [`MemoryStore`] is the reference model, [`SqliteOptions::open`] the embedded database. One conformance suite holds both to the promises,
 //! and a differential test drives the same random operations through both.
 //!
@@ -27,6 +28,7 @@ mod sql;
 mod sqlite;
 mod store;
 pub mod text;
+mod tokens;
 mod write;
 
 pub use access::{Access, ApiKeyRow, SecretRow};
@@ -41,4 +43,5 @@ pub use postgres::{PostgresOptions, masked};
 pub use rows::*;
 pub use sqlite::SqliteOptions;
 pub use store::Store;
+pub use tokens::*;
 pub use write::*;

@@ -12,6 +12,7 @@ use crate::rows::{
     Page, Pause, RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, UsageFilter,
     UsageRow, WorkflowRow,
 };
+use crate::tokens::Tokens;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
 
 /// What every store can do, verb by verb. All methods block and may be called from any thread.
@@ -20,7 +21,7 @@ use crate::write::{Conflict, Deploy, Deployed, RunWrite};
 ///
 /// Any method may answer [`StoreError::Unavailable`], and those that write
 /// [`StoreError::OutcomeUnknown`].
-pub trait Store: Access + Send + Sync + 'static {
+pub trait Store: Access + Tokens + Send + Sync + 'static {
     /// Takes the store over. The number only grows; whoever has an older one can no longer commit.
     fn take_over(&self, boot_id: &str, now: Time) -> Result<i64, StoreError>;
 

@@ -11,6 +11,15 @@ pub fn nul_safe(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{2400}")) } else { text.into() }
 }
 
+/// Makes each of these texts NUL-safe in its place.
+pub(crate) fn make_safe<'a>(texts: impl IntoIterator<Item = &'a mut String>) {
+    for text in texts {
+        if let Cow::Owned(safe) = nul_safe(text) {
+            *text = safe;
+        }
+    }
+}
+
 /// The SHA-256 of some bytes, hexadecimal.
 pub(crate) fn sha256_hex(bytes: &[u8]) -> String {
     let mut hex = String::with_capacity(64);

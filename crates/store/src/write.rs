@@ -11,6 +11,7 @@ use crate::message::{Message, MessageKey};
 use crate::rows::{
     AskRow, CacheRow, ConcurrencySlot, LogRow, ParentRun, Snapshot, StepRow, UsageRow,
 };
+use crate::tokens::{InterventionRow, MemoryRow, TaskRow, UnitRow};
 
 /// Everything one commit has to say about one run. It is written whole or not at all.
 ///
@@ -47,6 +48,20 @@ pub struct RunWrite {
     /// What models have taken, to be added to what is there. One row for each day, node, provider and
     /// model.
     pub usage: Vec<UsageRow>,
+    /// Its units of work that have come up or changed, each as it is now. Run, path, ordinal, project,
+    /// instance, parent and `created_at` of one that is there stay as they are.
+    pub units: Vec<UnitRow>,
+    /// What can be claimed of it or has been claimed, each as it is now. Path and project of one that
+    /// is there stay as they are.
+    pub tasks_set: Vec<TaskRow>,
+    /// Tasks of it that are over, by id. They go before others are set.
+    pub tasks_cleared: Vec<Uuid>,
+    /// Requests to people that have come up or changed, each as it is now. Unit, run, instance,
+    /// project, kind and `created_at` of one that is there stay as they are.
+    pub interventions: Vec<InterventionRow>,
+    /// What its actors have learned, to be kept as [`Tokens::put_memory`](crate::Tokens::put_memory)
+    /// keeps it.
+    pub learned: Vec<MemoryRow>,
     /// The folded state, if the run is to leave memory.
     pub snapshot: Option<Snapshot>,
     /// Whether an earlier snapshot is of no use any more.

@@ -27,12 +27,23 @@ const FLOORS: [Floor; 5] = [
         may_use: &["core", "nodes", "store"],
         must_not_use: &["axum", "http", "hyper", "reqwest", "tower", "rusqlite"],
     },
-    Floor { name: "server", may_use: &["core", "nodes", "store", "engine"], must_not_use: &[] },
+    Floor {
+        name: "server",
+        may_use: &["core", "nodes", "store", "engine", "client"],
+        must_not_use: &[],
+    },
 ];
+
+/// Stands outside of the house, in `sdk/rust`, and knows it by HTTP alone.
+const CLIENT: Floor =
+    Floor { name: "client", may_use: &[], must_not_use: &["hyper", "rusqlite", "ureq"] };
 
 pub(super) fn check(tree: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();
     for file in tree.with_extension("toml") {
+        if file.path == "sdk/rust/Cargo.toml" {
+            violations.extend(breaches(&CLIENT, file));
+        }
         let Some(name) = file.path.strip_prefix("crates/") else { continue };
         let Some(name) = name.strip_suffix("/Cargo.toml") else { continue };
         match FLOORS.iter().find(|floor| floor.name == name) {
@@ -132,6 +143,7 @@ mod tests {
         let manifest = "[dependencies]\nwindlass-server.workspace = true\n";
         assert_eq!(found_in("crates/engine/Cargo.toml", manifest).len(), 1);
         assert_eq!(found_in("crates/utils/Cargo.toml", "").len(), 1);
+        assert_eq!(found_in("sdk/rust/Cargo.toml", manifest).len(), 1);
         assert_eq!(found_in("xtask/Cargo.toml", manifest), []);
     }
 }

@@ -53,6 +53,7 @@ pub(super) fn compile(source: &Source, kinds: &Kinds) -> (Option<Plan>, Vec<Find
             priority: doc.priority,
             budgets,
             graph,
+            tokens: None,
         })
     });
     let plan = plan.filter(|_| !findings.has_errors());

@@ -4,23 +4,23 @@ use crate::schema::Violation;
 use crate::source::Source;
 
 /// Findings under way: collects them, and gives each its line and column.
-pub(super) struct Findings<'a> {
+pub(crate) struct Findings<'a> {
     source: &'a Source,
     found: Vec<Finding>,
 }
 
 impl<'a> Findings<'a> {
-    pub(super) fn new(source: &'a Source) -> Findings<'a> {
+    pub(crate) fn new(source: &'a Source) -> Findings<'a> {
         Findings { source, found: Vec::new() }
     }
 
-    pub(super) fn add(&mut self, finding: Finding) {
+    pub(crate) fn add(&mut self, finding: Finding) {
         let position = self.source.positions.of(&finding.path);
         self.add_at(finding, position);
     }
 
     /// Adds what a schema has to say about the value at `base`.
-    pub(super) fn add_violation(&mut self, base: &str, violation: &Violation) {
+    pub(crate) fn add_violation(&mut self, base: &str, violation: &Violation) {
         let path = format!("{base}{}", violation.path);
         let positions = &self.source.positions;
         let (code, position) = if violation.is_unknown_field {
@@ -33,25 +33,34 @@ impl<'a> Findings<'a> {
     }
 
     /// Adds what is wrong with the expression in the text at `path`.
-    pub(super) fn add_expression(&mut self, path: &str, error: &ExprError) {
+    pub(crate) fn add_expression(&mut self, path: &str, error: &ExprError) {
         let finding = Finding::error(error.code, path, error.message.clone());
         let finding = finding.hint_if(error.hint.clone());
         let finding = if error.code == "always-false" { finding.as_warning() } else { finding };
-        let position = self
-            .source
-            .value
-            .pointer(path)
-            .and_then(|value| value.as_str())
-            .and_then(|text| self.source.positions.inside(path, text, error.offset));
-        self.add_at(finding, position.or_else(|| self.source.positions.of(path)));
+        self.add_in_text(finding, error.offset);
     }
 
-    pub(super) fn has_errors(&self) -> bool {
+    /// Adds what is wrong at character `offset` of the text at the finding's path.
+    pub(crate) fn add_in_text(&mut self, finding: Finding, offset: usize) {
+        let positions = &self.source.positions;
+        let text = self.source.value.pointer(&finding.path).and_then(|value| value.as_str());
+        let inside = text.and_then(|text| positions.inside(&finding.path, text, offset));
+        let position = inside.or_else(|| positions.of(&finding.path));
+        self.add_at(finding, position);
+    }
+
+    /// Adds a finding about a field as such, at its key.
+    pub(crate) fn add_at_key(&mut self, finding: Finding) {
+        let position = self.source.positions.of_key(&finding.path);
+        self.add_at(finding, position);
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
         self.found.iter().any(|finding| finding.severity == Severity::Error)
     }
 
     /// All findings, in the order of the document, each once.
-    pub(super) fn into_sorted(mut self) -> Vec<Finding> {
+    pub(crate) fn into_sorted(mut self) -> Vec<Finding> {
         self.found.sort_by(|a, b| (a.line, a.column, &a.path).cmp(&(b.line, b.column, &b.path)));
         self.found.dedup_by(|a, b| a.path == b.path && a.message == b.message);
         self.found

@@ -13,7 +13,7 @@ mod blocks;
 mod compile;
 mod doc;
 mod expressions;
-mod findings;
+pub(crate) mod findings;
 mod graph;
 mod jumps;
 mod links;
@@ -23,6 +23,7 @@ mod plan;
 mod read;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod upstream;
 
 use serde_json::Value;
@@ -34,6 +35,7 @@ pub use read::schema;
 use crate::finding::{Finding, Severity};
 use crate::kinds::Kinds;
 use crate::source::{self, Format};
+use crate::template;
 
 /// What `check` has to say about a document.
 #[derive(Debug)]
@@ -68,6 +70,24 @@ pub fn check(text: &str, kinds: &Kinds) -> Checked {
             return Checked { plan: None, findings: vec![finding], document: None, format: None };
         }
     };
+    if template::is_template(&source.value) {
+        let checked = template::read(text);
+        let plan = checked.template.map(tokens::of_template);
+        let (document, format) = (Some(source.value), Some(source.format));
+        return Checked { plan, findings: checked.findings, document, format };
+    }
+    if tokens::is_instance(&source.value) {
+        let (plan, findings) = match tokens::of_instance(&source.value) {
+            Ok(plan) => (Some(plan), Vec::new()),
+            Err(findings) => (None, findings),
+        };
+        return Checked {
+            plan,
+            findings,
+            document: Some(source.value),
+            format: Some(source.format),
+        };
+    }
     let (plan, findings) = compile::compile(&source, kinds);
     Checked { plan, findings, document: Some(source.value), format: Some(source.format) }
 }

@@ -9,6 +9,7 @@ use crate::duration::HumanDuration;
 use crate::expr::{Expression, Template};
 use crate::kinds::{Branch, Kind, Work};
 use crate::run::path::{self, UNDO};
+use crate::run::token::TokenPlan;
 use crate::schema::Schema;
 
 /// A definition, compiled: everything a run is decided by.
@@ -34,8 +35,10 @@ pub struct Plan {
     pub priority: i32,
     /// How much all calls to models may take.
     pub budgets: Vec<Budget>,
-    /// The nodes and edges.
+    /// The nodes and edges. None, if actors drive it.
     pub graph: Graph,
+    /// What units of work are decided by, if actors drive it.
+    pub tokens: Option<Arc<TokenPlan>>,
 }
 
 /// How many runs may be under way at once.

@@ -85,7 +85,7 @@ fn findings_help() {
     assert_eq!(
         hints,
         [
-            "known: approval, conditional, delay, end, fail, loop, map, start, switch, transform, try, wait_event, wait_signal, workflow",
+            "known: actor, approval, conditional, delay, end, fail, loop, map, start, switch, transform, try, wait_event, wait_signal, worker, workflow",
             "did you mean `type`?",
         ]
     );

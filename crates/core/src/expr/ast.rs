@@ -19,6 +19,8 @@ pub(super) enum What {
     /// A name as written. Binding turns every one into a [`What::Root`].
     Name(String),
     Root(Root),
+    /// An attribute of a unit of work: what a bare name means in a guard.
+    Attribute(String),
     Field(Box<Ast>, String),
     Index(Box<Ast>, Box<Ast>),
     List(Vec<Ast>),
@@ -143,7 +145,7 @@ impl Ast {
     pub(super) fn walk<'a>(&'a self, visit: &mut dyn FnMut(&'a Ast)) {
         visit(self);
         match &self.what {
-            What::Literal(_) | What::Name(_) | What::Root(_) => {}
+            What::Literal(_) | What::Name(_) | What::Root(_) | What::Attribute(_) => {}
             What::Field(base, _) | What::Not(base) | What::Negative(base) => base.walk(visit),
             What::Index(a, b) | What::And(a, b) | What::Or(a, b) | What::Binary(_, a, b) => {
                 a.walk(visit);

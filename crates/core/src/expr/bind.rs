@@ -63,7 +63,7 @@ fn bind_part(ast: &mut Ast, bindings: &dyn Bindings, errors: &mut Vec<ExprError>
                 None => errors.push(unknown(id, index.offset, bindings)),
             }
         }
-        What::Literal(_) | What::Root(_) => {}
+        What::Literal(_) | What::Root(_) | What::Attribute(_) => {}
         What::Field(base, _) | What::Not(base) | What::Negative(base) => {
             bind_part(base, bindings, errors);
         }

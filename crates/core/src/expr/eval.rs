@@ -18,6 +18,11 @@ pub trait Names {
     fn value(&self, root: &Root) -> Cow<'_, Value>;
     /// The node `id`, `up` blocks further out.
     fn node(&self, up: u8, id: &str) -> NodeView<'_>;
+    /// The attribute `name` of the unit of work that a guard looks at; `None` if it has none.
+    fn attribute(&self, name: &str) -> Option<Cow<'_, Value>> {
+        let _ = name;
+        None
+    }
 }
 
 /// What an expression can see of a node.
@@ -106,6 +111,12 @@ pub(super) fn evaluate<'a>(
     Ok(match &ast.what {
         What::Literal(value) => Cow::Borrowed(value),
         What::Root(root) => return value_of(root, ast.offset, env),
+        What::Attribute(name) => {
+            return env.names.attribute(name).ok_or_else(|| {
+                let message = format!("there is no attribute `{name}`");
+                ExprError::new("missing-attribute", ast.offset, message)
+            });
+        }
         What::Field(base, name) => return field(ast, base, name, env),
         What::Index(base, index) => return index_into(base, index, env),
         What::List(items) => {

@@ -16,20 +16,30 @@ use crate::limits::MAP_ITEM_COUNT_MAX;
 
 /// Every function with the least and the most values it takes.
 const FUNCTIONS: &[(&str, usize, usize)] = &[
+    ("abs", 1, 1),
+    ("all", 1, 1),
+    ("any", 1, 1),
     ("base64", 1, 1),
+    ("ceil", 1, 1),
     ("default", 2, 2),
+    ("float", 1, 1),
+    ("floor", 1, 1),
+    ("int", 1, 1),
     ("join", 1, 2),
     ("json", 1, 1),
     ("keys", 1, 1),
     ("len", 1, 1),
     ("lower", 1, 1),
-    ("max", 1, 2),
-    ("min", 1, 2),
+    ("max", 1, 16),
+    ("min", 1, 16),
     ("now", 0, 0),
+    ("pow", 2, 2),
     ("range", 1, 3),
     ("replace", 3, 3),
     ("round", 1, 2),
     ("split", 1, 2),
+    ("sqrt", 1, 1),
+    ("str", 1, 1),
     ("sum", 1, 1),
     ("trim", 1, 1),
     ("upper", 1, 1),
@@ -63,11 +73,11 @@ pub(super) fn call<'a>(
     call.result().map(Cow::Owned)
 }
 
-struct Call<'c, 'a> {
-    name: &'c str,
-    values: &'c [Cow<'a, Value>],
-    offset: usize,
-    env: &'c Environment<'a>,
+pub(super) struct Call<'c, 'a> {
+    pub(super) name: &'c str,
+    pub(super) values: &'c [Cow<'a, Value>],
+    pub(super) offset: usize,
+    pub(super) env: &'c Environment<'a>,
 }
 
 impl Call<'_, '_> {
@@ -90,6 +100,13 @@ impl Call<'_, '_> {
                 let values = self.object()?.values();
                 values.map(|value| self.env.copy(value, self.offset)).collect()
             }
+            "abs" | "ceil" | "float" | "floor" | "int" | "pow" | "sqrt" => self.number(),
+            "all" => self.bools().map(|bools| bools.iter().all(|one| *one).into()),
+            "any" => self.bools().map(|bools| bools.contains(&true).into()),
+            "str" => match &*self.values[0] {
+                Value::String(text) => self.bounded_text(text.clone()),
+                other => self.bounded_text(other.to_string()),
+            },
             "json" => self.bounded_text(self.values[0].to_string()),
             "base64" => {
                 let text = self.text(0)?;
@@ -218,11 +235,11 @@ impl Call<'_, '_> {
         })
     }
 
-    /// The smallest or largest of a list, or of two values. All numbers, or all texts.
+    /// The smallest or largest of a list, or of several values. All numbers, or all texts.
     fn extreme(&self, wanted: Ordering) -> Result<Value, ExprError> {
         let items: Vec<&Value> = match self.values.len() {
-            2 => self.values.iter().map(|value| &**value).collect(),
-            _ => self.list()?.iter().collect(),
+            1 => self.list()?.iter().collect(),
+            _ => self.values.iter().map(|value| &**value).collect(),
         };
         self.env.burn(items.len(), self.offset)?;
         let mut items = items.into_iter();
@@ -260,7 +277,7 @@ impl Call<'_, '_> {
         }
     }
 
-    fn list(&self) -> Result<&Vec<Value>, ExprError> {
+    pub(super) fn list(&self) -> Result<&Vec<Value>, ExprError> {
         match &*self.values[0] {
             Value::Array(items) => Ok(items),
             other => Err(self.wants("a list", other)),
@@ -279,12 +296,12 @@ impl Call<'_, '_> {
         Ok(text.into())
     }
 
-    fn wants(&self, wanted: &str, got: &Value) -> ExprError {
+    pub(super) fn wants(&self, wanted: &str, got: &Value) -> ExprError {
         let message = format!("`{}` needs {wanted}, not a {}", self.name, type_name(got));
         ExprError::new("type-mismatch", self.offset, message)
     }
 
-    fn error(&self, message: &str) -> ExprError {
+    pub(super) fn error(&self, message: &str) -> ExprError {
         ExprError::new("bad-arguments", self.offset, message)
     }
 }

@@ -30,7 +30,7 @@ impl Inference<'_> {
     fn of(&mut self, ast: &Ast) -> Type {
         match &ast.what {
             What::Literal(value) => Type::of(value),
-            What::Name(_) => Type::Any,
+            What::Name(_) | What::Attribute(_) => Type::Any,
             What::Root(Root::Node { id, .. }) => {
                 let message = format!("`{id}` is a node, not a value");
                 let hint = format!("say `{id}.output`, `{id}.status` or `{id}.error`");
@@ -204,9 +204,11 @@ impl Inference<'_> {
         }
         let types: Vec<Type> = arguments.iter().map(|argument| self.of(argument)).collect();
         match name {
-            "len" | "round" | "sum" => Type::Number,
+            "abs" | "ceil" | "float" | "floor" | "int" | "len" | "pow" | "round" | "sqrt"
+            | "sum" => Type::Number,
+            "all" | "any" => Type::Bool,
             "range" => Type::List(Box::new(Type::Number)),
-            "lower" | "upper" | "trim" | "replace" | "join" | "json" | "base64" | "now" => {
+            "lower" | "upper" | "trim" | "replace" | "join" | "json" | "base64" | "now" | "str" => {
                 Type::Text
             }
             "split" | "keys" => Type::List(Box::new(Type::Text)),

@@ -12,7 +12,7 @@ use crate::json::type_name;
 use crate::limits::PAYLOAD_BYTES_MAX;
 
 /// Equal values; numbers by what they are worth, unlike types never.
-pub(super) fn equal(a: &Value, b: &Value) -> bool {
+pub(crate) fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => compare_numbers(a, b) == Some(Ordering::Equal),
         (Value::Array(a), Value::Array(b)) => {
@@ -143,7 +143,7 @@ fn numbers(operator: Operator, a: &Number, b: &Number, offset: usize) -> Result<
     }
 }
 
-pub(super) fn compare_numbers(a: &Number, b: &Number) -> Option<Ordering> {
+pub(crate) fn compare_numbers(a: &Number, b: &Number) -> Option<Ordering> {
     match (integer(a), integer(b)) {
         (Some(a), Some(b)) => Some(a.cmp(&b)),
         _ => float(a).partial_cmp(&float(b)),

@@ -14,23 +14,48 @@ use crate::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_OPERA
 pub(super) fn condition(text: &str) -> Result<Ast, ExprError> {
     let chars: Vec<char> = text.chars().collect();
     let (tokens, _) = split(&chars, 0, Braces::Parentheses)?;
-    whole(tokens, text.len())
+    whole(tokens, text.len(), Dialect::Full)
+}
+
+/// Parses a whole text as a guard: `True`, `False` and `None` are read as Python means them, and
+/// `(1, 2)` is a list.
+pub(super) fn guard(text: &str) -> Result<Ast, ExprError> {
+    let chars: Vec<char> = text.chars().collect();
+    let (mut tokens, _) = split(&chars, 0, Braces::Parentheses)?;
+    for token in &mut tokens {
+        let Kind::Word(word) = &mut token.kind else { continue };
+        match word.as_str() {
+            "True" => "true".clone_into(word),
+            "False" => "false".clone_into(word),
+            "None" => "null".clone_into(word),
+            _ => {}
+        }
+    }
+    whole(tokens, text.len(), Dialect::Guard)
+}
+
+/// How much of the language there is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Full,
+    /// Several values in parentheses are a list, and there are no filters.
+    Guard,
 }
 
 /// Parses the expression behind a `{{` at character `start`; also says where it ends.
 pub(super) fn embedded(chars: &[char], start: usize) -> Result<(Ast, usize), ExprError> {
     let (tokens, end) = split(chars, start, Braces::End)?;
     let length = chars[start..end].iter().map(|c| c.len_utf8()).sum();
-    Ok((whole(tokens, length)?, end))
+    Ok((whole(tokens, length, Dialect::Full)?, end))
 }
 
-fn whole(tokens: Vec<Token>, length: usize) -> Result<Ast, ExprError> {
+fn whole(tokens: Vec<Token>, length: usize, dialect: Dialect) -> Result<Ast, ExprError> {
     let start = tokens[0].offset;
     if length > EXPRESSION_BYTES_MAX {
         let message = format!("an expression may have at most {EXPRESSION_BYTES_MAX} bytes");
         return Err(ExprError::new("too-large", start, message));
     }
-    let mut parser = Parser { tokens, at: 0, depth: 0, operators: 0 };
+    let mut parser = Parser { tokens, at: 0, depth: 0, operators: 0, dialect };
     if parser.peek() == &Kind::End {
         return Err(ExprError::new("syntax", start, "an expression is expected here"));
     }
@@ -47,6 +72,7 @@ struct Parser {
     depth: u32,
     /// Chains such as `a + b + c` and `a.b.c` nest to the left without nesting in the text.
     operators: u32,
+    dialect: Dialect,
 }
 
 impl Parser {
@@ -196,7 +222,7 @@ impl Parser {
                 let index = Box::new(self.expression()?);
                 self.expect_sign("]")?;
                 value = Ast { what: What::Index(Box::new(value), index), offset };
-            } else if self.take_sign("|") {
+            } else if self.dialect == Dialect::Full && self.take_sign("|") {
                 let offset = self.offset();
                 let name = self.word("a filter's name")?;
                 let mut arguments = vec![value];
@@ -231,8 +257,16 @@ impl Parser {
                 }
                 _ => What::Name(word),
             },
+            Kind::Sign("(") if self.dialect == Dialect::Guard && self.take_sign(")") => {
+                What::List(Vec::new())
+            }
             Kind::Sign("(") => {
                 let inner = self.expression()?;
+                if self.dialect == Dialect::Guard && self.take_sign(",") {
+                    let mut items = vec![inner];
+                    self.list(")", &mut items)?;
+                    return Ok(Ast { what: What::List(items), offset });
+                }
                 self.expect_sign(")")?;
                 return Ok(Ast { offset, ..inner });
             }

@@ -8,6 +8,7 @@
 //! To add a pure kind: one file with its config struct and `impl PureNode`, one line in
 //! [`Kinds::pure`].
 
+mod actor;
 mod approval;
 mod conditional;
 mod delay;
@@ -21,6 +22,7 @@ mod transform;
 mod r#try;
 mod wait_event;
 mod wait_signal;
+mod worker;
 mod workflow;
 
 use std::collections::BTreeMap;
@@ -100,8 +102,25 @@ pub enum Work {
     Try,
     /// Another run.
     SubRun,
-    /// An executor or a worker, outside of the core.
+    /// An executor, outside of the core.
     Outside,
+    /// A worker that takes it from the queue that the config says.
+    Task(fn(&Value) -> Result<Offered, Failure>),
+    /// A worker that does this kind.
+    Worker,
+}
+
+/// How a step is offered to workers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offered {
+    /// The queue.
+    pub queue: String,
+    /// What people call it.
+    pub title: Option<String>,
+    /// The higher, the sooner its turn comes.
+    pub priority: i32,
+    /// Steps of different keys take turns.
+    pub fairness_key: String,
 }
 
 /// A wait for somebody's word.
@@ -307,7 +326,7 @@ impl Kind {
             summary: by.summary.leak(),
             schema: by.config,
             example: by.example.leak(),
-            work: Work::Outside,
+            work: Work::Worker,
             conditions: &[],
             verbatim: &[],
             output_schema: by.output,
@@ -332,7 +351,25 @@ impl Kind {
 
     /// Whether steps of this kind are done outside of the core.
     pub fn is_outside(&self) -> bool {
-        matches!(self.work, Work::Outside)
+        matches!(self.work, Work::Outside | Work::Task(_) | Work::Worker)
+    }
+
+    /// How a step of this kind is offered to workers, if those do it.
+    ///
+    /// # Errors
+    ///
+    /// `bad_config` if the config does not fit.
+    pub fn offered(&self, config: &Value) -> Result<Option<Offered>, Failure> {
+        match self.work {
+            Work::Task(offered) => offered(config).map(Some),
+            Work::Worker => Ok(Some(Offered {
+                queue: format!("kind:{}", self.name),
+                title: None,
+                priority: 0,
+                fairness_key: String::new(),
+            })),
+            _ => Ok(None),
+        }
     }
 
     /// Whether it has a graph of its own.
@@ -431,6 +468,8 @@ impl Kinds {
         kinds.add(Kind::new::<r#loop::Loop>(Work::Loop));
         kinds.add(Kind::new::<r#try::Try>(Work::Try));
         kinds.add(Kind::new::<SubRun>(Work::SubRun));
+        kinds.add(Kind::new::<actor::Actor>(Work::Task(actor::offered)));
+        kinds.add(Kind::new::<worker::Worker>(Work::Task(worker::offered)));
         kinds
     }
 

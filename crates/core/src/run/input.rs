@@ -1,11 +1,14 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::event::Decision;
+use super::event::{Decision, Holder};
+use super::token::UnitStatus;
 use super::{RunStatus, StepStatus};
+use crate::duration::HumanDuration;
 use crate::failure::Failure;
 use crate::schema::Violation;
 use crate::time::Time;
@@ -85,6 +88,22 @@ pub enum What {
         key: String,
         /// The note.
         value: Arc<Value>,
+    },
+    /// A worker outside says something of a unit of work or a step.
+    Task {
+        /// The unit or step.
+        path: String,
+        /// What.
+        act: TaskAct,
+    },
+    /// A pilot does something with a unit of work.
+    Pilot {
+        /// The unit; empty for all that somebody works on.
+        path: String,
+        /// Who.
+        by: String,
+        /// What.
+        act: PilotAct,
     },
     /// Somebody decides about what a step asks.
     Vote {
@@ -184,6 +203,126 @@ pub enum What {
     },
 }
 
+/// What a worker outside says of a unit of work or a step.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TaskAct {
+    /// They take it.
+    Claim {
+        /// Who.
+        by: String,
+        /// In which role, if it is a unit of work.
+        role: Option<String>,
+        /// For how long, without a sign of life.
+        lease: HumanDuration,
+    },
+    /// They are done with it.
+    Complete {
+        /// That it is theirs.
+        hold: Hold,
+        /// What has come of it.
+        outcome: Outcome,
+    },
+    /// They could not do it.
+    Fail {
+        /// That it is theirs.
+        hold: Hold,
+        /// Why.
+        error: AttemptError,
+    },
+    /// They give it back undone.
+    Release {
+        /// That it is theirs.
+        hold: Hold,
+    },
+    /// They note how far they have come.
+    Checkpoint {
+        /// That it is theirs.
+        hold: Hold,
+        /// How far, in a form that another worker can go on from.
+        value: Arc<Value>,
+    },
+    /// Nothing was heard of whoever has it in the time of their lease.
+    Lost {
+        /// Which handing over it was.
+        fence: u64,
+    },
+}
+
+/// What shows that something is in somebody's hands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// Who.
+    pub by: String,
+    /// Which handing over it was. Left out, the latest.
+    pub fence: Option<u64>,
+}
+
+impl Hold {
+    /// Whether it is theirs.
+    pub fn fits(&self, holder: &Holder) -> bool {
+        holder.by == self.by && self.fence.is_none_or(|fence| fence == holder.fence)
+    }
+}
+
+/// What has come of a task.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// Of a step: its output.
+    Output(Arc<Value>),
+    /// Of a unit of work.
+    Unit(Box<UnitDone>),
+}
+
+/// What an actor has made of a unit of work.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct UnitDone {
+    /// Its attributes, those that have not changed left out or not.
+    pub attributes: BTreeMap<String, Value>,
+    /// Why, in their words.
+    pub reasoning: Option<String>,
+    /// What it is split into: the ids and attributes of its parts.
+    pub children: Vec<(Uuid, BTreeMap<String, Value>)>,
+}
+
+/// What a pilot does with a unit of work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PilotAct {
+    /// Stops everybody's work.
+    Kill {
+        /// Why.
+        reason: String,
+    },
+    /// Explains what was not clear.
+    Clarify {
+        /// In their words.
+        text: String,
+    },
+    /// Lets it pass a guardian.
+    Waive {
+        /// The guardian.
+        rule: String,
+        /// Why.
+        reason: String,
+    },
+    /// Lets it go on.
+    Resume,
+    /// The same, and says why.
+    Approve {
+        /// Why.
+        reason: String,
+    },
+    /// Says no.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// Puts away what is stuck for good.
+    Archive {
+        /// Why.
+        reason: String,
+    },
+}
+
 /// What somebody says about what a step asks, and who they are.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Vote {
@@ -226,6 +365,26 @@ impl AttemptError {
 /// Why an input changes nothing. No event follows and nothing is written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refused {
+    /// Actors drive it: there is no graph to walk through.
+    #[error("a template is no graph: make an instance of it, and give that units of work")]
+    NotAGraph,
+    /// It is not in the hands of whoever says so.
+    #[error("`{0}` is not in the hands of whoever says so, or not any more")]
+    NotHolder(String),
+    /// A unit of work stands where nothing of that kind can be done with it.
+    #[error("the unit of work is {status}")]
+    UnitStands {
+        /// The unit.
+        path: String,
+        /// Where it stands.
+        status: UnitStatus,
+    },
+    /// The step cannot be taken: somebody has it, or it is not offered.
+    #[error("`{0}` is not offered")]
+    NotOffered(String),
+    /// What is said of a unit of work cannot be.
+    #[error("{}", .0.message)]
+    BadUnit(Failure),
     /// The run is over.
     #[error("the run is already {0}")]
     Finished(RunStatus),

@@ -30,18 +30,23 @@ mod state;
 mod status;
 #[cfg(test)]
 mod tests;
+pub mod token;
 mod why;
 
 pub use counts::Counts;
 pub use decide::{CreateRun, create};
 pub use event::{
-    Again, CacheUse, Cause, Concurrency, Decision, EdgeDecision, Event, Fact, Parent, Resume,
-    Reused, RunCreated, Then, Undo, Verdict,
+    Again, CacheUse, Cause, Concurrency, Decision, EdgeDecision, Event, Fact, Holder, Parent,
+    ParkedFor, Resume, Reused, RunCreated, TaskTerms, Then, Undo, UnitChanged, UnitCreated,
+    UnitNoted, UnitTerms, Verdict,
 };
-pub use input::{AttemptError, Input, Mark, Refused, Vote, What};
+pub use input::{
+    AttemptError, Hold, Input, Mark, Outcome, PilotAct, Refused, TaskAct, UnitDone, Vote, What,
+};
 pub use outstanding::Effect;
-pub use state::{Ask, Child, Pause, Record, RunState, Signal, Step};
+pub use state::{Ask, Child, Pause, Record, RunState, Signal, Step, StepTask};
 pub use status::{RunStatus, StepStatus};
+pub use token::Offer;
 pub use why::{Because, RunWhy, StepWhy, WHY_STEP_COUNT_MAX};
 
 /// The version of [`RunState`] as it is written to snapshots. A snapshot of another version is

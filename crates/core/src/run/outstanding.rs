@@ -30,6 +30,8 @@ impl Effect {
     /// The order that follows from an event as it happens, if one does.
     pub fn of(fact: &Fact) -> Option<Effect> {
         match fact {
+            // Workers take them by themselves.
+            Fact::StepQueued { task: Some(_), .. } => None,
             Fact::StepQueued { path, .. } => {
                 Some(Effect::MakeAttempt { path: path.clone(), attempt: 1 })
             }
@@ -67,11 +69,13 @@ impl RunState {
     /// as much as there are of them.
     pub fn outstanding(&self) -> impl Iterator<Item = Effect> {
         let deadline = self.deadline.map(Effect::of_deadline);
-        deadline.into_iter().chain(self.active.iter().filter_map(|path| {
+        let units = self.tokens.iter().flat_map(|tokens| tokens.times());
+        let units = units.map(|(path, due)| Effect::SetTimer { path: path.to_owned(), due });
+        deadline.into_iter().chain(units).chain(self.active.iter().filter_map(|path| {
             let step = self.steps.get(path)?;
             let path = path.to_string();
             match step.status {
-                StepStatus::Queued | StepStatus::Running => {
+                StepStatus::Queued | StepStatus::Running if step.task.is_none() => {
                     Some(Effect::MakeAttempt { path, attempt: step.attempt })
                 }
                 _ => step.until.map(|due| Effect::SetTimer { path, due }),

@@ -5,8 +5,9 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::event::Verdict;
+use super::event::{Holder, Verdict};
 use super::state::{Ask, Block, BlockOf, Pause};
+use super::token::UnitWhy;
 use super::{RunState, Step, StepStatus};
 use crate::definition::{Graph, Join, Node, Plan};
 use crate::kinds::{Awaits, Quorum};
@@ -56,6 +57,21 @@ pub enum Because {
         /// Since when it is being made.
         #[serde(skip_serializing_if = "Option::is_none")]
         since: Option<Time>,
+    },
+    /// A worker outside.
+    Task {
+        /// The queue it stands in.
+        queue: String,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// Since when it is offered.
+        offered_at: Time,
+        /// Who has it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        holder: Option<Holder>,
+        /// Until when it has to be done.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deadline: Option<Time>,
     },
     /// The time of the next attempt.
     Retry {
@@ -141,6 +157,8 @@ pub struct RunWhy {
     pub deadline: Option<Time>,
     /// Its steps that are not over, in the order of their scopes, at most [`WHY_STEP_COUNT_MAX`].
     pub steps: Vec<StepWhy>,
+    /// Its units of work that are not over, at most [`WHY_STEP_COUNT_MAX`].
+    pub units: Vec<UnitWhy>,
     /// Whether there are more.
     pub has_more: bool,
 }
@@ -153,11 +171,15 @@ impl RunState {
             awaits_admission: self.awaits_admission(),
             deadline: self.deadline,
             steps: Vec::new(),
+            units: Vec::new(),
             has_more: false,
         };
         if self.status.is_terminal() {
             return why;
         }
+        why.units = self.why_units(plan, only);
+        why.has_more = why.units.len() > WHY_STEP_COUNT_MAX;
+        why.units.truncate(WHY_STEP_COUNT_MAX);
         // What is in mid-life first: there the rest waits.
         for path in self.active.iter().filter(|path| only.is_none_or(|only| only == &***path)) {
             if let Some(step) = self.steps.get(path) {
@@ -190,6 +212,17 @@ impl RunState {
             return because_of(ask);
         }
         let attempt = step.attempt;
+        if let (Some(task), StepStatus::Queued | StepStatus::Running) =
+            (step.task.as_deref(), step.status)
+        {
+            return Because::Task {
+                queue: task.terms.queue.clone(),
+                attempt,
+                offered_at: task.offered_at,
+                holder: task.holder.clone(),
+                deadline: step.until,
+            };
+        }
         match (step.status, step.until, &step.child) {
             (StepStatus::BackingOff, Some(at), _) => {
                 let lost = step.reason.as_deref() == Some("interrupted");

@@ -1,18 +1,21 @@
 //! Reading a document a user wrote, YAML or JSON, and remembering where everything stood.
 //!
 //! The result is a plain JSON value with a side table of [`Positions`], so that whatever is found
-//! out later about `/nodes/2/config/url` can be shown with its line and column.
+//! out later about `/nodes/2/config/url` can be shown with its line and column. [`to_yaml`] writes a
+//! value so that it is read as the same.
 //!
 //! Not here: what the document means (`definition`).
 
 mod positions;
 mod scalar;
+mod write;
 mod yaml;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use positions::Positions;
+pub use write::to_yaml;
 
 use crate::finding::Finding;
 use crate::limits::{DEFINITION_BYTES_MAX, JSON_DEPTH_MAX};

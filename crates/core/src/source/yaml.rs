@@ -39,6 +39,8 @@ struct Open {
     start: Marker,
     own_key: Option<Marker>,
     key: Option<(String, Marker)>,
+    /// Whether that key is `<<` without quotes, which is no key.
+    is_merge: bool,
     merges: Vec<Map<String, Value>>,
 }
 
@@ -91,6 +93,7 @@ impl Builder {
         if self.wants_key() {
             if let Some(open) = self.stack.last_mut() {
                 open.key = Some((text.to_owned(), span.start));
+                open.is_merge = text == "<<" && style == ScalarStyle::Plain;
             }
             return Ok(());
         }
@@ -127,7 +130,16 @@ impl Builder {
         let pointer = self.next_pointer();
         let own_key = self.stack.last().and_then(|open| open.key.as_ref().map(|key| key.1));
         let start = span.start;
-        self.stack.push(Open { value, anchor, pointer, start, own_key, key: None, merges: vec![] });
+        self.stack.push(Open {
+            value,
+            anchor,
+            pointer,
+            start,
+            own_key,
+            key: None,
+            is_merge: false,
+            merges: vec![],
+        });
         Ok(())
     }
 
@@ -186,7 +198,7 @@ impl Builder {
             Value::Array(items) => items.push(value),
             Value::Object(fields) => {
                 let Some((key, key_start)) = open.key.take() else { return Ok(()) };
-                if key == "<<" {
+                if open.is_merge {
                     return merge(&mut open.merges, value).map_err(|finding| at(start, finding));
                 }
                 if fields.contains_key(&key) {

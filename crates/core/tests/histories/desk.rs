@@ -11,10 +11,10 @@ use uuid::Uuid;
 use windlass_core::definition::{Plan, check};
 use windlass_core::kinds::{Kind, Kinds, NodeConfig, Work};
 use windlass_core::run::{
-    AttemptError, CreateRun, Decision, Event, Input, Mark, RunState, Step, Verdict, Vote, What,
-    create,
+    AttemptError, CreateRun, Decision, Event, Hold, Input, Mark, Outcome, PilotAct, RunState, Step,
+    TaskAct, UnitDone, UnitTerms, Verdict, Vote, What, create,
 };
-use windlass_core::{Failure, Time};
+use windlass_core::{Failure, HumanDuration, Time};
 
 use crate::scenes::{Act, Scene};
 
@@ -56,6 +56,7 @@ pub(crate) fn play(scene: &Scene) -> Vec<Event> {
         labels: BTreeMap::from([("team".to_owned(), "sales".to_owned())]),
         rerun_of: scene.is_named.then(|| id(5)),
         external_id: scene.is_named.then(|| "order-7".to_owned()),
+        unit: plan.tokens.is_some().then(UnitTerms::default),
         ..CreateRun::default()
     };
     let created = create(&plan, request, now).unwrap();
@@ -138,6 +139,45 @@ impl Desk {
                 key: "answer".to_owned(),
                 ask: Arc::new(serde_json::json!({ "title": title })),
             },
+            Act::Claim(path, role) => {
+                let (by, role) = ("ada".to_owned(), role.map(str::to_owned));
+                task(path, TaskAct::Claim { by, role, lease: HumanDuration::from_secs(300) })
+            }
+            Act::HandIn(path, output) => {
+                let outcome = Outcome::Output(Arc::new(output.clone()));
+                task(path, TaskAct::Complete { hold: hold(), outcome })
+            }
+            Act::Submit(path, new, parts) => {
+                let part = |(number, part): (usize, &Value)| {
+                    let id = 0x0200 + 0x10 * self.events.len() as u128 + number as u128;
+                    (Uuid::from_u128(id), attributes(part))
+                };
+                let done = UnitDone {
+                    attributes: attributes(new),
+                    reasoning: Some("it is so".to_owned()),
+                    children: parts.iter().enumerate().map(part).collect(),
+                };
+                let outcome = Outcome::Unit(Box::new(done));
+                task(path, TaskAct::Complete { hold: hold(), outcome })
+            }
+            Act::GiveUp(path) => {
+                task(path, TaskAct::Fail { hold: hold(), error: error("torn", false) })
+            }
+            Act::GiveBack(path) => task(path, TaskAct::Release { hold: hold() }),
+            Act::Checkpoint(path, value) => {
+                let value = Arc::new(value.clone());
+                task(path, TaskAct::Checkpoint { hold: hold(), value })
+            }
+            Act::Vanish(path) => {
+                let fence = self.state.offer(path).expect("somebody has it").fence;
+                task(path, TaskAct::Lost { fence })
+            }
+            Act::Kill => piloted("", PilotAct::Kill { reason: "smoke".to_owned() }),
+            Act::LetGo(path, None) => piloted(path, PilotAct::Resume),
+            Act::LetGo(path, Some(rule)) => {
+                let (rule, reason) = (rule.to_string(), "seen".to_owned());
+                piloted(path, PilotAct::Waive { rule, reason })
+            }
             Act::Abort(code) => What::Abort { error: Failure::new(*code, "past a limit") },
         };
         self.decide(what);
@@ -170,6 +210,22 @@ impl Desk {
 fn error(code: &str, is_final: bool) -> AttemptError {
     let details = serde_json::json!({ "exit_code": 3, "stderr": "no\n" });
     AttemptError::new(Failure::new(code, "it did not work").with(details), is_final)
+}
+
+fn hold() -> Hold {
+    Hold { by: "ada".to_owned(), fence: None }
+}
+
+fn task(path: &str, act: TaskAct) -> What {
+    What::Task { path: path.to_owned(), act }
+}
+
+fn piloted(path: &str, act: PilotAct) -> What {
+    What::Pilot { path: path.to_owned(), by: "grace".to_owned(), act }
+}
+
+fn attributes(value: &Value) -> BTreeMap<String, Value> {
+    value.as_object().cloned().unwrap_or_default().into_iter().collect()
 }
 
 fn marked(path: &str, mark: Mark) -> What {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use windlass_core::Time;
+use windlass_core::run::token::Unit;
 use windlass_core::run::{Effect, Event, RunState, Step};
 
 pub(crate) fn of(events: &[Event]) -> String {
@@ -10,7 +11,7 @@ pub(crate) fn of(events: &[Event]) -> String {
     let mut state = RunState::from_first(&events[0]).unwrap();
     for (number, event) in (1..).zip(events) {
         state.evolve(event);
-        let step = event.fact.step().unwrap_or("");
+        let step = event.fact.step().or_else(|| event.fact.unit()).unwrap_or("");
         let owed: Vec<String> = state.outstanding().map(|effect| order(&effect)).collect();
         let stands = stands(state.status.as_str(), state.reason.as_deref());
         let line = format!(
@@ -34,7 +35,34 @@ pub(crate) fn of(events: &[Event]) -> String {
     for (path, step) in steps {
         tell(&mut story, path, step);
     }
+    let mut units: Vec<(&str, &Unit)> = state.tokens().iter().flat_map(|all| all.units()).collect();
+    units.sort_by_key(|(_, unit)| unit.ordinal);
+    for (path, unit) in units {
+        tell_unit(&mut story, path, unit);
+    }
     story
+}
+
+fn tell_unit(story: &mut String, path: &str, unit: &Unit) {
+    let stands = stands(unit.status.as_str(), unit.reason.as_deref());
+    let place = unit.place.as_deref().unwrap_or("nowhere");
+    writeln!(
+        story,
+        "{} {path} at {place} of {}: {stands}, taken {}, fence {}, {} of {} parts",
+        unit.ordinal,
+        unit.workflow,
+        unit.interaction_count,
+        unit.fence,
+        unit.finished_children,
+        unit.children.len()
+    )
+    .unwrap();
+    if let Some(held) = &unit.holder {
+        writeln!(story, "  held   by {} as {}", held.holder.by, held.role).unwrap();
+    }
+    for (name, one) in &unit.attributes {
+        writeln!(story, "  {name} v{} by {}: {}", one.version, one.by, json(&one.value)).unwrap();
+    }
 }
 
 fn tell(story: &mut String, path: &str, step: &Step) {

@@ -67,8 +67,12 @@ async fn run(
     stop: Stop,
 ) -> Report {
     let started_at = dispatcher.shared.clock.now();
-    if let Some((run_id, output)) = cache::find(&dispatcher.shared.store, order, started_at).await {
-        return Report::Cached { run_id, output };
+    if let Some(cache) = &order.cache {
+        let store = &dispatcher.shared.store;
+        if let Some((run_id, output)) = cache::find(store, &order.project, cache, started_at).await
+        {
+            return Report::Cached { run_id, output };
+        }
     }
     dispatcher.report(order, Report::Started { at: started_at });
     let (config, mask) = match secrets::fill(order, &dispatcher.config.secrets).await {

@@ -5,20 +5,18 @@ use std::sync::Arc;
 use serde_json::Value;
 use uuid::Uuid;
 use windlass_core::Time;
-use windlass_core::run::Fact;
+use windlass_core::run::{CacheUse, Fact};
 use windlass_store::{Store, StoreError};
 
-use crate::shard::AttemptOrder;
-
-/// The output that an order may use, and the run that made it. What cannot be read is not there: the
+/// The output that an attempt may use, and the run that made it. What cannot be read is not there: the
 /// attempt is made then, as if nothing were kept.
-pub(super) async fn find(
+pub(crate) async fn find(
     store: &Arc<dyn Store>,
-    order: &AttemptOrder,
+    project: &Arc<str>,
+    cache: &CacheUse,
     now: Time,
 ) -> Option<(Uuid, Arc<Value>)> {
-    let key = order.cache.as_ref()?.key.clone();
-    let (store, project) = (store.clone(), order.project.clone());
+    let (store, project, key) = (store.clone(), project.clone(), cache.key.clone());
     let found = tokio::task::spawn_blocking(move || look(&*store, &project, &key, now));
     match found.await {
         Ok(Ok(found)) => found,

@@ -26,9 +26,9 @@ use uuid::Uuid;
 use windlass_core::Budget;
 use windlass_core::run::Fact;
 use windlass_nodes::llm::LlmSettings;
-use windlass_nodes::worker::TaskWait;
 use windlass_nodes::{HttpClient, PromptSettings, Registry, ShellSettings, StopReason};
 
+pub(crate) use cache::find as find_cached;
 pub use mask::Mask;
 pub use secrets::{SecretSource, fill_secrets};
 
@@ -211,20 +211,14 @@ impl Dispatcher {
         })
     }
 
-    /// What the attempt of a step waits for, if it is for a worker.
-    pub(crate) fn task_of(&self, run_id: Uuid, path: &str) -> Option<TaskWait> {
-        self.config.registry.board().wait_of(run_id, path)
+    /// Where secrets are looked up.
+    pub(crate) fn secrets(&self) -> &Arc<dyn SecretSource> {
+        &self.config.secrets
     }
 
-    /// Waits until an attempt has ended and the shard of its run has been told.
-    pub(crate) async fn until_reported(&self, run_id: Uuid, path: &str, attempt: u32) {
-        let place = (run_id, path.to_owned());
-        let is_gone = |_: &usize| {
-            let attempts = self.running.lock();
-            attempts.by_step.get(&place).is_none_or(|running| running.attempt != attempt)
-        };
-        let mut count = self.task_count.subscribe();
-        let _ = count.wait_for(is_gone).await;
+    /// All kinds.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.config.registry
     }
 
     fn has_its_turn(&self, order: &AttemptOrder) {
@@ -265,27 +259,11 @@ impl Dispatcher {
 
     /// Waits for the attempts to end by themselves, and ends the rest after `grace`.
     pub(crate) async fn shut_down(&self, grace: Duration) {
-        self.recall();
         let is_quiet = tokio::time::timeout(grace, self.all_ended()).await.is_ok();
         self.close();
         if !is_quiet {
             // A child has its own grace; what is not gone then goes with the process.
             let _ = tokio::time::timeout(Duration::from_secs(5), self.all_ended()).await;
-        }
-    }
-
-    /// Asks attempts to end that are for workers. A server that goes down answers nobody, so none of
-    /// them could end by itself.
-    fn recall(&self) {
-        let board = self.config.registry.board();
-        for running in self.running.lock().by_step.values() {
-            if board.plugin_of(&running.kind).is_some() {
-                running.ask.send_if_modified(|asked| {
-                    let is_new = asked.is_none();
-                    asked.get_or_insert(StopReason::ShuttingDown);
-                    is_new
-                });
-            }
         }
     }
 

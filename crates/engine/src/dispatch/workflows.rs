@@ -157,6 +157,7 @@ impl OfAttempt {
             project: project.clone(),
             plan: plan.clone(),
             request: CreateRun {
+                unit: None,
                 run_id: new_id_for_shard(self.shared.clock.now(), shard, shard_count),
                 workflow_id: row.workflow_id,
                 version: row.version,

@@ -12,7 +12,7 @@ use windlass_store::{
 
 use super::Shard;
 use super::live::RowSays;
-use super::messages::{Answer, Ask, Output, Published};
+use super::messages::{Answer, Ask, Output, Published, TaskChange};
 use super::pending::Sealing;
 use crate::view::RunView;
 
@@ -35,6 +35,8 @@ pub(super) struct Entry<T> {
     run_id: Uuid,
     effects: Vec<Effect>,
     replies: Vec<T>,
+    told: Vec<(T, Answer)>,
+    tasks: Vec<TaskChange>,
     /// Requests with the same key that came while the creation was under way.
     pub(super) joined: Vec<T>,
     /// The run as it will stand, for the replies.
@@ -125,6 +127,8 @@ impl<T> Shard<T> {
             effects: sealed.effects,
             view: (!replies.is_empty()).then(|| Box::new(RunView::of(&run.state))),
             replies,
+            told: sealed.told,
+            tasks: sealed.tasks,
             joined: std::mem::take(&mut run.joined),
             published: Some(sealed.published),
             messages: sealed.write.messages.clone(),
@@ -194,6 +198,11 @@ impl<T> Shard<T> {
     /// A batch is durable: what waited for it may leave.
     fn release(&mut self, now: Time, entry: Entry<T>, out: &mut Vec<Output<T>>) {
         let Entry { run_id, effects, replies, joined, view, published, messages, ask, .. } = entry;
+        // Before anybody is answered: who was handed something finds it in their hands.
+        if !entry.tasks.is_empty() {
+            out.push(Output::Tasks(entry.tasks));
+        }
+        out.extend(entry.told.into_iter().map(|(ticket, answer)| Output::Answer(ticket, answer)));
         if let Some(view) = view {
             for ticket in replies {
                 out.push(Output::Answer(ticket, Answer::Run(view.clone())));
@@ -251,8 +260,10 @@ impl<T> Shard<T> {
         let run = self.live.remove(&entry.run_id);
         let mut waiting = entry.replies;
         waiting.extend(entry.joined);
+        waiting.extend(entry.told.into_iter().map(|(ticket, _)| ticket));
         if let Some(run) = run {
             waiting.extend(run.until_over);
+            waiting.extend(run.pending.told.into_iter().map(|(ticket, _)| ticket));
             waiting.extend(run.pending.replies);
             waiting.extend(run.joined);
         }
@@ -291,8 +302,10 @@ impl<T> Shard<T> {
             self.forget_key(&entry);
             let mut waiting = entry.replies;
             waiting.extend(entry.joined);
+            waiting.extend(entry.told.into_iter().map(|(ticket, _)| ticket));
             if let Some(run) = self.live.remove(&entry.run_id) {
                 waiting.extend(run.until_over);
+                waiting.extend(run.pending.told.into_iter().map(|(ticket, _)| ticket));
                 waiting.extend(run.pending.replies);
                 waiting.extend(run.joined);
             }
@@ -326,6 +339,8 @@ fn throw_away<T>(key: MessageKey) -> (RunWrite, Entry<T>) {
         run_id: Uuid::nil(),
         effects: Vec::new(),
         replies: Vec::new(),
+        told: Vec::new(),
+        tasks: Vec::new(),
         joined: Vec::new(),
         view: None,
         published: None,

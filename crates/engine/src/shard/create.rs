@@ -51,7 +51,7 @@ impl<T> Shard<T> {
         let mut run = LiveRun::new(state, plan, project.clone(), (0, 0));
         run.pending.create = Some(new_run(project.to_string(), *created, now, key.clone()));
         run.pending.received.extend(message);
-        run.pending.record(&mut run.state, event);
+        run.pending.record(&project, &mut run.state, event);
         if until_over {
             run.until_over.extend(ticket);
         } else {

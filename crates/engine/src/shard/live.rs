@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use windlass_core::definition::Plan;
 use windlass_core::limits::{BYTES_PER_TURN, EVENTS_PER_TURN, RUN_BYTES_MAX};
-use windlass_core::run::{Effect, Input, Refused, RunState, RunStatus, StepStatus, What};
+use windlass_core::run::{Effect, Input, Refused, RunState, RunStatus, What};
 use windlass_core::{Failure, Time};
 
 use super::pending::Pending;
@@ -107,7 +107,7 @@ impl<T> LiveRun<T> {
         let events = self.state.decide(&self.plan, &input)?;
         let count = events.len();
         for event in events {
-            self.pending.record(&mut self.state, event);
+            self.pending.record(&self.project, &mut self.state, event);
         }
         Ok(count)
     }
@@ -132,30 +132,12 @@ impl<T> LiveRun<T> {
         Ok(count)
     }
 
-    /// Whether an attempt has an end. One whose end went with a failed commit has none: it is still open,
-    /// was given up when the run was folded anew, or has been made again.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused::Stale`] if it has none.
-    pub(super) fn settled(
-        &self,
-        path: String,
-        attempt: u32,
-        success: bool,
-    ) -> Result<usize, Refused> {
-        let is_lost = self.state.step(&path).is_some_and(|step| {
-            let is_open = matches!(step.status, StepStatus::Queued | StepStatus::Running)
-                || matches!(step.reason.as_deref(), Some("interrupted" | "outcome_unknown"));
-            step.attempt == attempt && is_open || step.attempt > attempt && success
-        });
-        if is_lost { Err(Refused::Stale { path, attempt }) } else { Ok(0) }
-    }
-
     /// Takes the steps that follow from the state alone. Answers whether it came to an end; else the
     /// run has had its turn, and others come first.
     pub(super) fn advance(&mut self, moment: Moment, history_max: u64) -> bool {
         self.mind_bytes(moment);
+        // What others do with a run adds few events at a time, so its turns never fill.
+        self.mind_history(moment, history_max);
         if self.pending.bytes() > PENDING_BYTES_MAX {
             // What is under way to the disk comes first.
             return false;

@@ -11,6 +11,7 @@ use windlass_store::{Message, StoreError, TimerRow};
 use super::Shard;
 use super::live::{LiveRun, RowSays};
 use super::messages::{Answer, Ask, Command, Create, Found, LoadedRun, Output, Report};
+use super::tokens::all_tasks;
 
 /// The first wait after a failed commit; it doubles with each further one.
 const TROUBLE_DELAY: Duration = Duration::from_millis(100);
@@ -136,6 +137,10 @@ impl<T> Shard<T> {
             run.row = Some(RowSays::of(&run.state));
         }
         out.extend(Ask::of(&run.state).map(Output::Ask));
+        let tasks = all_tasks(&run.project, &run.state);
+        if !tasks.is_empty() {
+            out.push(Output::Tasks(tasks));
+        }
         if run.state.created.held && run.state.status.is_terminal() {
             // The commit of its end may have been reported lost, and then nobody was told.
             out.push(Output::Over { run_id });

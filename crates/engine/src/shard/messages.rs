@@ -7,17 +7,18 @@ use uuid::Uuid;
 use windlass_core::definition::Plan;
 use windlass_core::expr::SecretSlot;
 use windlass_core::run::{
-    AttemptError, CacheUse, Concurrency, CreateRun, Mark, Record, Refused, RunState, RunWhy, Vote,
-    What,
+    AttemptError, CacheUse, Concurrency, CreateRun, Mark, PilotAct, Record, Refused, RunState,
+    RunWhy, TaskAct, Vote, What,
 };
 use windlass_core::{Budget, HumanDuration, Time};
 use windlass_store::{
     Conflict, IdempotencyKey, LogRow, LogStream, Message, MessageKey, NumberedEvent, RunWrite,
-    StoreError, TimerRow,
+    StoreError, TaskRow, TimerRow,
 };
 
+use crate::desk::Over;
 use crate::usage::Call;
-use crate::view::{AskView, RunView};
+use crate::view::{AskView, RunView, TaskView};
 
 /// What a shard is told. `T` stands for whoever waits for an answer.
 #[derive(Debug)]
@@ -181,19 +182,31 @@ pub enum Command {
         /// The call to a model that it is about.
         call: Option<Box<Call>>,
     },
+    /// A worker outside says something of a unit of work or a step.
+    Task {
+        /// The unit or step.
+        path: String,
+        /// What.
+        act: TaskAct,
+    },
+    /// A pilot does something with a unit of work, or with all that somebody works on.
+    Pilot {
+        /// The unit; empty for all.
+        path: String,
+        /// Who.
+        by: String,
+        /// What.
+        act: PilotAct,
+    },
+    /// Show a unit of work or a step that workers make, as it stands.
+    ShowTask {
+        /// The unit or step.
+        path: String,
+    },
     /// Say what a step asks.
     Asked {
         /// The step.
         path: String,
-    },
-    /// Say when what is known of the end of an attempt is durable. Refused if nothing is.
-    Settled {
-        /// The step.
-        path: String,
-        /// Which attempt.
-        attempt: u32,
-        /// Whether it was a success, behind which no attempt follows.
-        success: bool,
     },
     /// Bring it to memory and let it go on, if it is not there already.
     Wake,
@@ -317,6 +330,8 @@ pub enum Output<T> {
     },
     /// Hand a message to the run it is for. It is durable, unless it only refuses another one.
     Send(Message),
+    /// Tell the desk what workers can take, and what they cannot take any more. It is durable.
+    Tasks(Vec<TaskChange>),
     /// Tell whoever watches.
     Publish(Published),
     /// Answer whoever waits.
@@ -399,6 +414,22 @@ pub struct Published {
     pub is_over: bool,
 }
 
+/// Something that workers can take has come up or changed hands, or is over.
+#[derive(Clone, Debug)]
+pub enum TaskChange {
+    /// It stands so.
+    Stands(Box<TaskRow>),
+    /// It is over.
+    Over {
+        /// The task.
+        task_id: Uuid,
+        /// How.
+        how: Over,
+    },
+    /// A role has learned something, or may have.
+    Learned,
+}
+
 /// An answer to whoever waits.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
@@ -420,6 +451,8 @@ pub enum Answer {
     Why(Box<RunWhy>),
     /// What a step asks.
     Asked(Box<AskView>),
+    /// A unit of work, or a step that workers make, as it stands, durably.
+    Task(Box<TaskView>),
     /// There is no such run.
     NoSuchRun,
     /// The run takes no such thing now.

@@ -24,7 +24,9 @@ mod live;
 mod load;
 mod mail;
 mod messages;
+mod offers;
 mod pending;
+mod tokens;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -33,14 +35,16 @@ use std::time::Duration;
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::limits::HISTORY_EVENT_COUNT_MAX;
-use windlass_core::run::{RunStatus, What};
+use windlass_core::run::{Refused, RunStatus, TaskAct, What};
 use windlass_nodes::Registry;
 use windlass_store::MessageKey;
 
 pub use mail::{Order, Outcome, refusal, word};
 pub use messages::*;
+pub use tokens::{actor_id, ask_id, id_in, step_task_id};
+pub(crate) use tokens::{role_word, task_id, unit_row};
 
-use crate::view::AskView;
+use crate::view::{AskView, TaskView};
 use commit::Batch;
 use live::{LiveRun, Moment};
 use load::{Loading, Trouble};
@@ -54,6 +58,8 @@ pub struct ShardConfig {
     pub evict_after: Duration,
     /// What can wait for company (starts, log lines) is committed after this at the latest.
     pub linger: Duration,
+    /// Runs that are kept in memory although they only wait for workers, at most.
+    pub resident_count_max: usize,
     /// Runs of one batch, at most.
     pub batch_run_count_max: usize,
     /// Attempts made on the spot in one turn, at most.
@@ -73,6 +79,7 @@ impl ShardConfig {
             registry,
             evict_after: Duration::from_secs(2),
             linger: Duration::from_millis(10),
+            resident_count_max: 20_000,
             batch_run_count_max: 1_024,
             inline_per_turn: 4_096,
             history_max: HISTORY_EVENT_COUNT_MAX,
@@ -270,7 +277,20 @@ impl<T> Shard<T> {
             out.push(Output::Answer(ticket, answer));
             return self.let_go_if_idle(now, run_id);
         }
+        if let Command::ShowTask { path } = command {
+            let view = TaskView::of(&run.project, &run.state, &path);
+            let answer = view.map_or_else(
+                || Answer::Refused(Refused::NoSuchStep(path)),
+                |view| Answer::Task(Box::new(view)),
+            );
+            out.push(Output::Answer(ticket, answer));
+            return self.let_go_if_idle(now, run_id);
+        }
+        if let Command::Task { path, act } = command {
+            return self.task(now, run_id, (path, act), ticket, out);
+        }
         let result = match command {
+            Command::Pilot { path, by, act } => run.take(moment, What::Pilot { path, by, act }),
             Command::Cancel { by, reason } => run.take(moment, What::Cancel { by, reason }),
             Command::Terminate { by, reason } => run.take(moment, What::Terminate { by, reason }),
             Command::Pause { by, reason } => run.take(moment, What::Pause { by, reason }),
@@ -296,8 +316,11 @@ impl<T> Shard<T> {
             Command::Record { path, attempt, key, value, call } => {
                 run.record(moment, (path, attempt), (key, value), call)
             }
-            Command::Settled { path, attempt, success } => run.settled(path, attempt, success),
-            Command::Wake | Command::Why { .. } | Command::Asked { .. } => Ok(0),
+            Command::Wake
+            | Command::Why { .. }
+            | Command::Asked { .. }
+            | Command::ShowTask { .. }
+            | Command::Task { .. } => Ok(0),
         };
         match result {
             Ok(_) => {
@@ -305,11 +328,59 @@ impl<T> Shard<T> {
                 self.touch(now, run_id, true);
                 self.go_on(now, run_id);
             }
-            Err(refused) => {
+            Err(refused) => self.refuse(now, run_id, refused, ticket, out),
+        }
+    }
+
+    /// Says no. The reason may be something that is not durable yet: then the answer waits for that.
+    fn refuse(
+        &mut self,
+        now: Time,
+        run_id: Uuid,
+        refused: Refused,
+        ticket: T,
+        out: &mut Vec<Output<T>>,
+    ) {
+        let durable_number = self.durable_number;
+        match self.live.get_mut(&run_id) {
+            Some(run) if run.is_dirty || run.sealed_in > durable_number => {
+                run.pending.told.push((ticket, Answer::Refused(refused)));
+                self.touch(now, run_id, true);
+            }
+            _ => {
                 out.push(Output::Answer(ticket, Answer::Refused(refused)));
                 self.let_go_if_idle(now, run_id);
             }
         }
+    }
+
+    /// A worker outside says something of what it holds, or wants to hold.
+    fn task(
+        &mut self,
+        now: Time,
+        run_id: Uuid,
+        (path, act): (String, TaskAct),
+        ticket: T,
+        out: &mut Vec<Output<T>>,
+    ) {
+        let moment = self.moment(now);
+        let is_halted = self.is_halted && matches!(act, TaskAct::Claim { .. });
+        let Some(run) = self.live.get_mut(&run_id) else { return };
+        let taken = match is_halted {
+            true => Err(Refused::Paused),
+            false => run.take(moment, What::Task { path: path.clone(), act }),
+        };
+        if let Err(refused) = taken {
+            return self.refuse(now, run_id, refused, ticket, out);
+        }
+        // The view is of this moment, and is told once that is durable.
+        if let Some(view) = TaskView::of(&run.project, &run.state, &path) {
+            run.pending.told.push((ticket, Answer::Task(Box::new(view))));
+        } else {
+            run.pending.replies.push(ticket);
+        }
+        self.touch(now, run_id, true);
+        self.go_on(now, run_id);
     }
 
     fn timer(&mut self, now: Time, run_id: Uuid, path: String, out: &mut Vec<Output<T>>) {
@@ -323,7 +394,7 @@ impl<T> Shard<T> {
                 self.touch(now, run_id, true);
                 self.go_on(now, run_id);
             }
-            Err(windlass_core::run::Refused::TooEarly { path, until }) => {
+            Err(Refused::TooEarly { path, until }) => {
                 let timer = windlass_store::TimerRow { due_at: until, run_id, path };
                 out.push(Output::Timer(timer));
                 self.let_go_if_idle(now, run_id);
@@ -397,15 +468,24 @@ impl<T> Shard<T> {
     /// Lets a run leave memory if nothing of it is only there.
     fn let_go_if_idle(&mut self, now: Time, run_id: Uuid) {
         let Some(run) = self.live.get(&run_id) else { return };
-        let is_written = !run.is_dirty && run.sealed_in <= self.durable_number;
+        // Whoever waits for its end is answered with its next commit.
+        let is_written =
+            !run.is_dirty && run.sealed_in <= self.durable_number && run.until_over.is_empty();
         let is_over = run.state.status.is_terminal();
         if is_written && (is_over || self.may_leave(now, run)) {
             self.live.remove(&run_id);
         }
     }
 
-    /// Whether a run waits so long that memory is too good for it.
+    /// Whether a run waits so long that memory is too good for it. What workers may ask for at any
+    /// moment stays as long as there is room: bringing it back costs more than it takes.
     fn may_leave(&self, now: Time, run: &LiveRun<T>) -> bool {
+        if self.live.len() <= self.config.resident_count_max
+            && run.state.status == RunStatus::Waiting
+            && run.state.has_offers()
+        {
+            return false;
+        }
         let is_far = |due: Time| due.since(now) > self.config.evict_after;
         run.state.is_parked()
             && (run.state.status != RunStatus::Waiting || run.state.next_due().is_none_or(is_far))

@@ -15,12 +15,14 @@ use windlass_core::kinds::Awaits;
 use windlass_core::run::path::address_of;
 use windlass_core::run::{CacheUse, Effect, Event, Fact, Parent, RunState, STATE_VERSION, Step};
 use windlass_store::{
-    AskRow, CHUNK_BYTES_MAX, CacheRow, Chunk, LogRow, Message, MessageKey, NewRun, NumberedEvent,
-    RunWrite, Snapshot, StepRow, Taken, UsageRow,
+    AskRow, CHUNK_BYTES_MAX, CacheRow, Chunk, InterventionRow, LogRow, MemoryRow, Message,
+    MessageKey, NewRun, NumberedEvent, RunWrite, Snapshot, StepRow, Taken, TaskRow, UsageRow,
 };
 
 use super::mail::{Order, to_parent, word};
-use super::messages::Published;
+use super::messages::{Answer, Published, TaskChange};
+use super::tokens::{Asked, task_row, unit_row};
+use crate::desk::Over;
 use crate::replay::{has_end, has_input, standing, step_row};
 use crate::usage::{Call, day_of};
 
@@ -32,10 +34,17 @@ pub(super) struct Pending<T> {
     events: Vec<Option<Event>>,
     starts: HashMap<String, usize>,
     steps: BTreeMap<u32, PendingStep>,
-    timers_set: BTreeMap<String, Time>,
-    timers_cleared: BTreeSet<String>,
+    pub(super) timers_set: BTreeMap<String, Time>,
+    pub(super) timers_cleared: BTreeSet<String>,
     asks_set: BTreeSet<String>,
     asks_cleared: BTreeSet<String>,
+    pub(super) tasks_set: BTreeSet<String>,
+    /// With why, if there is more to say than that they are over.
+    pub(super) tasks_cleared: BTreeMap<String, (Uuid, Over)>,
+    /// Units of work that have changed.
+    pub(super) units: BTreeSet<String>,
+    pub(super) interventions: Vec<InterventionRow>,
+    pub(super) learned: Vec<MemoryRow>,
     /// Outputs that may be used again: where they are among the events, and how they are found.
     cached: Vec<(usize, CacheUse)>,
     /// What models have taken, by day, node, provider and model.
@@ -51,6 +60,8 @@ pub(super) struct Pending<T> {
     words: Vec<(Uuid, String, &'static str)>,
     /// Who is answered then.
     pub(super) replies: Vec<T>,
+    /// Who is answered something in particular then.
+    pub(super) told: Vec<(T, Answer)>,
 }
 
 #[derive(Debug)]
@@ -73,6 +84,12 @@ impl<T> Default for Pending<T> {
             timers_cleared: BTreeSet::new(),
             asks_set: BTreeSet::new(),
             asks_cleared: BTreeSet::new(),
+            tasks_set: BTreeSet::new(),
+            tasks_cleared: BTreeMap::new(),
+            units: BTreeSet::new(),
+            interventions: Vec::new(),
+            learned: Vec::new(),
+            told: Vec::new(),
             cached: Vec::new(),
             usage: BTreeMap::new(),
             logs: Vec::new(),
@@ -92,6 +109,8 @@ pub(super) struct Sealed<T> {
     pub(super) published: Published,
     pub(super) effects: Vec<Effect>,
     pub(super) replies: Vec<T>,
+    pub(super) told: Vec<(T, Answer)>,
+    pub(super) tasks: Vec<TaskChange>,
 }
 
 impl<T> Pending<T> {
@@ -105,7 +124,11 @@ impl<T> Pending<T> {
     }
 
     /// Folds an event into the state and notes the rows that follow from it.
-    pub(super) fn record(&mut self, state: &mut RunState, event: Event) {
+    pub(super) fn record(&mut self, project: &str, state: &mut RunState, event: Event) {
+        let offer_path = event.fact.step().or_else(|| event.fact.unit());
+        let offered = offer_path.and_then(|path| state.offer(path));
+        let unit_before = event.fact.unit().and_then(|path| state.tokens()?.unit(path));
+        let unit_before = unit_before.map(|unit| (unit.until, Asked::of(unit)));
         let step_path = event.fact.step();
         let before = step_path.and_then(|path| state.step(path));
         let timer = before.and_then(|step| step.until);
@@ -120,6 +143,12 @@ impl<T> Pending<T> {
         let is_paused = state.pause().is_some();
         state.evolve(&event);
         self.note_pause(state, is_paused);
+        if let Some(path) = offer_path {
+            self.note_offer(state, path, offered, &event.fact);
+        }
+        if let Some(path) = event.fact.unit() {
+            self.note_unit(project, state, (path, unit_before), &event);
+        }
         self.note_words(state, &event.fact);
         if had_deadline && state.deadline().is_none() {
             self.timers_set.remove("");
@@ -129,6 +158,9 @@ impl<T> Pending<T> {
             // A run that fails as a whole may leave steps behind that never heard of it.
             for (path, step) in state.steps() {
                 self.note_ask(path, step.ask().is_some(), false);
+                if step.task().is_some() {
+                    self.clear_task(state, path, Over::Cancelled);
+                }
             }
         }
         let place = self.events.len();
@@ -146,7 +178,10 @@ impl<T> Pending<T> {
             }
         }
         if let Some(effect) = Effect::of(&event.fact) {
+            let task = step_path.and_then(|path| state.step(path)).and_then(Step::task);
             match &effect {
+                // Workers take it by themselves.
+                Effect::MakeAttempt { .. } if task.is_some() => {}
                 // It is set when the run goes on.
                 Effect::SetTimer { .. } if state.pause().is_some() => {}
                 Effect::SetTimer { path, due } => {
@@ -155,6 +190,15 @@ impl<T> Pending<T> {
                 }
                 _ => self.effects.push(effect),
             }
+        }
+        if let Some(path) = step_path
+            && state.pause().is_none()
+            && let Some(due) =
+                state.step(path).filter(|step| step.task().is_some()).and_then(|it| it.until)
+            && timer != Some(due)
+        {
+            self.set_timer(path, due);
+            self.effects.push(Effect::SetTimer { path: path.to_owned(), due });
         }
         self.bytes += bytes_of(&event.fact);
         self.events.push(Some(event));
@@ -170,7 +214,7 @@ impl<T> Pending<T> {
         }
     }
 
-    fn set_timer(&mut self, path: &str, due: Time) {
+    pub(super) fn set_timer(&mut self, path: &str, due: Time) {
         self.timers_cleared.remove(path);
         self.timers_set.insert(path.to_owned(), due);
     }
@@ -180,6 +224,12 @@ impl<T> Pending<T> {
     fn note_pause(&mut self, state: &RunState, was_paused: bool) {
         if was_paused == state.pause().is_some() || state.status.is_terminal() {
             return;
+        }
+        if was_paused {
+            // Whoever asked for them meanwhile was turned away.
+            self.tasks_set.extend(
+                state.offered().filter(|path| state.offer(path).is_some()).map(str::to_owned),
+            );
         }
         let owed: Vec<Effect> = state.outstanding().collect();
         for effect in owed {
@@ -307,6 +357,18 @@ impl<T> Pending<T> {
                 let workflow = state.created.workflow.clone();
                 UsageRow { project, workflow, run_id, node, provider, model, day, first_at, taken }
             });
+        let tasks_set: Vec<TaskRow> =
+            self.tasks_set.iter().filter_map(|path| task_row(run.project, state, path)).collect();
+        let cleared = self.tasks_cleared.values();
+        let mut tasks: Vec<TaskChange> = cleared
+            .map(|(task_id, how)| TaskChange::Over { task_id: *task_id, how: *how })
+            .collect();
+        tasks.extend(tasks_set.iter().map(|row| TaskChange::Stands(Box::new(row.clone()))));
+        tasks.extend((!self.learned.is_empty()).then_some(TaskChange::Learned));
+        let units = self.units.iter().filter_map(|path| {
+            Some(unit_row(run.project, state, path, state.tokens()?.unit(path)?))
+        });
+        let units = units.collect();
         let messages = self.words.iter().map(|word| message(word, run, &events));
         // What is answered already need not be said.
         let messages = messages.filter(|message| !self.received.contains(&message.key())).collect();
@@ -334,6 +396,11 @@ impl<T> Pending<T> {
             logs: self.logs.clone(),
             received: self.received,
             messages,
+            units,
+            tasks_cleared: self.tasks_cleared.values().map(|(task_id, _)| *task_id).collect(),
+            tasks_set,
+            interventions: self.interventions,
+            learned: self.learned,
         };
         let published = Published {
             run_id: state.created.run_id,
@@ -343,7 +410,15 @@ impl<T> Pending<T> {
             started_at: state.started_at,
             is_over: state.status.is_terminal(),
         };
-        Sealed { last_seq: seq, write, published, effects: self.effects, replies: self.replies }
+        Sealed {
+            last_seq: seq,
+            write,
+            published,
+            effects: self.effects,
+            replies: self.replies,
+            told: self.told,
+            tasks,
+        }
     }
 }
 
@@ -422,6 +497,10 @@ fn bytes_of(fact: &Fact) -> usize {
         Fact::SignalReceived { payload, .. } => json::size(payload),
         Fact::StepRecorded { value, .. } => json::size(value),
         Fact::StepSucceeded { output, .. } | Fact::RunSucceeded { output } => json::size(output),
+        Fact::UnitCreated { unit, .. } => unit.attributes.values().map(|it| json::size(it)).sum(),
+        Fact::UnitChanged { change, .. } => {
+            change.attributes.values().map(|it| json::size(it)).sum()
+        }
         Fact::MapOpened { items, .. } => items.iter().map(json::size).sum(),
         _ => 0,
     }

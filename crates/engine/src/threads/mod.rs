@@ -19,6 +19,7 @@ use windlass_store::{Message, RunWrite, Store, TimerRow};
 
 use crate::clock::Clock;
 use crate::definitions::Definitions;
+use crate::desk::Desk;
 use crate::dispatch::Dispatcher;
 use crate::feed::Feed;
 use crate::gate::{Gate, Verdict};
@@ -89,6 +90,8 @@ pub(crate) struct Shared {
     /// Told of everything that becomes durable, in the shard's thread: it must be quick.
     pub(crate) observer: Arc<dyn Fn(&Published) + Send + Sync>,
     pub(crate) gauges: Vec<Gauges>,
+    /// What workers outside can take and hold.
+    pub(crate) desk: Arc<Desk>,
     pub(crate) gate: Mutex<Gate>,
     /// Who has stopped everything, if somebody has.
     pub(crate) halted: Mutex<Option<Halt>>,

@@ -148,6 +148,11 @@ impl ShardThread {
             Output::Timer(timer) => {
                 let _ = shared.keeper.send(ToKeeper::Timer(timer));
             }
+            Output::Tasks(changes) => {
+                for (run_id, path, attempt) in shared.desk.apply(changes) {
+                    shared.live.ended(run_id, &path, attempt);
+                }
+            }
             Output::Ask(ask) => shared.at_the_gate(|gate| gate.ask(&ask)),
             Output::Over { run_id } => shared.at_the_gate(|gate| gate.over(run_id)),
             Output::Send(message) => shared.hand_over(message),

@@ -31,6 +31,11 @@ pub(crate) trait Fate {
     /// Does the work of an attempt.
     fn ending(&mut self, order: &AttemptOrder, chance: &mut Chance) -> Ending;
 
+    /// What somebody outside makes of a step of a kind.
+    fn hand_in(&mut self, _kind: &str) -> Value {
+        json!({ "by": 2 })
+    }
+
     fn writing(&mut self, _group: &[RunWrite]) -> Writing {
         Writing::Goes
     }

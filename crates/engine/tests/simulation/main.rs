@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a simulation that cannot go on has failed")]
 
+mod actors;
 mod chance;
 mod examples;
 mod family;
@@ -15,6 +16,7 @@ mod markers;
 mod oracle;
 mod plans;
 mod process;
+mod units;
 mod word;
 mod world;
 
@@ -25,13 +27,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use world::World;
 
 const SEEDS: u64 = 2_000;
+/// Of worlds of units of work, each of which takes longer.
+const SEEDS_OF_UNITS: u64 = 500;
 
 fn setting(name: &str) -> Option<u64> {
     std::env::vars().find(|(key, _)| key == name).and_then(|(_, value)| value.parse().ok())
 }
 
-fn play(seed: u64) -> World {
-    let mut world = World::new(seed);
+/// Makes the world of a seed.
+type Make = fn(u64) -> World;
+
+fn play(make: Make, seed: u64) -> World {
+    let mut world = make(seed);
     world.play_with_faults();
     world.play_to_the_end();
     world.check_the_end();
@@ -40,14 +47,23 @@ fn play(seed: u64) -> World {
 
 #[test]
 fn whatever_happens_nothing_is_lost_or_done_twice() {
+    play_all(World::new, SEEDS, markers::MARKERS);
+}
+
+#[test]
+fn whatever_happens_no_unit_of_work_is_lost_or_in_two_hands() {
+    play_all(World::of_units, SEEDS_OF_UNITS, markers::OF_UNITS);
+}
+
+fn play_all(make: Make, usual: u64, markers: &[&str]) {
     let seeds = match setting("WINDLASS_SIM_SEED") {
         Some(seed) => seed..seed + 1,
         None => {
             let first = setting("WINDLASS_SIM_FIRST").unwrap_or(0);
-            first..first + setting("WINDLASS_SIM_SEEDS").unwrap_or(SEEDS)
+            first..first + setting("WINDLASS_SIM_SEEDS").unwrap_or(usual)
         }
     };
-    let is_whole = seeds.end - seeds.start >= SEEDS;
+    let is_whole = seeds.end - seeds.start >= usual;
     let next = AtomicU64::new(seeds.start);
     let sometimes: Mutex<BTreeMap<&'static str, u64>> = Mutex::default();
     let play_some = || {
@@ -56,7 +72,7 @@ fn whatever_happens_nothing_is_lost_or_done_twice() {
             if seed >= seeds.end {
                 return;
             }
-            let world = std::panic::catch_unwind(|| play(seed)).unwrap_or_else(|cause| {
+            let world = std::panic::catch_unwind(|| play(make, seed)).unwrap_or_else(|cause| {
                 eprintln!("seed {seed} failed: WINDLASS_SIM_SEED={seed} repeats it");
                 // The others need not be played to their end.
                 next.store(seeds.end, Ordering::Relaxed);
@@ -77,7 +93,7 @@ fn whatever_happens_nothing_is_lost_or_done_twice() {
     let sometimes = sometimes.into_inner().unwrap();
     eprintln!("seen: {sometimes:?}");
     if is_whole {
-        for marker in markers::MARKERS {
+        for marker in markers {
             assert!(sometimes.contains_key(marker), "`{marker}` never happened: {sometimes:?}");
         }
     }
@@ -85,8 +101,11 @@ fn whatever_happens_nothing_is_lost_or_done_twice() {
 
 #[test]
 fn the_same_seed_is_the_same_story() {
-    for seed in [1, 2, 3, 5, 8, 13, 21, 34] {
-        assert_eq!(play(seed).trace_hash(), play(seed).trace_hash(), "seed {seed}");
+    for make in [World::new as Make, World::of_units] {
+        for seed in [1, 2, 3, 5, 8, 13, 21, 34] {
+            let (one, other) = (play(make, seed), play(make, seed));
+            assert_eq!(one.trace_hash(), other.trace_hash(), "seed {seed}");
+        }
+        assert_ne!(play(make, 1).trace_hash(), play(make, 2).trace_hash());
     }
-    assert_ne!(play(1).trace_hash(), play(2).trace_hash());
 }

@@ -39,3 +39,28 @@ pub(crate) const MARKERS: &[&str] = &[
     "event taken",
     "signalled",
 ];
+
+/// The same, for worlds of units of work.
+pub(crate) const OF_UNITS: &[&str] = &[
+    "created",
+    "finished",
+    "cancelled",
+    "crash",
+    "crash after a commit nobody heard of",
+    "commit refused",
+    "commit written but reported lost",
+    "evicted",
+    "adopted",
+    "paused",
+    "halted",
+    "woken by timer",
+    "claimed",
+    "rejected by a guardian",
+    "handed in",
+    "given back",
+    "given up",
+    "actor died",
+    "lied about the fence",
+    "came too late",
+    "helped by a pilot",
+];

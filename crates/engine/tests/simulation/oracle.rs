@@ -289,6 +289,12 @@ impl Oracle {
         let own = timers.iter().filter(|timer| timer.run_id == run_id).count();
         assert!(state.pause().is_none() || own == 0, "a paused run has no timers");
         let waiting = state.steps().filter(|(_, step)| step.until.is_some()).count()
+            + state
+                .tokens()
+                .into_iter()
+                .flat_map(|all| all.units())
+                .filter(|(_, unit)| unit.until.is_some())
+                .count()
             + usize::from(state.deadline().is_some());
         assert_eq!(own, waiting, "a timer for the deadline and every step that waits, no other");
     }

@@ -1,6 +1,6 @@
 //! One server process: its machines, and what lies in the pipes between them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -11,7 +11,7 @@ use windlass_engine::shard::{AttemptOrder, Input, Shard, ShardConfig};
 use windlass_engine::sweeper::Sweeper;
 use windlass_engine::timers::Timers;
 use windlass_nodes::Registry;
-use windlass_store::{MemoryStore, Message, RunWrite, Store};
+use windlass_store::{MemoryStore, Message, RunWrite, Store, TaskRow, Tokens};
 
 use crate::chance::Chance;
 
@@ -33,6 +33,8 @@ pub(crate) struct Process {
     pub(crate) gate: Gate,
     /// Messages on their way from one run to another.
     pub(crate) mail: Vec<Message>,
+    /// What workers can take, and what they hold.
+    pub(crate) desk: BTreeMap<Uuid, TaskRow>,
 }
 
 /// An attempt that is being made.
@@ -55,9 +57,11 @@ impl Process {
             let mut config = ShardConfig::new(registry.clone(), seed);
             config.batch_run_count_max = 1 + chance.below(4);
             config.inline_per_turn = 1 + chance.below(4);
+            config.resident_count_max = chance.below(6);
             Shard::new(config)
         };
         let shards: Vec<Shard<u64>> = (0..SHARDS).map(shard).collect();
+        let tasks = store.tasks(None, usize::MAX - 1).unwrap().items;
         let inbox = || VecDeque::from([Input::Halt(is_halted)]);
         Process {
             epoch,
@@ -72,6 +76,7 @@ impl Process {
             work: Vec::new(),
             gate: crate::family::counted(store, is_halted),
             mail: Vec::new(),
+            desk: tasks.into_iter().map(|row| (row.task_id, row)).collect(),
         }
     }
 }

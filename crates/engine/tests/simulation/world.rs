@@ -10,19 +10,21 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::definition::Plan;
-use windlass_core::run::{CreateRun, Fact, RunState, RunStatus, STATE_VERSION};
+use windlass_core::run::{CreateRun, Fact, RunState, RunStatus, STATE_VERSION, UnitTerms};
 use windlass_engine::ids::shard_of;
 use windlass_engine::shard::*;
 use windlass_engine::timers::Wanted;
 use windlass_nodes::Registry;
 use windlass_store::{IdempotencyKey, LogStream, MemoryStore, Store, StoreError};
 
+use crate::actors::Actors;
 use crate::chance::Chance;
 use crate::family::CHILD;
 use crate::fate::{ByChance, Ending, Fate, Writing};
 use crate::oracle::Oracle;
 use crate::plans::{child_plan, random_plan, registry};
 use crate::process::{Process, SHARDS, Work};
+use crate::units::random_instance;
 use crate::word::WORDS;
 
 pub(crate) const PROJECT: &str = "default";
@@ -33,7 +35,8 @@ pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) plans: BTreeMap<Uuid, Arc<Plan>>,
     registry: Arc<Registry>,
-    fate: Box<dyn Fate>,
+    pub(crate) fate: Box<dyn Fate>,
+    pub(crate) actors: Actors,
     pub(crate) process: Process,
     pub(crate) oracle: Oracle,
     pub(crate) next_ticket: u64,
@@ -52,6 +55,14 @@ impl World {
         let mut chance = Chance::new(seed);
         let random = (1..=3).map(|id| (Uuid::from_u128(id), random_plan(&mut chance)));
         let plans = random.chain([(CHILD, child_plan("work"))]).collect();
+        World { faults: true, ..World::with(chance, plans, registry(), Box::new(ByChance)) }
+    }
+
+    /// A world of units of work, where everything goes wrong that can.
+    pub(crate) fn of_units(seed: u64) -> World {
+        let mut chance = Chance::new(seed);
+        let random = (1..=3).map(|id| (Uuid::from_u128(id), random_instance(&mut chance)));
+        let plans = random.collect();
         World { faults: true, ..World::with(chance, plans, registry(), Box::new(ByChance)) }
     }
 
@@ -74,6 +85,7 @@ impl World {
             plans,
             registry,
             fate,
+            actors: Actors::default(),
             process,
             next_ticket: 0,
             is_halted: false,
@@ -121,6 +133,12 @@ impl World {
             if turn % 20 == 0 {
                 self.resume_all();
                 self.settle_all();
+                if turn % 100 == 0 {
+                    self.serve_all();
+                }
+                if turn % 2_000 == 0 {
+                    self.help_all();
+                }
                 // Not before they have heard what was said last: they would hear nothing else.
                 if turn % 500 == 0 {
                     self.answer_all();
@@ -144,11 +162,14 @@ impl World {
             && process.committer.is_idle()
             && process.shards.iter().all(|shard| !shard.has_work())
             && !self.oracle.is_anybody_waiting()
+            && !self.actors.is_anybody_waiting()
             && self.oracle.unfinished(&*self.store).is_empty()
     }
 
     pub(crate) fn check_the_end(&mut self) {
         self.oracle.check_journals(&*self.store, &self.plans);
+        self.check_units();
+        self.check_desk();
         for kind in WORDS {
             let asks = self.store.asks(PROJECT, kind, None, None, 9).unwrap().items;
             assert_eq!(asks, [], "whoever is over waits for nobody");
@@ -169,8 +190,9 @@ impl World {
             72..74 => self.sweep(),
             74..77 => self.hand_over(),
             77..80 => self.pass_time(),
-            80..90 => self.create(),
-            90..93 => self.cancel(),
+            80..86 => self.create(),
+            86..91 => self.act(),
+            91..93 => self.cancel(),
             93 => self.talk(),
             94 if self.chance.one_in(2) => self.hold_up(),
             94 => self.say(),
@@ -233,6 +255,7 @@ impl World {
                     let verdicts = self.process.gate.over(run_id);
                     self.tell_all(verdicts);
                 }
+                Output::Tasks(changes) => self.hear_of_tasks(changes),
                 Output::Send(message) => self.process.mail.push(message),
                 Output::Fenced => panic!("nobody else is there"),
             }
@@ -256,6 +279,9 @@ impl World {
 
     fn answered(&mut self, ticket: u64, answer: Answer) {
         ticket.hash(&mut self.hasher);
+        if self.told_actor(ticket, &answer) {
+            return;
+        }
         if let Answer::Existing { .. } = &answer {
             self.mark("key repeated");
         }
@@ -473,7 +499,12 @@ impl World {
                     request_hash: format!("h{name}"),
                 }
             });
-            let input = json!(self.chance.one_in(2));
+            let input = match self.plans[&definition_id].tokens {
+                Some(_) => {
+                    json!({ "amount": self.chance.below(200), "rounds": 0, "flagged": false })
+                }
+                None => json!(self.chance.one_in(2)),
+            };
             let until_over = self.chance.one_in(3);
             let create = self.request(shard, definition_id, input);
             self.oracle.asked_to_create(self.next_ticket, create.request.run_id, key.as_ref());
@@ -510,6 +541,7 @@ impl World {
                 version: 1,
                 definition_id,
                 input,
+                unit: self.plans[&definition_id].tokens.is_some().then(UnitTerms::default),
                 ..CreateRun::default()
             },
             key: None,
@@ -550,6 +582,7 @@ impl World {
             }
         }
         self.oracle.crashed();
+        self.actors.crashed();
         // Within a process the clock only goes forward; the next one may find it set back.
         if self.chance.one_in(4) {
             self.mark("clock set back");

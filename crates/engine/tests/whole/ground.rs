@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use windlass_engine::clock::Clock;
+use windlass_engine::shard::ShardConfig;
 use windlass_engine::{Engine, EngineConfig};
 use windlass_store::{MemoryStore, SqliteOptions, Store};
 
@@ -59,6 +60,16 @@ impl Ground {
         change(&mut config);
         let store = config.store.clone();
         let engine = Engine::start(config, tokio::runtime::Handle::current()).unwrap();
+        Server { engine, store, heard }
+    }
+
+    /// A server that keeps so many runs in memory for workers, at most.
+    pub(crate) fn serve_with_residents(&self, most: usize) -> Server {
+        let (config, heard) = config(self.store(), self.directory.path());
+        let store = config.store.clone();
+        let handle = tokio::runtime::Handle::current();
+        let small = |shard: &mut ShardConfig| shard.resident_count_max = most;
+        let engine = Engine::start_with(config, handle, small).unwrap();
         Server { engine, store, heard }
     }
 

@@ -23,6 +23,7 @@ mod restarting;
 mod secrets;
 mod server;
 mod stopping;
+mod tasks;
 mod trouble;
 mod two_servers;
 mod visiting;

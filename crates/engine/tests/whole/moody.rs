@@ -120,3 +120,33 @@ impl Access for Moody {
         fn delete_secret(project: &str, name: &str) -> Result<bool>;
     }
 }
+
+impl Tokens for Moody {
+    hand_on! {
+        fn create_instance(new: &NewInstance) -> Result<()>;
+        fn instance(project: &str, word: &str) -> Result<Option<InstanceRow>>;
+        fn instances(project: &str, status: Option<InstanceStatus>, after: Option<Uuid>, limit: usize) -> Result<Page<InstanceRow>>;
+        fn set_instance_status(instance_id: Uuid, status: InstanceStatus, reason: Option<&str>, now: Time) -> Result<Option<InstanceRow>>;
+        fn put_actor(actor: &ActorRow) -> Result<ActorRow>;
+        fn actor(instance_id: Uuid, word: &str) -> Result<Option<ActorRow>>;
+        fn actors(instance_id: Uuid, after: Option<Uuid>, limit: usize) -> Result<Page<ActorRow>>;
+        fn assign(assignment: &AssignmentRow) -> Result<AssignmentRow>;
+        fn assignments(instance_id: Uuid, role: Option<&str>) -> Result<Vec<AssignmentRow>>;
+        fn revoke(assignment_id: Uuid, now: Time) -> Result<Option<AssignmentRow>>;
+        fn memories(instance_id: Uuid, role: &str, actor: Option<Uuid>, key_part: Option<&str>) -> Result<Vec<MemoryRow>>;
+        fn memory(memory_id: Uuid) -> Result<Option<MemoryRow>>;
+        fn touch_memories(memory_ids: &[Uuid], now: Time) -> Result<()>;
+        fn put_memory(memory: &MemoryRow) -> Result<MemoryRow>;
+        fn mark_toxic(memory_id: Uuid, reason: &str) -> Result<Option<MemoryRow>>;
+        fn decay_memories(instance_id: Option<Uuid>, before: Time) -> Result<u64>;
+        fn unit(project: &str, unit_id: Uuid) -> Result<Option<UnitRow>>;
+        fn units(project: &str, filter: &UnitFilter, after: Option<Uuid>, limit: usize) -> Result<Page<UnitRow>>;
+        fn units_of_run(run_id: Uuid, after: Option<u32>, limit: usize) -> Result<Page<UnitRow>>;
+        fn unit_counts(instance_id: Uuid) -> Result<Vec<UnitCount>>;
+        fn tasks(after: Option<Uuid>, limit: usize) -> Result<Page<TaskRow>>;
+        fn task(task_id: Uuid) -> Result<Option<TaskRow>>;
+        fn intervention(project: &str, request_id: Uuid) -> Result<Option<InterventionRow>>;
+        fn interventions(project: &str, filter: &InterventionFilter, limit: usize, offset: usize) -> Result<Page<InterventionRow>>;
+        fn intervention_metrics(project: &str) -> Result<InterventionMetrics>;
+    }
+}

@@ -81,6 +81,8 @@ pub(crate) fn config(store: Arc<dyn Store>, directory: &Path) -> (EngineConfig, 
         shard_count: 2,
         is_active: true,
         retention: None,
+        queues: Vec::new(),
+        sweep_every: Duration::from_secs(3_600),
         observer: Arc::new(move |news| published.lock().push(news.clone())),
     };
     (config, heard)
@@ -117,6 +119,7 @@ impl Server {
             by: None,
             reused: Default::default(),
             key: None,
+            unit: None,
         }
     }
 

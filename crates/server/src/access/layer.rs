@@ -11,6 +11,7 @@ use super::principal::Caller;
 use super::table::{self, Need, Route};
 use super::{gate, session};
 use crate::app::App;
+use crate::http::accept::wants_page;
 use crate::http::body;
 use crate::http::problem::{self, Problem};
 
@@ -142,13 +143,10 @@ fn secret(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
 /// The answer to whom nobody knows. A person is shown where to sign in.
 fn turn_away(request: &Request, path: Option<&MatchedPath>, problem: Problem) -> Response {
     let is_page = match path.map(MatchedPath::as_str) {
+        Some(path) if is_either(path) => wants_page(request.headers()),
         // What a script of ours asks for is no page to go on from.
         Some(path) => is_for_people(path),
-        None => {
-            let accept = request.headers().get(header::ACCEPT);
-            accept
-                .is_some_and(|accept| accept.to_str().is_ok_and(|text| text.contains("text/html")))
-        }
+        None => wants_page(request.headers()),
     };
     if is_page && problem.code == problem::UNAUTHENTICATED {
         let uri = request.uri();
@@ -164,12 +162,40 @@ fn turn_away(request: &Request, path: Option<&MatchedPath>, problem: Problem) ->
 
 /// Whether what a route answers is shown to a person as it is.
 pub fn is_for_people(path: &str) -> bool {
-    is_page(path) && !path.ends_with("/live") && !path.ends_with("/drawer")
+    let is_part =
+        path.ends_with("/live") || path.ends_with("/drawer") || path.starts_with("/live/");
+    is_page(path) && !is_part
 }
 
 /// Whether a route is for people.
 fn is_page(path: &str) -> bool {
-    !["/api/", "/sse/", "/ws/", "/metrics", "/mcp"].iter().any(|part| path.starts_with(part))
+    const PROGRAMS: [&str; 9] = [
+        "/api/",
+        "/sse/",
+        "/ws/",
+        "/metrics",
+        "/mcp",
+        "/workflow/",
+        "/admin/",
+        "/pilot/",
+        "/internal/",
+    ];
+    !PROGRAMS.iter().any(|part| path.starts_with(part)) && !FOR_PROGRAMS.contains(&path)
+}
+
+/// Paths of other systems beside pages of ours.
+const FOR_PROGRAMS: [&str; 5] = [
+    "/workflows/from-template/{template}",
+    "/workflows/{workflow}/execute",
+    "/workflows/{workflow}/status",
+    "/workflows/{workflow}/uows",
+    "/uows/{uow}/complete",
+];
+
+/// Whether a path is a page to a person and JSON to a program. Whatever changes something there is for
+/// programs.
+fn is_either(path: &str) -> bool {
+    ["/", "/workflows", "/workflows/{workflow}", "/uows/{uow}"].contains(&path)
 }
 
 fn forbidden(caller: &Caller, route: &Route) -> Problem {
@@ -222,7 +248,7 @@ async fn check_form(
             false => Err(no_token("the token in `X-CSRF-Token` is not that of this session")),
         };
     }
-    if !is_page(route.path) {
+    if !is_page(route.path) || is_either(route.path) {
         // Who is let in without a key has no session that could be abused.
         return match app.gate.is_open() {
             true => Ok(request),

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 use windlass_core::limits::{BATCH_RUN_COUNT_MAX, LABEL_BYTES_MAX, LABEL_COUNT_MAX};
 use windlass_core::run::RunStatus;
+use windlass_core::run::token::UnitStatus;
 
 use crate::http::deprecation;
 use crate::http::paging::LIMIT_MAX;
@@ -32,13 +33,16 @@ pub(super) fn complete(document: &OpenApi) -> Value {
             }
         }
     }
-    let paths = value["paths"].as_object_mut().into_iter().flat_map(Map::values_mut);
-    let operations = paths.filter_map(Value::as_object_mut).flat_map(Map::values_mut);
-    for operation in operations {
+    let paths = value["paths"].as_object_mut().into_iter().flatten();
+    let operations = paths.flat_map(|(path, item)| {
+        let operations = item.as_object_mut().into_iter().flat_map(Map::values_mut);
+        operations.map(move |operation| (path, operation))
+    });
+    for (path, operation) in operations {
         let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
         for parameter in parameters.into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap_or_default();
-            if let Some(schema) = schema_of(name) {
+            if let Some(schema) = schema_of(path, name) {
                 parameter["schema"] = schema;
             }
         }
@@ -50,7 +54,7 @@ pub(super) fn complete(document: &OpenApi) -> Value {
 }
 
 /// What parameters of this name look like, wherever they are.
-fn schema_of(name: &str) -> Option<Value> {
+fn schema_of(path: &str, name: &str) -> Option<Value> {
     Some(match name {
         "limit" => json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX }),
         "after" | "Last-Event-ID" => {
@@ -62,6 +66,12 @@ fn schema_of(name: &str) -> Option<Value> {
         ] }),
         "text" => json!({ "type": "string", "maxLength": 200 }),
         "label" => json!({ "type": "string", "pattern": "^([^,=]*=[^,]*(,[^,=]*=[^,]*)*)?$" }),
+        "status" if path == "/api/v1/uows" => {
+            let names = UnitStatus::ALL.map(UnitStatus::as_str).join("|");
+            json!({ "type": "string", "pattern": format!("^({names})?$") })
+        }
+        // Few words, said where they are.
+        "status" if path == "/api/v1/instances" || path == "/api/v1/interventions" => return None,
         "status" => {
             let names = RunStatus::ALL.map(|status| status.as_str()).join("|");
             json!({ "type": "string", "pattern": format!("^(({names})(,({names}))*)?$") })

@@ -24,6 +24,7 @@ const DURABLE_TIME_MAX: Duration = Duration::from_secs(10);
 /// A run of the newest version of a workflow.
 pub fn new_run(workflow: &Workflow, input: Value, labels: BTreeMap<String, String>) -> NewRun {
     NewRun {
+        unit: None,
         plan: workflow.plan.clone(),
         workflow_id: workflow.row.workflow_id,
         version: workflow.row.version,
@@ -100,9 +101,11 @@ pub fn refusal(answer: Answer) -> Problem {
             tracing::error!(%message, "a run cannot be driven");
             Problem::new(problem::INTERNAL, message)
         }
-        Answer::Run(_) | Answer::Existing { .. } | Answer::Why(_) | Answer::Asked(_) => {
-            Problem::new(problem::INTERNAL, "an answer in the wrong place")
-        }
+        Answer::Run(_)
+        | Answer::Existing { .. }
+        | Answer::Why(_)
+        | Answer::Asked(_)
+        | Answer::Task(_) => Problem::new(problem::INTERNAL, "an answer in the wrong place"),
     }
 }
 

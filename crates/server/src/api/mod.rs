@@ -13,6 +13,10 @@ pub mod event;
 pub mod events;
 pub mod execute;
 pub mod halt;
+pub mod instance;
+pub mod instances;
+pub mod intervention;
+pub mod interventions;
 pub mod key;
 pub mod keys;
 pub mod log_line;
@@ -22,13 +26,19 @@ pub mod operations;
 pub mod page;
 pub mod prompts;
 pub mod query;
+pub mod queues;
 pub mod run;
 pub mod runs;
 pub mod secrets;
 pub mod step;
 pub mod tasks;
+pub mod template;
+pub mod templates;
+pub mod unit;
+pub mod uows;
 pub mod usage;
 pub mod why;
+pub(crate) mod words;
 pub mod workers;
 pub mod workflow;
 pub mod workflows;
@@ -41,7 +51,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::facade::{auto_workflow, workflow_service, workflow_socket};
+use crate::facade::{auto_workflow, chameleon, plue, workflow_service, workflow_socket};
 
 /// What the document says besides its paths.
 #[derive(OpenApi)]
@@ -58,6 +68,9 @@ use crate::facade::{auto_workflow, workflow_service, workflow_socket};
         (name = "workflows", description = "Names with versions"),
         (name = "runs", description = "Executions of workflows"),
         (name = "approvals", description = "What people are asked"),
+        (name = "templates", description = "Roles, interactions and guardians: what instances are made of"),
+        (name = "instances", description = "Copies of templates that units of work move through"),
+        (name = "units", description = "Units of work, and what pilots do with them"),
         (name = "secrets", description = "What steps may use and nobody may see"),
         (name = "nodes", description = "Kinds of node"),
         (name = "prompts", description = "Prompt files, filled in and tried out"),
@@ -66,7 +79,14 @@ use crate::facade::{auto_workflow, workflow_service, workflow_socket};
         (name = "access", description = "Who may call, and what they changed"),
         (name = "operations", description = "Health and metrics")
     ),
-    components(schemas(crate::http::problem::ProblemBody, runs::stream::Snapshot))
+    components(schemas(crate::http::problem::ProblemBody, runs::stream::Snapshot)),
+    // Pages to people: their routes are with those.
+    paths(
+        chameleon::root::root,
+        chameleon::workflows::list_workflows,
+        chameleon::workflows::get_workflow,
+        chameleon::uows::get_uow
+    )
 )]
 struct Document;
 
@@ -119,6 +139,37 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tasks::complete::complete_task))
         .routes(routes!(tasks::fail::fail_task))
         .routes(routes!(tasks::release::release_task))
+        .routes(routes!(tasks::get::get_task))
+        .routes(routes!(tasks::claim::claim_task))
+        .routes(routes!(queues::list::list_queues))
+        .routes(routes!(queues::get::get_queue))
+        .routes(routes!(templates::list::list_templates, templates::import::import_template))
+        .routes(routes!(templates::get::get_template, templates::delete::delete_template))
+        .routes(routes!(instances::list::list_instances, instances::create::create_instance))
+        .routes(routes!(instances::get::get_instance))
+        .routes(routes!(instances::pause::pause_instance))
+        .routes(routes!(instances::resume::resume_instance))
+        .routes(routes!(instances::archive::archive_instance))
+        .routes(routes!(instances::kill::kill_switch))
+        .routes(routes!(instances::list_actors::list_actors, instances::assign::assign_actor))
+        .routes(routes!(instances::revoke::revoke_assignment))
+        .routes(routes!(instances::add_uow::add_uow))
+        .routes(routes!(instances::memory::list_memory))
+        .routes(routes!(uows::list::list_uows))
+        .routes(routes!(uows::get::get_uow))
+        .routes(routes!(uows::history::uow_history))
+        .routes(routes!(uows::attributes::uow_attributes))
+        .routes(routes!(uows::why::why_uow))
+        .routes(routes!(uows::clarify::clarify_uow))
+        .routes(routes!(uows::waive::waive_uow))
+        .routes(routes!(uows::resume::resume_uow))
+        .routes(routes!(uows::cancel::cancel_uow))
+        .routes(routes!(uows::archive::archive_uow))
+        .routes(routes!(interventions::list::list_interventions))
+        .routes(routes!(interventions::metrics::intervention_metrics))
+        .routes(routes!(interventions::get::get_intervention))
+        .routes(routes!(interventions::approve::approve_intervention))
+        .routes(routes!(interventions::reject::reject_intervention))
         .routes(routes!(secrets::list::list_secrets))
         .routes(routes!(secrets::put::put_secret, secrets::delete::delete_secret))
         .routes(routes!(secrets::rotate::rotate_secrets))
@@ -133,6 +184,36 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(workflow_service::job_logs))
         .routes(routes!(workflow_service::cancel_job))
         .routes(routes!(workflow_socket::ws_workflow))
+        .routes(routes!(chameleon::instantiate::instantiate_workflow))
+        .routes(routes!(chameleon::instantiate::from_template))
+        .routes(routes!(chameleon::checkout::checkout))
+        .routes(routes!(chameleon::submit::submit))
+        .routes(routes!(chameleon::submit::complete_uow))
+        .routes(routes!(chameleon::submit::report_failure))
+        .routes(routes!(chameleon::heartbeat::beat))
+        .routes(routes!(chameleon::admin::mark_toxic))
+        .routes(routes!(chameleon::admin::run_memory_decay))
+        .routes(routes!(chameleon::admin::run_zombie_protocol))
+        .routes(routes!(chameleon::pilot::kill_switch))
+        .routes(routes!(chameleon::pilot::clarification))
+        .routes(routes!(chameleon::pilot::waive))
+        .routes(routes!(chameleon::pilot::resume))
+        .routes(routes!(chameleon::pilot::cancel))
+        .routes(routes!(chameleon::interventions::list_pending))
+        .routes(routes!(chameleon::interventions::show_metrics))
+        .routes(routes!(chameleon::interventions::show))
+        .routes(routes!(chameleon::interventions::approve))
+        .routes(routes!(chameleon::interventions::reject))
+        .routes(routes!(chameleon::interventions_socket::ws_interventions))
+        .routes(routes!(chameleon::workflows::create_workflow))
+        .routes(routes!(chameleon::workflows::delete_workflow))
+        .routes(routes!(chameleon::workflows::execute_workflow))
+        .routes(routes!(chameleon::workflows::workflow_status))
+        .routes(routes!(chameleon::workflows::workflow_uows))
+        .routes(routes!(plue::register::register))
+        .routes(routes!(plue::register::beat))
+        .routes(routes!(plue::stream::stream))
+        .routes(routes!(plue::complete::complete))
         .routes(routes!(auto_workflow::sse_run))
         .routes(routes!(auto_workflow::ws_run))
         .routes(routes!(operations::livez::livez))

@@ -5,9 +5,10 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_core::Time;
+use windlass_core::run::token::{UnitBecause, UnitWhy};
 use windlass_core::run::{Because, StepWhy, Verdict};
 use windlass_engine::Why;
-use windlass_nodes::worker::{SEEN_RECENTLY, TaskWait};
+use windlass_engine::desk::{SEEN_RECENTLY, TaskWait};
 use windlass_store::RunRow;
 
 /// Why a run does not move.
@@ -69,7 +70,7 @@ impl WhyBody {
         };
         let steps = why.run.steps.iter().map(|step| match queue_of(step) {
             None => match task_of(step) {
-                Some(task) => cause_by_worker(step, task),
+                Some(task) => cause_by_worker(&step.path, step.status.as_str(), task),
                 None => cause_of(step),
             },
             Some(queue) => {
@@ -94,6 +95,11 @@ impl WhyBody {
                 }
             }
         });
+        let units = why.run.units.iter().map(|unit| {
+            let task = why.tasks.iter().find(|(path, _)| *path == unit.path).map(|(_, task)| task);
+            cause_of_unit(unit, task)
+        });
+        let steps = steps.chain(units);
         WhyBody {
             run_id: row.run_id,
             status: row.status.as_str(),
@@ -106,48 +112,112 @@ impl WhyBody {
     }
 }
 
-/// Who makes an attempt that is for workers, or could.
-fn cause_by_worker(step: &StepWhy, task: &TaskWait) -> StepCause {
-    let kind = &task.kind;
+/// What a unit of work waits for.
+fn cause_of_unit(unit: &UnitWhy, task: Option<&TaskWait>) -> StepCause {
+    let mut details = serde_json::to_value(unit).unwrap_or_default();
+    if let Some(task) = task {
+        details["task"] = details_of(task);
+    }
+    // Times are told as everywhere.
+    for field in ["until", "since"] {
+        if let Some(micros) = details[field].as_i64() {
+            details[field] = Time::from_micros(micros).to_string().into();
+        }
+    }
+    let because = details["because"].as_str().unwrap_or_default().to_owned();
+    let message = match &unit.because {
+        UnitBecause::Actor { .. } if task.is_some_and(|task| task.is_closed) => {
+            let place = unit.place.as_deref().unwrap_or_default();
+            format!("waits at `{place}`; its instance is paused or archived, and hands nothing out")
+        }
+        UnitBecause::Actor { roles, .. } => {
+            let place = unit.place.as_deref().unwrap_or_default();
+            let ahead = task.map_or(0, |task| task.ahead);
+            let seen = task.map_or(0, |task| task.worker_count);
+            let limited = task.filter(|task| task.is_limited).map(limits_of).unwrap_or_default();
+            format!(
+                "waits at `{place}` for an actor as {}; {ahead} stand before it, {seen} have asked in \
+                 the last {} s{limited}",
+                roles.join(" or "),
+                SEEN_RECENTLY.as_secs()
+            )
+        }
+        UnitBecause::Holder { by, role, since } => {
+            format!("`{by}` has it as {role} since {}", clock(*since))
+        }
+        UnitBecause::Set { message, .. } => format!("CERBERUS holds its set: {message}"),
+        UnitBecause::Parent { path } => format!("its parent {path} gathers the set"),
+        UnitBecause::Pilot { kind, .. } => format!("waits for a pilot ({kind})"),
+        UnitBecause::ChildWorkflow { path } => format!("is in a child workflow, as {path}"),
+        UnitBecause::Ready => "goes on in a moment".to_owned(),
+    };
+    let (path, status) = (unit.path.clone(), unit.status.as_str());
+    StepCause { path, status, because, message, details }
+}
+
+/// Who makes what is for workers outside, or could.
+fn cause_by_worker(path: &str, status: &'static str, task: &TaskWait) -> StepCause {
+    let queue = &task.queue;
     let within = SEEN_RECENTLY.as_secs();
+    let what = match queue.split_once(':') {
+        Some(("kind", kind)) => format!("a worker that does `{kind}`"),
+        Some(("role", role)) => format!("an actor in the role `{role}`"),
+        _ if queue.contains('/') => format!("an actor, at `{queue}`"),
+        _ => format!("a worker that takes from `{queue}`"),
+    };
     let mut message = match (&task.held, task.worker_count) {
         (Some(held), _) => {
-            let since = held.since.as_secs();
-            format!("the worker `{}` has it, for {since} s so far", held.worker)
+            format!("`{}` has it, for {} s so far", held.worker, held.since.as_secs())
         }
         (None, 0) => {
-            format!(
-                "waits for a worker that does `{kind}`; none has asked for work in the last {within} s"
-            )
+            format!("waits for {what}; none has asked for work in the last {within} s")
         }
-        (None, 1) => {
-            format!("waits for a worker that does `{kind}`; one has asked in the last {within} s")
-        }
-        (None, count) => {
-            format!(
-                "waits for a worker that does `{kind}`; {count} have asked in the last {within} s"
-            )
-        }
+        (None, 1) => format!("waits for {what}; one has asked in the last {within} s"),
+        (None, count) => format!("waits for {what}; {count} have asked in the last {within} s"),
     };
-    match task.lost_count {
-        0 => {}
-        1 => message.push_str("; it was lost by a worker once"),
-        times => message.push_str(&format!("; it was lost by workers {times} times")),
+    if task.held.is_none() && task.ahead > 0 {
+        message.push_str(&format!("; {} stand before it", task.ahead));
     }
-    let held = task.held.as_ref();
+    if task.held.is_none() && task.is_limited {
+        message.push_str(&limits_of(task));
+    }
     StepCause {
-        path: step.path.clone(),
-        status: step.status.as_str(),
+        path: path.to_owned(),
+        status,
         because: "worker".to_owned(),
         message,
-        details: serde_json::json!({
-            "kind": kind,
-            "worker": held.map(|held| &held.worker),
-            "fence": held.map(|held| held.fence),
-            "worker_count": task.worker_count,
-            "lost_count": task.lost_count,
-        }),
+        details: details_of(task),
     }
+}
+
+/// All that the turn of a task depends on.
+fn details_of(task: &TaskWait) -> Value {
+    let (held, rate) = (task.held.as_ref(), task.limits.rate);
+    serde_json::json!({
+        "queue": task.queue,
+        "priority": task.priority,
+        "fairness_key": task.fairness_key,
+        "worker": held.map(|held| &held.worker),
+        "fence": held.map(|held| held.fence),
+        "ahead": task.ahead,
+        "depth": task.depth,
+        "held_count": task.held_count,
+        "concurrency": task.limits.concurrency,
+        "rate": rate.map(|rate| format!("{} in {:?}", rate.count, rate.per)),
+        "is_limited": task.is_limited,
+        "is_closed": task.is_closed,
+        "worker_count": task.worker_count,
+    })
+}
+
+/// The limits of the queue of a task, as the end of a sentence.
+fn limits_of(task: &TaskWait) -> String {
+    let limits = [
+        task.limits.concurrency.map(|most| format!("{} of {most} are out", task.held_count)),
+        task.limits.rate.map(|rate| format!("{} in {:?} are handed out", rate.count, rate.per)),
+    ];
+    let limits: Vec<String> = limits.into_iter().flatten().collect();
+    format!("; the queue is limited: {}", limits.join(", "))
 }
 
 fn causes_of(why: &Why) -> Vec<RunCause> {
@@ -212,6 +282,12 @@ fn cause_of(step: &StepWhy) -> StepCause {
             format!("attempt {attempt} is under way since {}", clock(*since))
         }
         Because::Attempt { attempt, .. } => format!("attempt {attempt} is to be made"),
+        Because::Task { queue, attempt, holder: None, .. } => {
+            format!("attempt {attempt} waits in the queue `{queue}`")
+        }
+        Because::Task { holder: Some(holder), .. } => {
+            format!("`{}` has it since {}", holder.by, clock(holder.since))
+        }
         Because::Retry { at, attempt, error } => {
             format!("attempt {attempt} ended with `{error}`; the next one comes at {}", clock(*at))
         }

@@ -93,8 +93,8 @@ fn words(error: impl std::fmt::Display) -> String {
 async fn store(client: &Client) -> Result<String, String> {
     client.expect(Question::get("/readyz")).await.map_err(words)?;
     Ok(match client {
-        Client::Remote { base, .. } => {
-            format!("the server at {base} reads it, and its commits succeed")
+        Client::Remote(client) => {
+            format!("the server at {} reads it, and its commits succeed", client.server())
         }
         // Whoever opens a store writes down first that it is theirs now.
         Client::Here { .. } => "it could be opened, read and written".to_owned(),
@@ -199,7 +199,7 @@ fn shell() -> Result<String, String> {
 /// Whether the manifests of plugins can be used.
 fn plugins_of(config: &Config) -> Result<String, String> {
     let registry = plugins::registry(config).map_err(words)?;
-    Ok(match (config.plugins.len(), registry.board().kinds().count()) {
+    Ok(match (config.plugins.len(), registry.plugin_kinds().count()) {
         (0, _) => "there are none".to_owned(),
         (plugins, kinds) => format!("the manifests of {plugins} have {kinds} kinds of node"),
     })

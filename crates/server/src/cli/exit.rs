@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     CheckFailed,
     /// There is no such thing.
     NotFound,
+    /// The same, as the seed's flags of `windlass template` say it.
+    Absent,
     /// The key is missing, or may not do this.
     Denied,
     /// It stands in no state for that.
@@ -66,7 +68,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(match exit {
             Exit::Ok => 0,
-            Exit::RunFailed | Exit::Unwell => 1,
+            Exit::RunFailed | Exit::Unwell | Exit::Absent => 1,
             Exit::Usage => 2,
             Exit::CheckFailed => 3,
             Exit::NotFound => 4,

@@ -17,6 +17,7 @@ mod event;
 mod exit;
 mod halt;
 mod input;
+mod instance;
 mod key;
 mod mcp;
 mod open;
@@ -24,11 +25,15 @@ mod openapi;
 mod output;
 mod progress;
 mod prompt;
+mod queue;
 mod run;
 mod runs;
 mod secret;
 mod serve;
+mod template;
 mod test;
+mod uow;
+mod worker;
 mod workflow;
 
 use std::process::ExitCode;
@@ -66,6 +71,13 @@ enum Command {
     Workflow(workflow::Workflow),
     #[command(subcommand)]
     Runs(runs::Runs),
+    Template(template::Template),
+    #[command(subcommand)]
+    Instance(instance::Instance),
+    #[command(subcommand)]
+    Uow(uow::Uow),
+    #[command(subcommand)]
+    Queue(queue::Queue),
     #[command(subcommand)]
     Approval(approval::Approval),
     #[command(subcommand)]
@@ -74,6 +86,7 @@ enum Command {
     Prompt(prompt::Prompt),
     Open(open::Open),
     Mcp(mcp::Mcp),
+    Worker(worker::Worker),
     Halt(halt::Halt),
     #[command(subcommand)]
     Key(key::Key),
@@ -162,12 +175,17 @@ async fn dispatch(command: Command) -> anyhow::Result<Exit> {
         Command::Test(command) => command.run().await,
         Command::Workflow(command) => command.run().await,
         Command::Runs(command) => command.run().await,
+        Command::Template(command) => command.run().await,
+        Command::Instance(command) => command.run().await,
+        Command::Uow(command) => command.run().await,
+        Command::Queue(command) => command.run().await,
         Command::Approval(command) => command.run().await,
         Command::Event(command) => command.run().await,
         Command::Prompt(command) => command.run().await,
         Command::Secret(command) => command.run().await,
         Command::Open(command) => command.run().await,
         Command::Mcp(command) => command.run().await,
+        Command::Worker(command) => command.run().await,
         Command::Halt(command) => command.run().await,
         Command::Key(command) => command.run().await,
         Command::Audit(command) => command.run().await,

@@ -13,6 +13,7 @@ mod llm;
 mod load;
 mod log;
 mod plugins;
+mod queues;
 mod sandbox;
 mod secret;
 mod secrets;
@@ -20,6 +21,7 @@ mod seeds;
 mod server;
 mod shell;
 mod store;
+mod sweeper;
 
 use std::collections::BTreeMap;
 
@@ -36,6 +38,7 @@ pub use load::{ConfigError, Flags, Loaded, Setting, load};
 pub use log::{LogFormat, LogSection};
 pub use plugins::PluginSection;
 pub(crate) use plugins::search_path;
+pub use queues::QueueSection;
 pub use sandbox::{SandboxSection, ShellTrust};
 pub use secret::Secret;
 pub use secrets::SecretsSection;
@@ -43,6 +46,7 @@ pub use seeds::NAMES as SEED_VARIABLES;
 pub use server::ServerSection;
 pub use shell::ShellSection;
 pub use store::StoreSection;
+pub use sweeper::SweeperSection;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,6 +74,10 @@ pub struct Config {
     pub llm: LlmSection,
     /// Kinds of node that workers do, by the plugin's name.
     pub plugins: BTreeMap<String, PluginSection>,
+    /// What is taken back from workers that were not heard of.
+    pub sweeper: SweeperSection,
+    /// How much of a queue is handed out to workers, by the queue's name or its beginning and `*`.
+    pub queues: BTreeMap<String, QueueSection>,
     /// What is written to standard error.
     pub log: LogSection,
 }
@@ -89,6 +97,8 @@ impl Config {
             self.http.check(),
             self.llm.check(),
             self.check_plugins(),
+            self.sweeper.check(),
+            self.check_queues(),
             self.log.check(),
         ];
         sections.into_iter().flatten().collect()

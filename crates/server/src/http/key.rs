@@ -45,6 +45,11 @@ pub fn for_execute(workflow_id: Uuid, key: String, request: &Value) -> Idempoten
     IdempotencyKey { route, key, request_hash: content_hash(request) }
 }
 
+/// A key that gives an instance units of work.
+pub fn for_unit(instance_id: Uuid, key: String, request: &Value) -> IdempotencyKey {
+    IdempotencyKey { route: format!("uow/{instance_id}"), key, request_hash: content_hash(request) }
+}
+
 /// A key that repeats a run.
 pub fn for_rerun(run_id: Uuid, key: String, request: &Value) -> IdempotencyKey {
     IdempotencyKey { route: format!("rerun/{run_id}"), key, request_hash: content_hash(request) }

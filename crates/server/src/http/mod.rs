@@ -1,5 +1,6 @@
 //! What all endpoints and pages share: problems, bodies, paging, who may ask, listening.
 
+pub mod accept;
 pub mod body;
 pub mod cors;
 pub mod deprecation;

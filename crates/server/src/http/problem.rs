@@ -48,6 +48,19 @@ codes! {
     KEY_NOT_FOUND = "key-not-found", 404, "There is no such key";
     SECRET_NOT_FOUND = "secret-not-found", 404, "There is no such secret";
     PROMPT_NOT_FOUND = "prompt-not-found", 404, "There is no such prompt file";
+    TEMPLATE_NOT_FOUND = "template-not-found", 404, "There is no such template";
+    INSTANCE_NOT_FOUND = "instance-not-found", 404, "There is no such instance";
+    ROLE_NOT_FOUND = "role-not-found", 404, "There is no such role";
+    UNIT_NOT_FOUND = "unit-not-found", 404, "There is no such unit of work";
+    ACTOR_NOT_FOUND = "actor-not-found", 404, "There is no such actor";
+    QUEUE_NOT_FOUND = "queue-not-found", 404, "There is no such queue";
+    INTERVENTION_NOT_FOUND = "intervention-not-found", 404, "There is no such request to pilots";
+    MEMORY_NOT_FOUND = "memory-not-found", 404, "There is no such memory";
+    NOT_ASSIGNED = "not-assigned", 403, "The actor is not assigned to the role";
+    INSTANCE_INACTIVE = "instance-inactive", 409, "The instance is paused or archived";
+    UNIT_STATE = "unit-state", 409, "The unit of work stands where this cannot be done";
+    NOT_A_GRAPH = "not-a-graph", 409, "A template is instantiated, not executed";
+    INVALID_UNIT = "invalid-unit", 422, "What is said of a unit of work cannot be";
     TASK_NOT_FOUND = "task-not-found", 404, "There is no such task";
     KIND_NOT_FOUND = "kind-not-found", 404, "There is no such kind of node";
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path does not know this method";
@@ -283,6 +296,10 @@ impl From<Refused> for Problem {
                 let detail = summary(&violations).unwrap_or(message);
                 Problem::violations(INVALID_REQUEST, &detail, violations)
             }
+            Refused::NotAGraph => Problem::new(NOT_A_GRAPH, message),
+            Refused::NotHolder(_) | Refused::NotOffered(_) => Problem::new(LEASE_LOST, message),
+            Refused::UnitStands { .. } => Problem::new(UNIT_STATE, message),
+            Refused::BadUnit(_) => Problem::new(INVALID_UNIT, message),
             Refused::NoForm => Problem::new(INVALID_REQUEST, message),
             Refused::NotApprover(_) => Problem::new(FORBIDDEN, message),
             Refused::OtherSubject(_) => Problem::new(APPROVAL_CHANGED, message),

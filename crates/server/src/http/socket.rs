@@ -16,7 +16,7 @@ use crate::app::App;
 
 /// How often a silent socket says that it is alive.
 const HEARTBEAT: Duration = Duration::from_secs(15);
-/// The largest message that is read, in bytes. None is expected.
+/// The largest message that is read, in bytes.
 const HEARD_BYTES_MAX: usize = 64 * 1024;
 
 /// A connection's place among all that may be open. A socket keeps it after its connection has been
@@ -65,13 +65,37 @@ impl Upgrade {
     }
 }
 
-/// Passes messages on to a socket until they end, its reader goes, or has to.
+/// Passes messages on to a socket until they end, its reader goes, or has to. What it says is not
+/// read.
 pub async fn speak(
+    app: &App,
+    caller: &Caller,
+    socket: WebSocket,
+    messages: mpsc::Receiver<String>,
+) {
+    talk(app, caller, socket, messages, None).await;
+}
+
+/// The same, and passes on what the other side says. Whoever asks faster than they are answered waits.
+pub async fn converse(
+    app: &App,
+    caller: &Caller,
+    socket: WebSocket,
+    messages: mpsc::Receiver<String>,
+    heard: mpsc::Sender<String>,
+) {
+    talk(app, caller, socket, messages, Some(heard)).await;
+}
+
+async fn talk(
     app: &App,
     caller: &Caller,
     mut socket: WebSocket,
     mut messages: mpsc::Receiver<String>,
+    heard: Option<mpsc::Sender<String>>,
 ) {
+    // What was said and could not be passed on yet: nothing more is read until it is.
+    let mut said: Option<String> = None;
     let mut heartbeat = tokio::time::interval(HEARTBEAT);
     let is_out = app.gate.until_out(caller);
     tokio::pin!(is_out);
@@ -84,11 +108,21 @@ pub async fn speak(
                 }
                 None => break (close_code::NORMAL, "everything was said"),
             },
-            // Nothing is expected from the other side but its going.
-            heard = socket.recv() => match heard {
+            message = socket.recv(), if said.is_none() => match message {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                Some(Ok(Message::Text(text))) if heard.is_some() => {
+                    said = Some(text.to_string());
+                    Ok(())
+                }
                 Some(Ok(_)) => Ok(()),
             },
+            room = reserve(heard.as_ref()), if said.is_some() => {
+                let text = said.take();
+                if let (Some(room), Some(text)) = (room, text) {
+                    room.send(text);
+                }
+                Ok(())
+            }
             _ = heartbeat.tick() => socket.send(Message::Ping(Vec::new().into())).await,
             () = &mut is_out => break (close_code::POLICY, "the key is no longer good"),
         };
@@ -98,4 +132,8 @@ pub async fn speak(
     };
     // Who is gone already need not hear of it.
     let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: reason.into() }))).await;
+}
+
+async fn reserve(heard: Option<&mpsc::Sender<String>>) -> Option<mpsc::Permit<'_, String>> {
+    heard?.reserve().await.ok()
 }

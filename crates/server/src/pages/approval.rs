@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::extract::rejection::FormRejection;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Serialize;
-use serde_json::Value;
 use windlass_core::run::{Decision, Verdict};
 use windlass_engine::shard::{Answer, Command};
 use windlass_store::RunRow;
@@ -15,7 +14,8 @@ use windlass_store::RunRow;
 use super::approvals::{address, moment_of};
 use super::error::PageProblem;
 use super::form::{Field, fields, input_of};
-use super::render::{Me, Moment, json, page_for};
+use super::render::{Me, Moment, page_for};
+use super::subject::{Row, subject_of};
 use super::workflow::Told;
 use crate::access::Caller;
 use crate::api::approval::{ApprovalBody, asked, vote};
@@ -41,26 +41,6 @@ struct Context {
     comment: String,
     problem: Option<Told>,
     approval: ApprovalBody,
-}
-
-/// A field of what is approved.
-#[derive(Serialize)]
-struct Row {
-    name: String,
-    value: String,
-    /// Whether it has lines of its own.
-    is_block: bool,
-}
-
-impl Row {
-    fn of((name, value): (&String, &Value)) -> Row {
-        let (value, is_block) = match value {
-            Value::String(text) => (text.clone(), text.contains('\n')),
-            Value::Array(_) | Value::Object(_) => (json(value), true),
-            other => (other.to_string(), false),
-        };
-        Row { name: name.clone(), value, is_block }
-    }
 }
 
 /// What was filled in, and what was wrong with it.
@@ -99,11 +79,7 @@ async fn show(
         None => Vec::new(),
         schema => fields(schema.as_ref(), filled.fields.as_ref()),
     };
-    let (rows, subject) = match &approval.subject {
-        Value::Object(subject) => (subject.iter().map(Row::of).collect(), None),
-        Value::Null => (Vec::new(), None),
-        other => (Vec::new(), Some(json(other))),
-    };
+    let (rows, subject) = subject_of(&approval.subject);
     let status = filled.problem.as_ref().map(Problem::status);
     let comment = filled.fields.and_then(|mut filled| filled.remove("comment"));
     let context = Context {

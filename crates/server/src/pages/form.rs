@@ -24,7 +24,7 @@ pub struct Field {
     pub label: String,
     /// More about it.
     pub help: Option<String>,
-    /// `text`, `number`, `checkbox`, `select` or `json`.
+    /// `text`, `lines`, `number`, `checkbox`, `select` or `json`.
     pub control: &'static str,
     /// What it holds.
     pub value: String,
@@ -32,6 +32,8 @@ pub struct Field {
     pub options: Vec<String>,
     /// Whether it must hold something.
     pub is_required: bool,
+    /// What is wrong with what it holds.
+    pub error: Option<String>,
 }
 
 /// The properties that a form can show one by one.
@@ -54,6 +56,7 @@ pub fn fields(schema: Option<&Value>, filled: Option<&BTreeMap<String, String>>)
             value,
             options: Vec::new(),
             is_required: false,
+            error: None,
         }];
     };
     let required = schema.and_then(|schema| schema.get("required")).and_then(Value::as_array);
@@ -77,9 +80,25 @@ pub fn fields(schema: Option<&Value>, filled: Option<&BTreeMap<String, String>>)
             value,
             options: options(property),
             is_required: is_required(name) && control != "checkbox",
+            error: None,
         }
     };
     properties.iter().map(field).collect()
+}
+
+/// Puts what is wrong beside the fields that it is about.
+pub fn mark(fields: &mut [Field], problem: &Problem) {
+    for field in fields {
+        let Some(name) = field.name.strip_prefix(PREFIX) else { continue };
+        let missing = format!("`{name}` is missing");
+        let is_own = |error: &&ErrorItem| {
+            let path = error.path.strip_prefix('/').unwrap_or(&error.path);
+            path == name
+                || path.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
+                || path.is_empty() && error.message.contains(&missing)
+        };
+        field.error = problem.errors.iter().find(is_own).map(|error| error.message.clone());
+    }
 }
 
 fn control(property: &Value) -> &'static str {
@@ -87,6 +106,9 @@ fn control(property: &Value) -> &'static str {
         return "select";
     }
     match property.get("type").and_then(Value::as_str) {
+        Some("string") if property.get("format").is_some_and(|format| format == "multiline") => {
+            "lines"
+        }
         Some("string") => "text",
         Some("number" | "integer") => "number",
         Some("boolean") => "checkbox",
@@ -104,7 +126,7 @@ fn options(property: &Value) -> Vec<String> {
 
 fn shown(value: &Value, control: &str) -> String {
     match (control, value) {
-        ("text" | "select", Value::String(text)) => text.clone(),
+        ("text" | "lines" | "select", Value::String(text)) => text.clone(),
         _ => value.to_string(),
     }
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
 use std::convert::Infallible;
 use std::hash::{Hash, Hasher};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -13,8 +14,15 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use crate::access::Caller;
+use crate::app::{App, is_down};
+use crate::http::problem::Problem;
+
 /// News are collected this long, so that a busy run costs a page a few renderings a second.
 pub(super) const COLLECT: Duration = Duration::from_millis(150);
+
+/// What no event tells of, such as the time that a lease has left, is looked at that often.
+pub(super) const TICK: Duration = Duration::from_secs(2);
 
 /// A part of a page.
 #[derive(Clone, Debug, Serialize)]
@@ -39,6 +47,52 @@ pub(super) fn stream() -> (Sender, Response) {
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15)).text("alive");
     let response = Sse::new(ReceiverStream::new(out)).keep_alive(keep_alive).into_response();
     (Sender { frames, sent: HashMap::new() }, response)
+}
+
+/// A stream of parts that are made anew whenever anything has become durable, and that often besides.
+pub(super) fn watch<M, F>(
+    app: &Arc<App>,
+    caller: &Caller,
+    tick: Option<Duration>,
+    mut make: M,
+) -> Response
+where
+    M: FnMut() -> F + Send + 'static,
+    F: Future<Output = Result<Vec<Part>, Problem>> + Send,
+{
+    let (mut sender, response) = stream();
+    let (app, caller) = (app.clone(), caller.clone());
+    let mut changes = app.engine.feed().changes();
+    let mut going_down = app.going_down.clone();
+    tokio::spawn(async move {
+        let _count = app.metrics.stream();
+        let is_left = sender.closed();
+        tokio::pin!(is_left);
+        loop {
+            changes.mark_unchanged();
+            let began = Instant::now();
+            let Ok(parts) = make().await else { break };
+            if !sender.send(parts).await {
+                break;
+            }
+            // What changes fast, or takes long to make, is looked at less often, so that watching
+            // stays cheap.
+            tokio::time::sleep((began.elapsed() * 4).max(COLLECT * 2)).await;
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() { break },
+                () = tokio::time::sleep(tick.unwrap_or_default()), if tick.is_some() => {}
+                () = is_down(&mut going_down) => break,
+                () = &mut is_left => break,
+                () = app.gate.until_out(&caller) => break,
+            }
+        }
+    });
+    response
+}
+
+/// A part that takes the place of the element with its id.
+pub(super) fn whole(id: impl Into<String>, html: String) -> Part {
+    Part { id: id.into(), into: None, html }
 }
 
 impl Sender {

@@ -73,12 +73,16 @@ pub struct Me {
     pub csrf: String,
     /// Whether they have signed in, and so can sign out.
     pub is_session: bool,
-    /// Whether they may start, stop and repair runs.
+    /// Whether they may start, stop and repair runs, and make and hold up instances.
     pub may_operate: bool,
+    /// Whether they may change workflows, and say who acts in which role of an instance.
+    pub may_edit: bool,
     /// Whether they may decide what waits for an approval.
     pub may_approve: bool,
     /// Whether they may see the audit log.
     pub may_administer: bool,
+    /// Whether they may stop everything, and let units pass where a guardian says no.
+    pub may_override: bool,
     /// Who has stopped everything, as a sentence.
     pub halted: Option<String>,
 }
@@ -94,9 +98,11 @@ impl Me {
             csrf: caller.session.as_ref().map(token).unwrap_or_default(),
             is_session: caller.session.is_some() && principal.proof != Proof::Local,
             may_operate: principal.may(Permission::Operate),
+            may_edit: principal.may(Permission::Edit),
             may_approve: principal.may(Permission::Approve),
             // A file of a run has no such log.
             may_administer: principal.may(Permission::Administer) && !app.is_file,
+            may_override: principal.may(Permission::Administer),
             halted: app.engine.halted().map(|halt| match halt.reason {
                 None => format!("{} has stopped everything.", halt.by),
                 Some(reason) => format!("{} has stopped everything: {reason}.", halt.by),

@@ -12,6 +12,7 @@ use super::render::{Me, page_for};
 use super::run_at::{self, Place};
 use super::run_view::{Head, LINES_SHOWN, Line, StepRowView, Wanted, read};
 use super::timeline::Timeline;
+use super::unit_rows::UnitLine;
 use crate::access::Caller;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
@@ -66,6 +67,7 @@ pub(super) struct Context {
     pub(super) timeline: Timeline,
     pub(super) why: Option<WhyBody>,
     pub(super) steps: Vec<StepRowView>,
+    pub(super) units: Vec<UnitLine>,
     pub(super) steps_next: Option<String>,
     pub(super) is_first_page: bool,
     pub(super) lines: Vec<Line>,
@@ -122,6 +124,7 @@ pub(super) async fn page(
         timeline: shown.timeline,
         why,
         steps: shown.steps,
+        units: shown.units,
         steps_next: shown.next.map(|next| cursor(&next)),
         is_first_page: place.is_none(),
         lines_before: (after > 0).then(|| after.saturating_sub(window)),

@@ -85,6 +85,7 @@ pub(super) async fn page(
         timeline: shown.timeline,
         why: None,
         steps: shown.steps,
+        units: shown.units,
         steps_next: shown.next.map(|next| cursor(&next)),
         is_first_page: from.is_none(),
         lines,

@@ -15,7 +15,7 @@ use windlass_store::{LogRow, Store, StoreError};
 use super::conversation::last_words;
 use super::drawer;
 use super::error::PageProblem;
-use super::live::{COLLECT, Part, Sender, stream};
+use super::live::{COLLECT, Part, Sender, stream, whole};
 use super::render::{For, Me, render};
 use super::run::{self, why};
 use super::run_view::{LINES_SHOWN, Line, Shown, Wanted, read};
@@ -193,17 +193,18 @@ async fn collect(follower: &mut Follower, heard: &mut Heard) -> Result<bool, Sto
     }
 }
 
-fn whole(id: &str, html: String) -> Part {
-    Part { id: id.to_owned(), into: None, html }
-}
-
 fn parts(me: &Me, shown: Shown, lines: Vec<Line>) -> Vec<Part> {
+    let is_tokens = shown.head.instance.is_some();
     let timeline = BTreeMap::from([("timeline", shown.timeline)]);
     let mut parts = vec![
         whole("head", render("parts/run_head.html", about(me, "run", shown.head))),
         whole("timeline", render("parts/timeline.html", timeline)),
         whole("graph", render("parts/graph.html", BTreeMap::from([("graph", shown.graph)]))),
     ];
+    if is_tokens {
+        let rows = BTreeMap::from([("units", shown.units)]);
+        parts.push(whole("units", render("parts/unit_rows.html", rows)));
+    }
     for step in shown.steps {
         let id = step.key.clone();
         let html = render("parts/step_row.html", BTreeMap::from([("step", step)]));

@@ -2,15 +2,18 @@
 
 use serde::Serialize;
 use windlass_core::definition::{Node, Plan};
+use windlass_core::run::token::{TokenPlan, UnitStatus};
 use windlass_core::run::{StepStatus, path};
+use windlass_core::template::Template;
 use windlass_core::{Failure, Time};
 use windlass_engine::Definitions;
-use windlass_store::{LogRow, RunRow, Store, StoreError};
+use windlass_store::{LogRow, RunRow, Store, StoreError, UnitCount, UnitRow};
 
 use super::graph;
 use super::render::{Moment, json, moment, took};
 use super::runs::short_id;
 use super::timeline::{self, Span, Timeline};
+use super::unit_rows::UnitLine;
 use super::usage::{self, Took};
 use crate::api::run::RunBody;
 use crate::api::step::{StepBody, StepPlace, bodies, read_steps};
@@ -64,6 +67,8 @@ pub struct Head {
     pub usage: Option<Took>,
     /// Whether it is over.
     pub is_over: bool,
+    /// The instance, if it is a run of units of work.
+    pub instance: Option<String>,
 }
 
 /// Steps of one status, and their part of a bar of 1,000 units.
@@ -146,6 +151,8 @@ pub struct Shown {
     pub(super) timeline: Timeline,
     /// The steps of the page.
     pub steps: Vec<StepRowView>,
+    /// Its units of work, in the order in which they came up, if it is a token run.
+    pub(super) units: Vec<UnitLine>,
     /// Where the next page begins.
     pub next: Option<StepPlace>,
     /// The number of the last log line.
@@ -193,7 +200,17 @@ pub fn read(
         place => read_steps(store, &row, plan, place, STEPS_SHOWN)?,
     };
     let link = |step: &str| wanted.link(step);
+    let mut units = Vec::new();
+    let mut unit_counts = None;
     let graph = match plan {
+        Some(Plan { tokens: Some(tokens), .. }) => {
+            let rows = store.units_of_run(run_id, None, UNITS_READ)?.items;
+            let counts = counted(&rows);
+            units.extend(rows.into_iter().take(STEPS_SHOWN).map(UnitLine::from));
+            let svg = tokens_graph(tokens, &counts, row.workflow_id);
+            unit_counts = Some(counts);
+            svg
+        }
         Some(plan) => {
             let standings = store.standings(run_id)?;
             let standing = graph::Standing { row: &row, nodes: &standings, link: &link };
@@ -204,8 +221,53 @@ pub fn read(
     let timeline = timeline::read(store, &row, &Span::of(&row, now), &link)?;
     let steps = steps.into_iter().map(|step| step_row(step, plan, &link)).collect();
     let log_seq = overview.last_log_seq;
-    let head = head(store, row.clone())?;
-    Ok(Some(Shown { row, head, graph, timeline, steps, next, log_seq }))
+    let mut head = head(store, row.clone())?;
+    if let Some(counts) = unit_counts {
+        head.instance = Some(row.workflow_id.to_string());
+        head.counts = bar_of(&counts);
+    }
+    Ok(Some(Shown { row, head, graph, timeline, steps, units, next, log_seq }))
+}
+
+/// Units of a run that are counted.
+const UNITS_READ: usize = 1_000;
+
+/// How many units stand where.
+fn counted(rows: &[UnitRow]) -> Vec<UnitCount> {
+    let count = |row: &UnitRow| UnitCount {
+        workflow: row.workflow.clone(),
+        place: row.place.clone(),
+        status: row.status.clone(),
+        count: 1,
+    };
+    rows.iter().map(count).collect()
+}
+
+/// The graphs of the workflows that a run's units are in, one below the other.
+fn tokens_graph(tokens: &TokenPlan, counts: &[UnitCount], instance_id: uuid::Uuid) -> String {
+    let is_used = |name: &String| {
+        *name == tokens.master || counts.iter().any(|count| count.workflow == *name)
+    };
+    let used = tokens.workflows.iter().filter(|(name, _)| is_used(name));
+    let draw = |(number, (_, workflow)): (usize, (&String, &Template))| {
+        super::template_view::graph(workflow, number, counts, instance_id)
+    };
+    (1..).zip(used).map(draw).collect()
+}
+
+fn bar_of(counts: &[UnitCount]) -> Vec<Count> {
+    let of = |status: UnitStatus| -> u64 {
+        let own = counts.iter().filter(|count| count.status == status.as_str());
+        own.map(|count| count.count).sum()
+    };
+    let pairs = super::instance_view::ORDER.map(|status| (status.as_str(), of(status)));
+    let part = |part: super::instance_view::Count| Count {
+        status: part.status,
+        count: u32::try_from(part.count).unwrap_or(u32::MAX),
+        x: part.x,
+        width: part.width,
+    };
+    super::instance_view::bar(&pairs).into_iter().map(part).collect()
 }
 
 fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
@@ -237,6 +299,7 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
         total: body.steps_total,
         usage,
         is_over,
+        instance: None,
     })
 }
 

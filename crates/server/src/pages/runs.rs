@@ -11,13 +11,13 @@ use windlass_core::run::RunStatus;
 use windlass_store::{RunRow, Store};
 
 use super::error::PageProblem;
-use super::live::{COLLECT, Part, stream};
+use super::live::{watch, whole};
 use super::render::{Me, Moment, moment, page_for, render, took};
 use crate::access::Caller;
 use crate::api::query::Asked;
 use crate::api::runs::list::{RunsQuery, filter_of};
-use crate::app::is_down;
 use crate::app::{App, Shared};
+use crate::client::segment;
 use crate::http::paging::{cursor, place};
 use crate::http::problem::Problem;
 
@@ -61,6 +61,7 @@ struct Row {
     id: String,
     short_id: String,
     workflow: String,
+    workflow_href: String,
     version: u32,
     status: &'static str,
     reason: Option<String>,
@@ -80,6 +81,11 @@ impl Row {
         Row {
             short_id: short_id(&id),
             id,
+            // A token run's workflow is its instance's own copy.
+            workflow_href: match row.workflow_id == row.definition_id {
+                true => format!("/instances/{}", row.workflow_id),
+                false => format!("/workflows/{}", segment(&row.workflow)),
+            },
             workflow: row.workflow,
             version: row.version,
             status: row.status.as_str(),
@@ -170,31 +176,15 @@ pub(super) async fn live(
     caller: Caller,
     Asked(query): Asked<RunsQuery>,
 ) -> Result<Response, PageProblem> {
-    let (mut sender, response) = stream();
     // A filter that makes no sense is told now and not in the stream.
     filter_of(&query)?;
-    let mut changes = app.engine.feed().changes();
-    let mut going_down = app.going_down.clone();
-    tokio::spawn(async move {
-        let _count = app.metrics.stream();
-        let is_left = sender.closed();
-        tokio::pin!(is_left);
-        loop {
-            changes.mark_unchanged();
-            let Ok((rows, next)) = read(&app, &caller, query.clone()).await else { break };
+    let (of, whose) = (app.clone(), caller.clone());
+    Ok(watch(&app, &caller, None, move || {
+        let (app, caller, query) = (of.clone(), whose.clone(), query.clone());
+        async move {
+            let (rows, next) = read(&app, &caller, query).await?;
             let html = render("parts/run_rows.html", Rows { rows, has_more: next.is_some() });
-            if !sender.send(vec![Part { id: "rows".into(), into: None, html }]).await {
-                break;
-            }
-            // What changes fast is looked at a few times a second.
-            tokio::time::sleep(COLLECT * 2).await;
-            tokio::select! {
-                changed = changes.changed() => if changed.is_err() { break },
-                () = is_down(&mut going_down) => break,
-                () = &mut is_left => break,
-                () = app.gate.until_out(&caller) => break,
-            }
+            Ok(vec![whole("rows", html)])
         }
-    });
-    Ok(response)
+    }))
 }

@@ -69,11 +69,18 @@ pub(super) struct Form {
 }
 
 /// A problem in the middle of a page.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Told {
     title: &'static str,
     detail: String,
     errors: Vec<ErrorItem>,
+}
+
+impl Told {
+    /// A problem under words of the page's own.
+    pub(super) fn titled(title: &'static str, problem: Problem) -> Told {
+        Told { title, ..Told::from(problem) }
+    }
 }
 
 impl From<Problem> for Told {
@@ -134,6 +141,11 @@ pub(super) async fn show(
     let missing = || Problem::parameter("version", format!("there is no version {version}"));
     let shown = shown.filter(|shown| shown.version == version).ok_or_else(missing)?;
     let (plan, problem) = match plan {
+        // A template has a page of its own.
+        Some(Ok(plan)) if plan.tokens.is_some() => {
+            let place = format!("/templates/{}", crate::client::segment(&row.name));
+            return Ok(axum::response::Redirect::to(&place).into_response());
+        }
         Some(Ok(plan)) => (Some(plan), None),
         Some(Err(error)) => (None, Some(Told::from(Problem::from(error)))),
         None => (None, None),

@@ -3,6 +3,8 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use windlass_engine::Definitions;
+use windlass_store::WorkflowRow;
 
 use super::error::PageProblem;
 use super::render::{Me, Moment, moment, page_for};
@@ -10,6 +12,7 @@ use crate::access::Caller;
 use crate::api::page::PageQuery;
 use crate::api::query::Asked;
 use crate::app::Shared;
+use crate::client::segment;
 use crate::http::paging::{cursor, place};
 
 /// Workflows of a page.
@@ -26,6 +29,9 @@ struct Context {
 #[derive(Serialize)]
 struct Row {
     name: String,
+    /// Its page.
+    href: String,
+    is_template: bool,
     description: Option<String>,
     version: u32,
     updated: Moment,
@@ -38,19 +44,29 @@ pub(super) async fn page(
 ) -> Result<Response, PageProblem> {
     let after: Option<String> = place(query.cursor.as_deref())?;
     let project = caller.project().to_owned();
+    let definitions = app.engine.definitions().clone();
     let read = move |store: &dyn windlass_store::Store| {
-        store.workflows(&project, after.as_deref(), PAGE_SIZE)
+        let page = store.workflows(&project, after.as_deref(), PAGE_SIZE)?;
+        let next = page.items.last().filter(|_| page.has_more).map(|last| last.name.clone());
+        let row = |row| row_of(&definitions, row);
+        Ok((page.items.into_iter().map(row).collect(), next))
     };
-    let found = app.engine.read(read).await?;
-    let last = found.items.last().filter(|_| found.has_more);
-    let next = last.map(|last| format!("/workflows?cursor={}", cursor(&last.name)));
-    let row = |row: windlass_store::WorkflowRow| Row {
+    let (rows, next) = app.engine.read(read).await?;
+    let next = next.map(|next| format!("/workflows?cursor={}", cursor(&next)));
+    let context = Context { nav: "workflows", title: "Workflows", rows, next };
+    Ok(page_for("workflows.html", &Me::of(&app, &caller), context).into_response())
+}
+
+fn row_of(definitions: &Definitions, row: WorkflowRow) -> Row {
+    let plan = definitions.plan(row.definition_id).ok();
+    let is_template = plan.is_some_and(|plan| plan.tokens.is_some());
+    let part = if is_template { "templates" } else { "workflows" };
+    Row {
+        href: format!("/{part}/{}", segment(&row.name)),
+        is_template,
         name: row.name,
         description: row.description,
         version: row.version,
         updated: moment(row.updated_at),
-    };
-    let rows = found.items.into_iter().map(row).collect();
-    let context = Context { nav: "workflows", title: "Workflows", rows, next };
-    Ok(page_for("workflows.html", &Me::of(&app, &caller), context).into_response())
+    }
 }

@@ -5,6 +5,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::harness::*;
+use crate::refund_desk::TEMPLATE;
 use crate::tamper::alter_audit;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -139,17 +140,59 @@ async fn projects_do_not_see_each_other() {
     let body = json!({ "input": { "n": 1 }, "external_id": "mine" }).to_string();
     let run = server.ask_as(one, Method::POST, "/api/v1/workflows/add/execute", body).await.body;
     let run = run["id"].as_str().unwrap();
+    let of_one = async |path: &str, body: String| {
+        let answer = server.ask_as(one, Method::POST, path, body).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.body);
+        answer.body["id"].as_str().unwrap_or_default().to_owned()
+    };
+    let template = of_one("/api/v1/templates", TEMPLATE.to_owned()).await;
+    let wanted = json!({ "template": template }).to_string();
+    let instance = of_one("/api/v1/instances", wanted).await;
+    let unit = json!({ "attributes": { "total": 5 } }).to_string();
+    let uow = of_one(&format!("/api/v1/instances/{instance}/uows"), unit).await;
+    let poll = json!({ "worker": "w", "units": [{ "instance": instance, "role": "Splitter" }] });
+    server.ask_as(one, Method::POST, "/api/v1/tasks/poll", poll.to_string()).await;
+    of_one(&format!("/api/v1/instances/{instance}/kill-switch"), r#"{"reason":"x"}"#.into()).await;
+    let asked_for = server.get_as(one, "/api/v1/interventions").await.body["items"][0].clone();
+    let asked_for = asked_for["id"].as_str().unwrap();
+    let nobody = "01890000-0000-7000-8000-000000000000";
 
     // Every route that names one of them, for who may do everything in another project.
     let mut asked = 0;
     for route in windlass_server::access::table::ROUTES {
-        let holes = ["{run}", "{workflow}", "{key}"];
-        if !holes.iter().any(|hole| route.path.contains(hole)) {
+        let holes = [
+            "{run}",
+            "{workflow}",
+            "{key}",
+            "{template}",
+            "{instance}",
+            "{uow}",
+            "{task}",
+            "{intervention}",
+        ];
+        // The windows of other systems have tests of their own.
+        let newer = ["{template}", "{instance}", "{uow}", "{task}", "{intervention}"];
+        let is_own = route.path.starts_with("/api/v1/")
+            || !newer.iter().any(|hole| route.path.contains(hole));
+        if !is_own || !holes.iter().any(|hole| route.path.contains(hole)) {
             continue;
         }
-        let path = |run: &str, workflow: &str| {
-            let path = route.path.replace("{run}", run).replace("{workflow}", workflow);
-            path.replace("{step}", "sum").replace("{key}", run).replace("{name}", "go")
+        let path = |is_there: bool| {
+            let id = |of_one: &str| if is_there { of_one.to_owned() } else { nobody.to_owned() };
+            let mut path = route.path.to_owned();
+            for (hole, of_one) in [
+                ("{run}", run),
+                ("{workflow}", workflow),
+                ("{template}", &template),
+                ("{instance}", &instance),
+                ("{uow}", &uow),
+                ("{task}", &uow),
+                ("{intervention}", asked_for),
+                ("{key}", run),
+            ] {
+                path = path.replace(hole, &id(of_one));
+            }
+            path.replace("{step}", "sum").replace("{name}", "go").replace("{assignment}", nobody)
         };
         let body = match (route.method, route.path) {
             ("PUT", _) => ADD.to_owned(),
@@ -160,21 +203,51 @@ async fn projects_do_not_see_each_other() {
             ("POST", "/api/v1/runs/{run}/approvals/{step}") => {
                 r#"{"decision":"approve"}"#.to_owned()
             }
+            (_, path) if path.ends_with("/clarify") => r#"{"text":"x"}"#.to_owned(),
+            (_, path) if path.ends_with("/waive") => {
+                r#"{"guardian":"all_home","reason":"x"}"#.to_owned()
+            }
+            ("POST", path) if path.ends_with("{intervention}/reject") => {
+                r#"{"reason":"x"}"#.to_owned()
+            }
+            ("POST", path)
+                if path.starts_with("/api/v1/uows/{uow}/") || path.ends_with("/kill-switch") =>
+            {
+                r#"{"reason":"x"}"#.to_owned()
+            }
+            ("POST", path) if path.ends_with("{instance}/actors") => {
+                r#"{"actor":"a","role":"Payer"}"#.to_owned()
+            }
+            ("POST", path) if path.ends_with("/tasks/{task}/logs") => {
+                r#"{"worker":"w","fence":1,"lines":[]}"#.to_owned()
+            }
+            ("POST", path) if path.ends_with("/tasks/{task}/fail") => {
+                r#"{"worker":"w","fence":1,"message":"x"}"#.to_owned()
+            }
+            ("POST", path) if path.ends_with("/tasks/{task}/claim") => {
+                r#"{"worker":"w"}"#.to_owned()
+            }
+            ("POST", path) if path.starts_with("/api/v1/tasks/{task}/") => {
+                r#"{"worker":"w","fence":1}"#.to_owned()
+            }
             (_, path) if path.ends_with("/mark") => "step=sum&status=skipped".to_owned(),
             _ => String::new(),
         };
-        let nobody = "01890000-0000-7000-8000-000000000000";
         let method: Method = route.method.parse().unwrap();
         let ask = async |path: String| {
-            let query = if path.ends_with("/live") { "?after=0&logs=0" } else { "" };
+            let query = match path.rsplit_once('/') {
+                Some((_, "live")) => "?after=0&logs=0",
+                Some((_, "memory")) => "?role=Payer",
+                _ => "",
+            };
             let path = format!("{path}{query}");
             let request = request(method.clone(), &path)
                 .header("authorization", format!("Bearer {two}"))
                 .header("content-type", "application/x-www-form-urlencoded");
             server.send(request.body(body.clone().into()).unwrap()).await
         };
-        let foreign = ask(path(run, workflow)).await;
-        let unknown = ask(path(nobody, nobody)).await;
+        let foreign = ask(path(true)).await;
+        let unknown = ask(path(false)).await;
         let what = format!("{} {}: {}", route.method, route.path, foreign.body);
         // A definition cannot be called like an id, whether or not something has it.
         let status = if route.method == "PUT" { 422 } else { 404 };
@@ -189,12 +262,21 @@ async fn projects_do_not_see_each_other() {
         assert_eq!(server.get_as(two, path).await.status, 404);
         assert_eq!(server.get_as(ADMIN, path).await.status, 404, "no role sees across projects");
     }
-    for path in ["/api/v1/runs", "/api/v1/workflows", "/api/v1/runs?workflow=add"] {
+    for (path, count) in [
+        ("/api/v1/runs", 2),
+        ("/api/v1/workflows", 2),
+        ("/api/v1/runs?workflow=add", 1),
+        ("/api/v1/templates", 1),
+        ("/api/v1/instances", 1),
+        ("/api/v1/uows", 1),
+        ("/api/v1/interventions", 1),
+    ] {
         assert_eq!(server.get_as(two, path).await.body["items"], json!([]), "{path}");
-        assert_eq!(server.get_as(one, path).await.body["items"].as_array().unwrap().len(), 1);
+        let items = server.get_as(one, path).await.body["items"].clone();
+        assert_eq!(items.as_array().unwrap().len(), count, "{path}");
     }
     for path in ["/runs", "/workflows"] {
-        assert!(!server.get_as(two, path).await.body.as_str().unwrap().contains("add"), "{path}");
+        assert!(!server.page_as(two, path).await.body.to_string().contains("add"), "{path}");
     }
     let same = json!({ "input": { "n": 1 }, "external_id": "mine" }).to_string();
     server.ask_as(two, Method::POST, "/api/v1/workflows", ADD).await;
@@ -217,7 +299,7 @@ async fn projects_do_not_see_each_other() {
 }
 
 /// A token, signed with the secret of [`with_tokens`].
-fn token(header: Value, claims: Value, secret: &[u8]) -> String {
+pub(crate) fn token(header: Value, claims: Value, secret: &[u8]) -> String {
     let part = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
     let text = format!("{}.{}", part(header), part(claims));
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, secret);
@@ -225,7 +307,7 @@ fn token(header: Value, claims: Value, secret: &[u8]) -> String {
     format!("{text}.{}", BASE64_URL_SAFE_NO_PAD.encode(tag))
 }
 
-const SECRET: &str = "a secret that signs tokens";
+pub(crate) const SECRET: &str = "a secret that signs tokens";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tokens_of_another_system_let_their_holder_in() {

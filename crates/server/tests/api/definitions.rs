@@ -110,6 +110,7 @@ async fn kinds_of_node_are_described() {
         .map(|item| item["kind"].as_str().unwrap())
         .collect();
     let known = [
+        "actor",
         "agent",
         "approval",
         "code",
@@ -129,6 +130,7 @@ async fn kinds_of_node_are_described() {
         "try",
         "wait_event",
         "wait_signal",
+        "worker",
         "workflow",
     ];
     assert_eq!(kinds, known);

@@ -50,6 +50,20 @@ impl Server {
         let mut config = Config::default();
         config.store.data = directory.path().join("data");
         change(&mut config);
+        Server::on(config, directory)
+    }
+
+    /// Another one on the same data, once this one has gone down.
+    pub(crate) async fn restarted(self) -> Server {
+        let Server { router, house, _directory: directory } = self;
+        house.go_down.send_replace(true);
+        house.app.engine.shut_down(Duration::from_secs(5)).await;
+        let config = house.app.config.clone();
+        drop((router, house));
+        Server::on(config, directory)
+    }
+
+    fn on(config: Config, directory: tempfile::TempDir) -> Server {
         let purpose = Purpose {
             allows_loopback: true,
             trusts_shell: true,
@@ -74,10 +88,14 @@ impl Server {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let is_endless = request.uri().path() == "/runs/live";
+        let path = request.uri().path();
+        let of_units = ["/live/", "/instances/", "/uows/", "/queues/"];
+        let is_endless = path == "/runs/live"
+            || of_units.iter().any(|part| path.starts_with(part))
+                && (path.ends_with("/live") || path.starts_with("/live/"));
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        // The list of runs is told for ever.
+        // Lists are told for ever, and so is what has no end of its own.
         if is_endless && status == StatusCode::OK {
             return Answer { status, headers, body: Value::Null };
         }
@@ -93,6 +111,12 @@ impl Server {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path, Body::empty()).await
+    }
+
+    /// What a browser gets.
+    pub(crate) async fn page(&self, path: &str) -> Answer {
+        let request = request(Method::GET, path).header(header::ACCEPT, "text/html,*/*;q=0.8");
+        self.send(request.body(Body::empty()).unwrap()).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
@@ -182,6 +206,14 @@ impl Server {
     ) -> Answer {
         let request = request(method, path).header("authorization", format!("Bearer {key}"));
         self.send(request.body(body.into()).unwrap()).await
+    }
+
+    /// What a browser gets that shows a key.
+    pub(crate) async fn page_as(&self, key: &str, path: &str) -> Answer {
+        let request = request(Method::GET, path)
+            .header(header::ACCEPT, "text/html")
+            .header("authorization", format!("Bearer {key}"));
+        self.send(request.body(Body::empty()).unwrap()).await
     }
 
     pub(crate) async fn get_as(&self, key: &str, path: &str) -> Answer {

@@ -3,7 +3,8 @@
 //!
 //! Of the section "Example" the test reads: blocks in YAML, which are deployed, the last one is run;
 //! `Run with INPUT, it ends as STATUS`, with the output as a block in JSON, or the code of its error;
-//! `While it waits, send REQUEST with BODY`; `Say the model answers THIS, then THAT`.
+//! `While it waits, send REQUEST with BODY`; `While it waits, take it with POLL and complete it with
+//! OUTPUT`; `Say the model answers THIS, then THAT`.
 
 use std::path::{Path, PathBuf};
 
@@ -30,6 +31,8 @@ struct Example {
     output: Option<Value>,
     /// Path and body of what is sent while it waits.
     sent: Option<(String, String)>,
+    /// What a worker polls with, and what it hands in.
+    taken: Option<(Value, Value)>,
     model: Vec<Says>,
 }
 
@@ -51,6 +54,8 @@ impl Example {
         let run = quoted(line("Run with ").expect("it says how it ends"));
         let answers = line("Say the model answers ").map(quoted).unwrap_or_default();
         let sent = line("While it waits, send ").map(quoted);
+        let taken = line("While it waits, take it ").map(quoted);
+        let json = |text: &str| serde_json::from_str::<Value>(text).unwrap();
         let output = blocks("json");
         Example {
             definitions: blocks("yaml"),
@@ -59,6 +64,7 @@ impl Example {
             code: run.get(2).map(|code| (*code).to_owned()),
             output: output.first().map(|output| serde_json::from_str(output).unwrap()),
             sent: sent.map(|sent| (sent[0].strip_prefix("POST ").unwrap().into(), sent[1].into())),
+            taken: taken.map(|taken| (json(taken[0]), json(taken[1]))),
             model: answers.into_iter().map(said).collect(),
         }
     }
@@ -127,6 +133,18 @@ async fn the_example_of_every_kind_does_what_its_page_says() {
             let path = path.replace("{run}", id);
             let sent = server.ask(Method::POST, &path, body.clone()).await;
             assert!(sent.status.is_success(), "{kind}: {path}: {}", sent.body);
+        }
+        if let Some((poll, output)) = &example.taken {
+            let mut poll = poll.clone();
+            poll["wait"] = json!("20s");
+            let polled = server.post("/api/v1/tasks/poll", poll.clone()).await;
+            assert_eq!(polled.status, 200, "{kind}: {}", polled.body);
+            let task = &polled.body["tasks"][0];
+            let body =
+                json!({ "worker": poll["worker"], "fence": task["fence"], "output": output });
+            let path = format!("/api/v1/tasks/{}/complete", task["id"].as_str().unwrap());
+            let told = server.post(&path, body).await;
+            assert_eq!(told.status, 204, "{kind}: {}", told.body);
         }
         let ended = at(&server, &run, &["succeeded", "failed", "cancelled"]).await;
         assert_eq!(ended["status"], example.status, "{kind}: {ended}");

@@ -1,6 +1,6 @@
 //! A client of a server's sockets.
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -36,6 +36,11 @@ impl Socket {
             Err(Error::Http(answer)) => Err(answer.status().as_u16()),
             Err(error) => panic!("{path}: {error}"),
         }
+    }
+
+    /// Says something to the server.
+    pub(crate) async fn say(&mut self, text: impl ToString) {
+        self.stream.send(Message::text(text.to_string())).await.unwrap();
     }
 
     /// The next message; `None` once the server has closed.

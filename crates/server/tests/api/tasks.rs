@@ -1,7 +1,10 @@
 //! The worker protocol, spoken by hand.
 
+use std::time::Duration;
+
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
+use windlass_core::HumanDuration;
 
 use crate::harness::*;
 
@@ -16,6 +19,8 @@ fn with_plugin(change: impl FnOnce(&mut windlass_server::config::Config)) -> Ser
             manifest: MANIFEST.into(),
             ..Default::default()
         };
+        // What is lost is found soon.
+        config.sweeper.every = HumanDuration(Duration::from_millis(100));
         config.plugins.insert("text".to_owned(), text);
         change(config);
     })
@@ -170,13 +175,13 @@ async fn a_lost_worker_is_followed_by_another() {
     short["lease"] = json!("1s");
     let lost = server.post("/api/v1/tasks/poll", short).await.body["tasks"][0].clone();
     let task = take(&server, "w2").await;
-    assert_eq!((&task["id"], &task["attempt"]), (&lost["id"], &json!(1)));
-    assert_eq!(say(&server, "w1", &lost, "complete", counted()).await.problem(), "lease-lost");
+    assert_eq!((&task["id"], &task["attempt"]), (&lost["id"], &json!(2)), "it was another attempt");
+    assert_eq!(say(&server, "w1", &lost, "complete", counted()).await.problem(), "task-over");
     assert_eq!(say(&server, "w2", &task, "complete", counted()).await.status, 204);
     let run = server.get(&format!("/api/v1/runs/{run}")).await.body;
     assert_eq!(run["status"], "succeeded");
-    let logs = server.get(&format!("/api/v1/runs/{}/logs", run["id"].as_str().unwrap())).await;
-    assert!(logs.body["items"][0]["text"].as_str().unwrap().contains("`w1`"), "{}", logs.body);
+    let events = server.get(&format!("/api/v1/runs/{}/events", run["id"].as_str().unwrap())).await;
+    assert!(events.body.to_string().contains("attempt_interrupted"), "{}", events.body);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -189,12 +194,19 @@ async fn what_must_not_be_repeated_is_not_handed_to_another() {
         retry: {max_attempts: 3}",
         ))
         .await;
+    let run = start(&server, "count", json!({ "text": "a" })).await;
     let mut short = question("w1");
     short["lease"] = json!("1s");
-    let run = async { server.run("count", json!({ "text": "a" })).await };
-    let (run, polled) = tokio::join!(run, server.post("/api/v1/tasks/poll", short));
-    assert_eq!(polled.status, 200);
-    assert_eq!((&run["status"], &run["error"]["code"]), (&json!("failed"), &json!("worker_lost")));
+    let lost = server.post("/api/v1/tasks/poll", short).await.body["tasks"][0].clone();
+    let run = at(&server, &format!("/api/v1/runs/{run}"), &["waiting", "failed"]).await;
+    assert_eq!(run["status"], "waiting", "somebody has to say: {run}");
+    let why = server.get(&format!("/api/v1/runs/{}/why", run["id"].as_str().unwrap())).await.body;
+    assert_eq!(why["steps"][0]["because"], "outcome_unknown", "{why}");
+    let told = say(&server, "w1", &lost, "complete", counted()).await;
+    assert_eq!(told.status, StatusCode::CONFLICT, "{}", told.body);
+    let mut now = question("w2");
+    now["wait"] = json!("0s");
+    assert_eq!(server.post("/api/v1/tasks/poll", now).await.status, 204);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,7 +232,7 @@ async fn it_is_told_why_a_step_waits_for_a_worker() {
     );
     let task = take(&server, "w").await;
     let step = why("has it").await;
-    assert!(step["message"].as_str().unwrap().starts_with("the worker `w` has it"), "{step}");
+    assert!(step["message"].as_str().unwrap().starts_with("`w` has it"), "{step}");
     assert_eq!(
         (&step["details"]["worker"], &step["details"]["fence"]),
         (&json!("w"), &task["fence"])
@@ -230,8 +242,8 @@ async fn it_is_told_why_a_step_waits_for_a_worker() {
     let workers = server.get("/api/v1/workers").await.body;
     let worker = &workers["items"][0];
     assert_eq!(
-        json!([worker["name"], worker["kinds"], worker["plugin"], worker["task_count"]]),
-        json!(["w", ["count_words"], null, 0])
+        json!([worker["name"], worker["queues"], worker["plugin"], worker["task_count"]]),
+        json!(["w", ["kind:count_words"], null, 0])
     );
 }
 
@@ -297,6 +309,13 @@ async fn secrets_reach_the_worker_and_nobody_else() {
         assert_eq!(task["config"]["text"], format!("say {CANARY}"));
         let line = json!({ "lines": [{ "text": format!("it is {CANARY}") }] });
         say(&server, "w", &task, "logs", line).await;
+        let far = json!({ "progress": { "now": CANARY }, "checkpoint": { "at": CANARY } });
+        assert_eq!(say(&server, "w", &task, "heartbeat", far).await.status, 200);
+        let shown = server.get(&format!("/api/v1/tasks/{}", task["id"].as_str().unwrap())).await;
+        assert_eq!(shown.body["holder"]["progress"]["now"], "***", "{}", shown.body);
+        said.push(shown.body.to_string());
+        said.push(server.get("/api/v1/queues/kind:count_words").await.body.to_string());
+        said.push(server.get("/queues/kind:count_words").await.body.to_string());
         let told = match fails {
             true => {
                 let error = json!({ "message": format!("no {CANARY}"), "details": CANARY,
@@ -425,10 +444,20 @@ async fn a_server_that_goes_down_waits_for_no_worker() {
     let down = async {
         server.house.go_down.send_replace(true);
         // Far longer than a test may take.
-        engine.shut_down(std::time::Duration::from_secs(3_600)).await;
+        engine.shut_down(Duration::from_secs(3_600)).await;
     };
     let (poll, ()) = tokio::join!(poll, down);
     assert_eq!(poll.status, 204);
-    let late = say(&server, "w", &task, "complete", counted()).await;
-    assert_eq!(late.problem(), "task-over", "{run}");
+    // The next one knows who has it.
+    let server = server.restarted().await;
+    let path = format!("/api/v1/tasks/{}", task["id"].as_str().unwrap());
+    let waited = async {
+        while server.get(&path).await.body["holder"]["worker"] != "w" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waited).await.unwrap();
+    assert_eq!(say(&server, "w", &task, "complete", counted()).await.status, 204);
+    let run = server.get(&format!("/api/v1/runs/{run}")).await.body;
+    assert_eq!(run["status"], "succeeded", "{run}");
 }

@@ -8,6 +8,9 @@ mod agent;
 mod bucket;
 mod customer_support;
 mod database;
+#[path = "../../../../sdk/rust/tests/desk/mod.rs"]
+#[expect(dead_code, reason = "the client's own tests need more of it")]
+mod desk;
 mod mcp;
 #[path = "../api/model.rs"]
 #[expect(dead_code, reason = "the API's tests need more of it")]
@@ -19,8 +22,11 @@ mod postgres;
 mod prompt;
 #[path = "../../../nodes/tests/llm/proxy.rs"]
 mod proxy;
+mod sdk;
 mod settings;
+mod units;
 mod words;
+mod worker;
 
 mod s3;
 #[path = "../api/tamper.rs"]
@@ -88,6 +94,26 @@ fn help_says_what_there_is() {
         "runs terminate",
         "runs rerun",
         "runs export",
+        "template",
+        "template import",
+        "template export",
+        "template list",
+        "template show",
+        "template delete",
+        "template graph",
+        "instance",
+        "instance create",
+        "instance list",
+        "instance show",
+        "instance pause",
+        "uow",
+        "uow add",
+        "uow list",
+        "uow show",
+        "uow history",
+        "queue",
+        "queue list",
+        "queue show",
         "prompt",
         "prompt list",
         "prompt show",
@@ -95,6 +121,7 @@ fn help_says_what_there_is() {
         "prompt test",
         "open",
         "mcp",
+        "worker",
         "key",
         "key create",
         "key list",

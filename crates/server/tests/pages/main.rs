@@ -10,7 +10,10 @@ mod approvals;
 mod audit;
 mod diff;
 mod drawer;
+mod inbox;
+mod interventions;
 mod timeline;
+mod units;
 
 use axum::http::Method;
 use harness::*;
@@ -18,8 +21,14 @@ use serde_json::json;
 
 const SAMPLE: &str = include_str!("sample.yaml");
 
+/// Asks like a browser.
+async fn open(server: &Server, path: &str) -> Answer {
+    let request = request(Method::GET, path).header("accept", "text/html,*/*;q=0.8");
+    server.send(request.body(String::new().into()).unwrap()).await
+}
+
 async fn page(server: &Server, path: &str) -> String {
-    let answer = server.get(path).await;
+    let answer = open(server, path).await;
     assert_eq!(answer.status, 200, "{path}: {}", answer.body);
     assert!(answer.header("content-type").starts_with("text/html"), "{path}");
     answer.body.as_str().unwrap().to_owned()
@@ -273,6 +282,7 @@ async fn with_cookie(
     form: &str,
 ) -> Answer {
     let request = request(method, path)
+        .header("accept", "text/html")
         .header("cookie", cookie)
         .header("content-type", "application/x-www-form-urlencoded");
     server.send(request.body(form.to_owned().into()).unwrap()).await
@@ -284,7 +294,7 @@ async fn a_person_signs_in_with_a_key_and_out_again() {
     let made = server.key(json!({ "name": "op", "role": "operator" })).await;
     let key = made["key"].as_str().unwrap();
     server.ask_as(ADMIN, Method::POST, "/api/v1/workflows", WAIT).await;
-    let away = server.get("/workflows/wait?version=1").await;
+    let away = open(&server, "/workflows/wait?version=1").await;
     assert_eq!(away.status, 303);
     assert_eq!(away.header("location"), "/login?next=%2Fworkflows%2Fwait%3Fversion%3D1");
     let login = page(&server, away.header("location")).await;
@@ -356,9 +366,9 @@ async fn a_viewer_is_offered_nothing_to_change() {
     let run = server.ask_as(ADMIN, Method::POST, "/api/v1/workflows/wait/execute", "").await.body;
     let run = format!("/runs/{}", run["id"].as_str().unwrap());
     for path in ["/workflows/wait", &run] {
-        let html = server.get_as(key, path).await.body;
+        let html = server.page_as(key, path).await.body;
         assert!(!html.as_str().unwrap().contains("method=\"post\""), "{path}: {html}");
-        let html = server.get_as(ADMIN, path).await.body;
+        let html = server.page_as(ADMIN, path).await.body;
         assert!(html.as_str().unwrap().contains("method=\"post\""), "{path}");
     }
 }

@@ -5,6 +5,8 @@
 
 mod access;
 mod lists;
+mod tokens;
+mod units;
 mod write;
 
 use std::collections::BTreeMap;
@@ -51,6 +53,7 @@ struct Data {
     secrets: BTreeMap<(String, String), SecretRow>,
     api_keys: BTreeMap<Uuid, ApiKeyRow>,
     audit: Vec<AuditRow>,
+    tokens: tokens::TokenData,
 }
 
 #[derive(Debug)]

@@ -80,6 +80,7 @@ impl Data {
             self.cache.insert((row.project.clone(), row.key.clone()), row.clone());
         }
         self.add_usage(&write.usage);
+        self.tokens.write(write)?;
         self.exchange_messages(write);
         Ok(None)
     }
@@ -253,6 +254,7 @@ impl Data {
         old.truncate(limit);
         for (_, run_id) in &old {
             self.runs.remove(run_id);
+            self.tokens.forget_run(*run_id);
             self.keys.retain(|_, (key, _)| key.run_id != *run_id);
         }
         old.len()

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use super::read::Columns;
 use super::waves::{Writing, waves};
 use super::{
-    Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, asks, blobs, cache, journal,
-    messages, steps, timers, to_json, usage,
+    Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, asks, blobs, cache,
+    interventions, journal, memories, messages, steps, tasks, timers, to_json, units, usage,
 };
 use crate::error::StoreError;
 use crate::text::nul_safe;
@@ -142,6 +142,11 @@ fn write_wave(
     asks::set(connection, &runs)?;
     cache::put(connection, &runs)?;
     usage::add(connection, &runs)?;
+    units::put(connection, &runs)?;
+    tasks::clear(connection, &runs)?;
+    tasks::set(connection, &runs)?;
+    interventions::put(connection, &runs)?;
+    memories::learn(connection, &runs)?;
     journal::replace_snapshots(connection, &runs)?;
     journal::insert_logs(connection, &runs)?;
     about_messages.extend(runs);

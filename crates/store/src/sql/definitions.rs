@@ -48,7 +48,7 @@ static PAUSE: Statement = Statement::new(
       WHERE workflow_id = $4 AND deleted_at IS NULL",
 );
 
-static INSERT_DEFINITION: Statement = Statement::new(
+pub(super) static INSERT_DEFINITION: Statement = Statement::new(
     "INSERT INTO definition (definition_id, workflow_id, version, format, source, content_hash,
                              created_at)
      VALUES ($1, $2, $3, $4, $5, $6, $7)",

@@ -20,6 +20,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "secrets", include_str!("../../migrations/0008_secrets.sql")),
     (9, "cache", include_str!("../../migrations/0009_cache.sql")),
     (10, "usage", include_str!("../../migrations/0010_usage.sql")),
+    (11, "units", include_str!("../../migrations/0011_units.sql")),
 ];
 
 static CREATE_TABLE: Statement = Statement::new(

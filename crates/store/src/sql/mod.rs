@@ -6,15 +6,20 @@
 //! Not here: connections, transactions, locks (`sqlite`, `postgres`).
 
 mod access;
+mod actors;
 mod admissions;
 mod api_keys;
 mod asks;
+mod assignments;
 mod audit;
 pub(crate) mod blobs;
 mod cache;
 mod commit;
 mod definitions;
+mod instances;
+mod interventions;
 mod journal;
+mod memories;
 mod messages;
 pub(crate) mod migrate;
 mod read;
@@ -24,8 +29,13 @@ mod secrets;
 mod settings;
 mod steps;
 mod store;
+mod tasks;
 mod timers;
+mod tokens;
 pub(crate) mod transfer;
+mod unit_groups;
+mod unit_list;
+mod units;
 mod usage;
 mod waves;
 

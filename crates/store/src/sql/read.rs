@@ -39,6 +39,11 @@ impl<'a> Columns<'a> {
         T::try_from(value).map_err(|_| self.damaged("is out of range"))
     }
 
+    pub(super) fn opt_number<T: TryFrom<i64>>(&mut self) -> Result<Option<T>, StoreError> {
+        let Some(value) = self.opt_int()? else { return Ok(None) };
+        T::try_from(value).map(Some).map_err(|_| self.damaged("is out of range"))
+    }
+
     pub(super) fn time(&mut self) -> Result<Time, StoreError> {
         self.int().map(Time::from_micros)
     }

@@ -30,7 +30,7 @@ static DELETE_KEY: Statement =
     Statement::new("DELETE FROM idempotency_key WHERE used_at = $1 AND run_id = $2");
 
 /// What is kept by run. Messages go when they are taken up.
-static DELETE_BY_RUN: [Statement; 8] = [
+static DELETE_BY_RUN: [Statement; 11] = [
     Statement::new("DELETE FROM blob_ref WHERE run_id = $1"),
     Statement::new("DELETE FROM journal WHERE run_id = $1"),
     Statement::new("DELETE FROM log WHERE run_id = $1"),
@@ -38,12 +38,15 @@ static DELETE_BY_RUN: [Statement; 8] = [
     Statement::new("DELETE FROM step WHERE run_id = $1"),
     Statement::new("DELETE FROM timer WHERE run_id = $1"),
     Statement::new("DELETE FROM ask WHERE run_id = $1"),
+    Statement::new("DELETE FROM unit WHERE run_id = $1"),
+    Statement::new("DELETE FROM task WHERE run_id = $1"),
+    Statement::new("DELETE FROM intervention WHERE run_id = $1"),
     Statement::new("DELETE FROM run WHERE run_id = $1"),
 ];
 
 /// The first rows of a large run, table by table. Its journal goes last: without that it could not
 /// be shown at all.
-static DELETE_FIRST: [Statement; 3] = [
+static DELETE_FIRST: [Statement; 4] = [
     Statement::new(
         "DELETE FROM log WHERE run_id = $1
             AND log_seq < (SELECT MIN(log_seq) FROM log WHERE run_id = $1) + $2",
@@ -51,6 +54,10 @@ static DELETE_FIRST: [Statement; 3] = [
     Statement::new(
         "DELETE FROM step WHERE run_id = $1
             AND ordinal < (SELECT MIN(ordinal) FROM step WHERE run_id = $1) + $2",
+    ),
+    Statement::new(
+        "DELETE FROM unit WHERE run_id = $1
+            AND ordinal < (SELECT MIN(ordinal) FROM unit WHERE run_id = $1) + $2",
     ),
     Statement::new(
         "DELETE FROM journal WHERE run_id = $1

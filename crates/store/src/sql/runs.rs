@@ -419,7 +419,7 @@ impl<'a> ListQuery<'a> {
 }
 
 /// A pattern that finds `text` anywhere, with what `LIKE` would take for wildcards escaped.
-fn like_pattern(text: &str) -> String {
+pub(super) fn like_pattern(text: &str) -> String {
     let mut pattern = String::from("%");
     for c in text.to_ascii_lowercase().chars() {
         if matches!(c, '%' | '_' | '!') {

@@ -1,6 +1,6 @@
 //! Parting a group into waves, so that the runs of a wave can be written side by side.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
@@ -32,6 +32,24 @@ where
 {
     runs.iter()
         .flat_map(move |writing| list(writing.run).into_iter().map(|item| (&writing.id, item)))
+}
+
+/// Rows in rounds, which have every key once: no row of a round depends on what another one does.
+pub(super) fn rounds<'a, T, K: Ord>(
+    rows: &'a [T],
+    key: impl Fn(&'a T) -> K,
+) -> impl Iterator<Item = Vec<&'a T>> {
+    let mut rounds: Vec<Vec<&T>> = Vec::new();
+    let mut seen: BTreeMap<K, usize> = BTreeMap::new();
+    for row in rows {
+        let round = seen.entry(key(row)).or_default();
+        if rounds.len() == *round {
+            rounds.push(Vec::new());
+        }
+        rounds[*round].push(row);
+        *round += 1;
+    }
+    rounds.into_iter()
 }
 
 /// The group in waves, each with the place of its first run. What a run says may depend on the

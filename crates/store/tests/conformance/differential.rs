@@ -7,6 +7,7 @@ use windlass_core::run::{RunStatus, StepStatus};
 use windlass_store::*;
 
 use crate::access::{entry, sealed};
+use crate::differential_units;
 use crate::fixture::*;
 use crate::server::fresh_database;
 use crate::{open, open_beside};
@@ -21,12 +22,12 @@ impl Dice {
         (self.0 >> 33) % end
     }
 
-    fn run(&mut self) -> u128 {
+    pub(crate) fn run(&mut self) -> u128 {
         u128::from(1 + self.below(12))
     }
 }
 
-struct Pair {
+pub(crate) struct Pair {
     model: MemoryStore,
     database: Arc<dyn Store>,
     seed: u64,
@@ -34,7 +35,7 @@ struct Pair {
 }
 
 impl Pair {
-    fn both<T: PartialEq + Debug>(&self, ask: impl Fn(&dyn Store) -> T) -> T {
+    pub(crate) fn both<T: PartialEq + Debug>(&self, ask: impl Fn(&dyn Store) -> T) -> T {
         let (model, database) = (ask(&self.model), ask(&*self.database));
         assert_eq!(model, database, "seed {}, turn {}", self.seed, self.turn);
         model
@@ -138,6 +139,7 @@ fn random_write(dice: &mut Dice, pair: &Pair) -> RunWrite {
             write.messages.push(message);
         }
     }
+    differential_units::add(dice, number, &mut write);
     if dice.below(8) == 0 {
         (write.after_seq, write.create, write.standing) = (0, None, None);
         write.chunks.clear();
@@ -196,6 +198,10 @@ fn turn(dice: &mut Dice, pair: &Pair, epoch: &mut i64) -> &'static str {
                 _ => drop(pair.both(|store| store.delete_secret(PROJECT, &name).unwrap())),
             }
             "access"
+        }
+        7 => {
+            differential_units::turn(dice, pair);
+            "units"
         }
         4 => {
             let older = *epoch - 1;
@@ -265,6 +271,7 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
         pair.both(|store| store.setting(name).unwrap());
         pair.both(|store| store.audit(Some(name), 3, limit).unwrap());
     }
+    differential_units::compare(dice, pair);
     for name in 0..4 {
         pair.both(|store| store.key(PROJECT, "POST /execute", &format!("k{name}")).unwrap());
         pair.both(|store| store.run(PROJECT, &format!("x{name}")).unwrap());
@@ -294,7 +301,7 @@ fn compare(seeds: u64, open_fresh: impl Fn() -> Arc<dyn Store>) {
             compare_everything(&mut dice, &pair, epoch);
         }
     }
-    assert_eq!(seen.len(), 8, "every operation has been tried: {seen:?}");
+    assert_eq!(seen.len(), 9, "every operation has been tried: {seen:?}");
 }
 
 #[test]

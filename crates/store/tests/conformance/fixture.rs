@@ -37,6 +37,7 @@ pub(crate) fn created(run_id: Uuid, input: Value) -> Event {
         held: false,
         by: None,
         reused: BTreeMap::new(),
+        unit: None,
     };
     Event { at: at(1), fact: Fact::RunCreated(Box::new(created)) }
 }
@@ -94,6 +95,11 @@ pub(crate) fn new_run(number: u128) -> RunWrite {
         asks_cleared: vec![],
         cached: vec![],
         usage: vec![],
+        units: vec![],
+        tasks_set: vec![],
+        tasks_cleared: vec![],
+        interventions: vec![],
+        learned: vec![],
         snapshot: None,
         drop_snapshot: false,
         logs: vec![],

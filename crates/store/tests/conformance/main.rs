@@ -8,14 +8,17 @@ mod bucket;
 mod commits;
 mod definitions;
 mod differential;
+mod differential_units;
 mod families;
 mod fixture;
+mod instances;
 mod lists;
 mod place;
 mod postgres;
 mod s3;
 mod server;
 mod sqlite;
+mod units;
 
 use std::sync::Arc;
 
@@ -98,6 +101,22 @@ promises! {
         a_very_large_old_run_goes_in_parts,
         a_key_has_its_time,
         an_empty_store_has_empty_lists;
+    instances:
+        an_instance_has_its_own_definition,
+        instances_are_listed_newest_first,
+        an_actor_is_known_again,
+        a_role_is_given_and_taken_back,
+        a_role_remembers,
+        what_is_toxic_stays_so_until_it_is_another,
+        what_actors_learn_is_written_with_their_run;
+    units:
+        a_unit_is_read_as_it_was_written_last,
+        units_are_filtered,
+        units_come_in_pages_newest_first,
+        units_are_counted_where_they_stand,
+        tasks_stand_until_they_are_cleared,
+        requests_are_listed_by_urgency_and_age,
+        an_old_run_goes_with_its_units;
 }
 
 fn open(directory: &std::path::Path) -> Arc<dyn Store> {

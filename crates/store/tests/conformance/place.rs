@@ -8,7 +8,9 @@ use windlass_store::*;
 use crate::access::{api_key, entry, sealed};
 use crate::blobs::end_large;
 use crate::fixture::*;
+use crate::instances::{actor, assignment, instance, memory};
 use crate::server::fresh_database;
+use crate::units::{request, task, unit};
 
 const RUNS: u128 = 1_200;
 
@@ -43,6 +45,10 @@ fn fill(store: &dyn Store) {
             write.snapshot = Some(Snapshot { seq: 1, version: 1, state: "{}".into() });
             write.logs = vec![log(1, "step0", "a\u{0}b")];
             write.messages = vec![message(number + 1, number, "a", "start", 3)];
+            write.units =
+                vec![unit(number, 0, "active", Some("Inbox")), unit(number, 1, "x", None)];
+            write.tasks_set = vec![task(number, 0, "1/Inbox")];
+            write.interventions = vec![request(number, 0, "high", 1)];
         })
     };
     let group: Vec<RunWrite> = (1..=RUNS).map(write).collect();
@@ -54,6 +60,11 @@ fn fill(store: &dyn Store) {
     store.set_setting("stopped", Some("yes"), at(1)).unwrap();
     store.put_secret(&sealed(PROJECT, "token")).unwrap();
     store.create_api_key(&api_key(1, PROJECT)).unwrap();
+    store.create_instance(&instance(8, "desk")).unwrap();
+    store.put_actor(&actor(1, "ann")).unwrap();
+    store.assign(&assignment(2, 1, "Payer")).unwrap();
+    store.put_memory(&memory(3, Some(1), "Limit", "it's 100")).unwrap();
+    store.mark_toxic(id(3), "a\u{0}b").unwrap();
     (1..=3).for_each(|number| drop(store.append_audit(&[entry(number, PROJECT)]).unwrap()));
 }
 
@@ -69,6 +80,7 @@ fn content(store: &dyn Store) -> Vec<String> {
         .into();
     let filter =
         RunFilter { labels: vec![("n".into(), "it's 7 \u{1F600}".into())], ..RunFilter::default() };
+    let requests = InterventionFilter::default();
     vec![
         format!("{runs:?}"),
         format!("{:?}", store.runs(PROJECT, &filter, None, 9).unwrap()),
@@ -77,6 +89,14 @@ fn content(store: &dyn Store) -> Vec<String> {
         format!("{:?}", store.asks(PROJECT, "approval", None, None, 9_999).unwrap()),
         format!("{:?}", store.usage_of_run(id(7)).unwrap()),
         format!("{:?}", store.messages(None, 9_999).unwrap()),
+        format!("{:?}", store.units(PROJECT, &UnitFilter::default(), None, 9_999).unwrap()),
+        format!("{:?}", store.tasks(None, 9_999).unwrap()),
+        format!("{:?}", store.interventions(PROJECT, &requests, 9_999, 0).unwrap()),
+        format!("{:?}", store.instance(PROJECT, "desk").unwrap()),
+        format!("{:?}", store.definition(id(8)).unwrap()),
+        format!("{:?}", store.actors(id(1), None, 9).unwrap()),
+        format!("{:?}", store.assignments(id(1), None).unwrap()),
+        format!("{:?}", store.memories(id(1), "Payer", Some(id(1)), None).unwrap()),
         format!("{:?}", store.workflow(PROJECT, "a").unwrap()),
         format!("{:?}", store.setting("stopped").unwrap()),
         format!("{:?}", store.api_keys(None, None, 9).unwrap()),

@@ -21,6 +21,9 @@ impl Decider<'_> {
         if self.state.status == RunStatus::Queued {
             return vec![self.start_run()];
         }
+        if let Some(tokens) = self.tokens() {
+            return tokens.advance();
+        }
         // The last place in order lies deepest: it is told to end before those around it.
         if let Some(place) = todo.stopping.last() {
             return self.wind_down(place);

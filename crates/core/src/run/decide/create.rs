@@ -11,9 +11,10 @@ use crate::failure::Failure;
 use crate::json;
 use crate::limits::{JSON_DEPTH_MAX, LABEL_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::run::RunState;
-use crate::run::event::{Concurrency, Event, Fact, Parent, Reused, RunCreated};
+use crate::run::event::{Concurrency, Event, Fact, Parent, Reused, RunCreated, UnitTerms};
 use crate::run::input::Refused;
 use crate::run::names::RunNames;
+use crate::run::token::{bad, check_attributes};
 use crate::time::Time;
 
 /// What is needed for a run to come into being.
@@ -45,6 +46,8 @@ pub struct CreateRun {
     pub by: Option<String>,
     /// What it takes over from the run it repeats, see [`RunState::reusable`].
     pub reused: BTreeMap<String, Reused>,
+    /// What its base unit of work is to be like, if actors drive it.
+    pub unit: Option<UnitTerms>,
 }
 
 /// Decides whether a run comes into being.
@@ -53,7 +56,8 @@ pub struct CreateRun {
 ///
 /// [`Refused::BadInput`] if the input does not fit the definition's schema,
 /// [`Refused::InputTooLarge`] and [`Refused::InputTooDeep`] if a journal could not hold it,
-/// [`Refused::BadConcurrencyKey`] if the key it shares with others has no value.
+/// [`Refused::BadConcurrencyKey`] if the key it shares with others has no value,
+/// [`Refused::NotAGraph`] if it is one of actors and no unit of work is asked for, or the other way.
 pub fn create(plan: &Plan, request: CreateRun, now: Time) -> Result<Event, Refused> {
     let size = json::size(&request.input);
     if size > PAYLOAD_BYTES_MAX {
@@ -67,6 +71,16 @@ pub fn create(plan: &Plan, request: CreateRun, now: Time) -> Result<Event, Refus
         if !violations.is_empty() {
             return Err(Refused::BadInput(violations));
         }
+    }
+    if plan.tokens.is_some() != request.unit.is_some() {
+        return Err(Refused::NotAGraph);
+    }
+    if plan.tokens.is_some() {
+        let attributes = request
+            .input
+            .as_object()
+            .ok_or_else(|| bad("the attributes of a unit of work are an object".to_owned()))?;
+        check_attributes(attributes.iter())?;
     }
     let mut labels = plan.labels.clone();
     labels.extend(request.labels);
@@ -86,6 +100,7 @@ pub fn create(plan: &Plan, request: CreateRun, now: Time) -> Result<Event, Refus
         held: request.held,
         by: request.by,
         reused: request.reused,
+        unit: request.unit.map(Box::new),
     };
     let mut event = Event { at: now, fact: Fact::RunCreated(Box::new(created)) };
     if let Some(shared) = &plan.concurrency {

@@ -17,6 +17,7 @@ mod pause;
 mod reuse;
 mod start;
 mod stop;
+mod task;
 mod timer;
 mod r#try;
 mod undo;
@@ -47,6 +48,8 @@ impl RunState {
         let decider = Decider { state: self, plan, now: input.now, dice: input.dice };
         let facts = match &input.what {
             What::Advance => decider.advance(),
+            What::Task { path, act } => decider.task(path, act)?,
+            What::Pilot { path, by, act } => decider.pilot(path, by, act)?,
             What::AttemptStarted { path, attempt } => decider.attempt_started(path, *attempt)?,
             What::AttemptEnded { path, attempt, started_at, result } => {
                 decider.attempt_ended(path, *attempt, *started_at, result)?

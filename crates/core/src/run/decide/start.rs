@@ -10,9 +10,9 @@ use crate::definition::{Graph, Node};
 use crate::expr::{Environment, Rendered};
 use crate::failure::Failure;
 use crate::json;
-use crate::kinds::{Done, Pure, Work};
+use crate::kinds::{Done, Offered, Pure, Work};
 use crate::limits::{JSON_DEPTH_MAX, PAYLOAD_BYTES_MAX};
-use crate::run::event::{CacheUse, Fact};
+use crate::run::event::{CacheUse, Fact, TaskTerms};
 use crate::run::names::RunNames;
 use crate::run::path;
 
@@ -67,8 +67,9 @@ impl Decider<'_> {
             Work::Map => self.open_map(step, node, value),
             Work::Loop => self.open_loop(step, node, value),
             Work::Try => Ok(self.open_try(step, node)),
-            Work::Outside => {
+            Work::Outside | Work::Task(_) | Work::Worker => {
                 let cache = self.cache_of(node, &value, &env)?;
+                let task = self.task_of(node, &value)?;
                 Ok(vec![Fact::StepQueued {
                     path: step_path,
                     kind,
@@ -77,9 +78,24 @@ impl Decider<'_> {
                     effect: node.effect,
                     cache,
                     undoes: None,
+                    task,
                 }])
             }
         }
+    }
+
+    /// How a step is offered to workers, if those make its attempts.
+    pub(super) fn task_of(
+        &self,
+        node: &Node,
+        config: &Value,
+    ) -> Result<Option<Box<TaskTerms>>, Failure> {
+        let Some(Offered { queue, title, priority, fairness_key }) = node.kind.offered(config)?
+        else {
+            return Ok(None);
+        };
+        let (priority, timeout) = (priority + self.state.created.priority, node.timeout);
+        Ok(Some(Box::new(TaskTerms { queue, title, priority, fairness_key, timeout })))
     }
 
     /// Where an earlier output is found. Outputs of different kinds are never taken for each other.

@@ -35,6 +35,15 @@ impl Decider<'_> {
         by: Option<&str>,
     ) -> Result<Vec<Fact>, Refused> {
         let by = by.map(str::to_owned);
+        if let Some(tokens) = self.tokens() {
+            let mut facts = tokens.put_away("run_over");
+            facts.push(match cause {
+                Cause::Failed(error) => Fact::RunFailed { error },
+                Cause::Cancelled(reason) => Fact::RunCancelled { reason, by },
+                Cause::Around(_) => return Err(Refused::AlreadyStopping),
+            });
+            return Ok(facts);
+        }
         let root = self.state.scopes.get("");
         let Some(root) = root else {
             // Nothing has begun, so there is nothing to tell.

@@ -16,6 +16,9 @@ impl Decider<'_> {
         if step_path.is_empty() {
             return self.deadline_passed();
         }
+        if let Some(tokens) = self.tokens() {
+            return tokens.timer(step_path);
+        }
         let step = self
             .state
             .steps
@@ -30,6 +33,9 @@ impl Decider<'_> {
         if step.status == StepStatus::BackingOff {
             let attempt = step.attempt + 1;
             return Ok(vec![Fact::AttemptQueued { path: step_path.to_owned(), attempt }]);
+        }
+        if step.task.is_some() {
+            return self.task_is_late(step_path, step);
         }
         if let Some(ask) = step.ask() {
             return Ok(self.word_is_late(step_path, step, ask));

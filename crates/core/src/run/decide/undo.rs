@@ -40,6 +40,10 @@ impl Decider<'_> {
         let (done, undo) = entries.into_iter().find(|(done, _)| path::is_inside(done, place))?;
         let Undo { kind, input, secrets, effect } = undo.clone();
         let (path, undoes) = (format!("{done}{UNDO}"), Some(place.to_owned()));
-        Some(vec![Fact::StepQueued { path, kind, input, secrets, effect, cache: None, undoes }])
+        let node = self.locate(&path).map(|(_, node)| node);
+        // A config that does not fit its kind was refused when the definition was read.
+        let task = node.and_then(|node| self.task_of(node, &input).ok().flatten());
+        let cache = None;
+        Some(vec![Fact::StepQueued { path, kind, input, secrets, effect, cache, undoes, task }])
     }
 }

@@ -51,6 +51,23 @@ pub struct RunCreated {
     /// What it takes over from the run it repeats, by node of its own graph.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reused: BTreeMap<String, Reused>,
+    /// What its base unit of work is to be like, if actors drive it. Its attributes are the input.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<Box<UnitTerms>>,
+}
+
+/// What a base unit of work is to be like.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitTerms {
+    /// Why it has its attributes, in the words of whoever creates it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    /// How often it may be taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_interactions: Option<u32>,
+    /// Units of different keys take turns.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fairness_key: String,
 }
 
 /// How a node has ended in another run.

@@ -4,6 +4,7 @@
 mod created;
 mod name;
 mod parts;
+mod unit;
 
 use std::sync::Arc;
 
@@ -11,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use created::{Concurrency, Parent, Reused, RunCreated};
+pub use created::{Concurrency, Parent, Reused, RunCreated, UnitTerms};
+pub use unit::{Holder, ParkedFor, TaskTerms, UnitChanged, UnitCreated, UnitNoted};
+
 pub use parts::{Again, CacheUse, Cause, Decision, EdgeDecision, Resume, Then, Undo, Verdict};
 
 use crate::definition::Effect;
@@ -98,6 +101,48 @@ pub enum Fact {
         /// (empty) or a `try`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         undoes: Option<String>,
+        /// How it is offered to workers, if those make its attempts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<Box<TaskTerms>>,
+    },
+    /// A worker has taken an attempt. It is theirs for as long as they give signs of life.
+    StepClaimed {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// Who has it.
+        holder: Box<Holder>,
+    },
+    /// A worker has given an attempt back. Another one may take it.
+    StepReleased {
+        /// The step.
+        path: String,
+        /// Which attempt.
+        attempt: u32,
+        /// Who had it.
+        by: String,
+    },
+    /// A unit of work has come up.
+    UnitCreated {
+        /// The unit.
+        path: String,
+        /// What it is.
+        unit: Box<UnitCreated>,
+    },
+    /// A unit of work stands elsewhere, or otherwise.
+    UnitChanged {
+        /// The unit.
+        path: String,
+        /// What has changed.
+        change: Box<UnitChanged>,
+    },
+    /// Something is to be known of a unit of work.
+    UnitNoted {
+        /// The unit.
+        path: String,
+        /// What.
+        note: Box<UnitNoted>,
     },
     /// An attempt has begun. Left out of the journal if its end is written at the same time.
     AttemptStarted {

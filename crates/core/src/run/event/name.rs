@@ -11,6 +11,11 @@ impl Fact {
             Fact::RunResumed { .. } => "run_resumed",
             Fact::ChildRequested { .. } => "child_requested",
             Fact::StepQueued { .. } => "step_queued",
+            Fact::StepClaimed { .. } => "step_claimed",
+            Fact::StepReleased { .. } => "step_released",
+            Fact::UnitCreated { .. } => "unit_created",
+            Fact::UnitChanged { .. } => "unit_changed",
+            Fact::UnitNoted { .. } => "unit_noted",
             Fact::AttemptStarted { .. } => "attempt_started",
             Fact::AttemptFailed { .. } => "attempt_failed",
             Fact::AttemptInterrupted { .. } => "attempt_interrupted",
@@ -49,6 +54,8 @@ impl Fact {
     pub fn step(&self) -> Option<&str> {
         match self {
             Fact::StepQueued { path, .. }
+            | Fact::StepClaimed { path, .. }
+            | Fact::StepReleased { path, .. }
             | Fact::ChildRequested { path, .. }
             | Fact::AttemptStarted { path, .. }
             | Fact::AttemptFailed { path, .. }
@@ -69,6 +76,16 @@ impl Fact {
             | Fact::MapOpened { path, .. }
             | Fact::LoopOpened { path, .. }
             | Fact::TryOpened { path, .. } => Some(path),
+            _ => None,
+        }
+    }
+
+    /// The unit of work it is about, if it is about one.
+    pub fn unit(&self) -> Option<&str> {
+        match self {
+            Fact::UnitCreated { path, .. }
+            | Fact::UnitChanged { path, .. }
+            | Fact::UnitNoted { path, .. } => Some(path),
             _ => None,
         }
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::event::{Event, Fact, RunCreated, Undo};
-use super::state::{Block, BlockOf, Child, Pause, Record, Step, Stop, Todo, Waits};
+use super::state::{Block, BlockOf, Child, Pause, Record, Step, StepTask, Stop, Todo, Waits};
 use super::{Counts, RunState, RunStatus, StepStatus, path};
 use crate::time::Time;
 
@@ -35,6 +35,7 @@ impl RunState {
     }
 
     fn new(created: RunCreated, created_at: Time) -> RunState {
+        let tokens = created.unit.is_some().then(Box::default);
         RunState {
             created,
             created_at,
@@ -63,12 +64,15 @@ impl RunState {
             listeners: Default::default(),
             signal_count: 0,
             signal_ids: Default::default(),
+            tokens,
         }
     }
 
     /// Folds one event.
     pub fn evolve(&mut self, event: &Event) {
         let at = event.at;
+        let task_path = event.fact.step();
+        let had_task = task_path.is_some_and(|path| self.waits_for_worker(path));
         match &event.fact {
             Fact::RunCreated(_) => {}
             Fact::RunAdmitted {} => self.is_admitted = true,
@@ -80,10 +84,12 @@ impl RunState {
                 self.deadline = *deadline;
                 self.status = RunStatus::Running;
                 self.started_at = Some(at);
-                self.open_scope("", *nodes);
+                if self.tokens.is_none() {
+                    self.open_scope("", *nodes);
+                }
                 ready.iter().for_each(|node| self.make_ready(node));
             }
-            Fact::StepQueued { path, kind, input, secrets, effect, cache, undoes } => {
+            Fact::StepQueued { path, kind, input, secrets, effect, cache, undoes, task } => {
                 if let Some(place) = undoes {
                     self.begin_undo(path, place);
                 }
@@ -93,7 +99,43 @@ impl RunState {
                 step.secrets.clone_from(secrets);
                 step.effect = *effect;
                 step.cache.clone_from(cache);
+                step.task = task.as_ref().map(|terms| {
+                    let terms = (**terms).clone();
+                    Box::new(StepTask { terms, offered_at: at, fence: 0, holder: None })
+                });
+                step.until = step.task_until(at);
                 self.activate(path);
+            }
+            Fact::StepClaimed { path, attempt, holder } => {
+                self.set_status(path, StepStatus::Running, None);
+                let step = self.touch(path);
+                step.attempt = *attempt;
+                step.started_at.get_or_insert(at);
+                if let Some(task) = &mut step.task {
+                    task.fence = holder.fence;
+                    task.holder = Some((**holder).clone());
+                }
+            }
+            Fact::StepReleased { path, .. } => {
+                self.set_status(path, StepStatus::Queued, None);
+                if let Some(task) = &mut self.touch(path).task {
+                    task.holder = None;
+                }
+            }
+            Fact::UnitCreated { path, unit } => {
+                if let Some(tokens) = &mut self.tokens {
+                    tokens.create(path, unit, at);
+                }
+            }
+            Fact::UnitChanged { path, change } => {
+                if let Some(tokens) = &mut self.tokens {
+                    tokens.apply(path, change, at);
+                }
+            }
+            Fact::UnitNoted { path, note } => {
+                if let Some(tokens) = &mut self.tokens {
+                    tokens.note(path, note);
+                }
             }
             Fact::AttemptStarted { path, attempt } => {
                 self.set_status(path, StepStatus::Running, None);
@@ -119,7 +161,10 @@ impl RunState {
                 self.set_status(path, StepStatus::Queued, None);
                 let step = self.touch(path);
                 step.attempt = *attempt;
-                step.until = None;
+                if let Some(task) = &mut step.task {
+                    task.offered_at = at;
+                }
+                step.until = step.task_until(at);
             }
             Fact::StepWaiting { path, kind, input, until } => {
                 let step = self.begin(path, kind, StepStatus::Waiting, at);
@@ -155,7 +200,12 @@ impl RunState {
             Fact::StepRecorded { path, attempt, key, value } => {
                 let (key, value) = (key.clone(), value.clone());
                 let record = Record { attempt: *attempt, key, value };
-                self.touch(path).records.push(record);
+                let step = self.touch(path);
+                if step.task.is_some() {
+                    // Of how far a worker has come, only the latest counts.
+                    step.records.retain(|known| known.key != record.key);
+                }
+                step.records.push(record);
             }
             Fact::StepParked { path, attempt } => {
                 self.set_status(path, StepStatus::Waiting, Some(reason::OUTCOME_UNKNOWN));
@@ -284,7 +334,20 @@ impl RunState {
                 self.finish(RunStatus::Cancelled, reason.clone(), at);
             }
         }
+        match (had_task, task_path.is_some_and(|path| self.waits_for_worker(path))) {
+            (false, true) => self.waits.task += 1,
+            (true, false) => self.waits.task = self.waits.task.saturating_sub(1),
+            _ => {}
+        }
         self.derive_status();
+    }
+
+    /// Whether a step waits for a worker to take it.
+    fn waits_for_worker(&self, path: &str) -> bool {
+        self.steps.get(path).is_some_and(|step| {
+            step.status == StepStatus::Queued
+                && step.task.as_deref().is_some_and(|task| task.holder.is_none())
+        })
     }
 
     /// The step at `path`, which comes up now if it has not before.
@@ -330,7 +393,11 @@ impl RunState {
 
     fn back_off(&mut self, path: &str, reason: &str, until: Time) {
         self.set_status(path, StepStatus::BackingOff, Some(reason));
-        self.touch(path).until = Some(until);
+        let step = self.touch(path);
+        step.until = Some(until);
+        if let Some(task) = &mut step.task {
+            task.holder = None;
+        }
         self.waits.retry += 1;
     }
 
@@ -349,6 +416,7 @@ impl RunState {
         step.secrets = Vec::new();
         step.records = Vec::new();
         step.cache = None;
+        step.task = None;
         step.block = None;
         let undoes = step.undoes.take();
         self.active.remove(path);

@@ -16,4 +16,6 @@ pub(in crate::run) const HELD: &str = "held";
 pub(in crate::run) const APPROVAL: &str = "approval";
 pub(in crate::run) const SIGNAL: &str = "signal";
 pub(in crate::run) const EVENT: &str = "event";
+pub(in crate::run) const WORKER: &str = "worker";
+pub(in crate::run) const ACTOR: &str = "actor";
 pub(in crate::run) const CACHED: &str = "cached";

@@ -54,6 +54,7 @@ impl RunState {
         let waits = &self.waits;
         let waiting = waits.total();
         let only_waits = waiting > 0 && waiting == self.active.len();
+        let tokens = self.tokens.as_deref();
         let (status, reason) = if self.paused.is_some() {
             (RunStatus::Paused, Some(reason::PAUSED))
         } else if self.started_at.is_none() {
@@ -62,6 +63,12 @@ impl RunState {
                 None => reason::HELD,
             };
             (RunStatus::Queued, self.awaits_admission().then_some(reason))
+        } else if let Some(tokens) = tokens {
+            match tokens.held {
+                0 if tokens.units.is_empty() => (RunStatus::Running, None),
+                0 => (RunStatus::Waiting, Some(reason::ACTOR)),
+                _ => (RunStatus::Running, None),
+            }
         } else if leaving.is_some() {
             // Whatever its clean-up waits for, the run is on its way out.
             (RunStatus::Running, leaving)
@@ -72,6 +79,7 @@ impl RunState {
                 Waits { approval: 1.., .. } => reason::APPROVAL,
                 Waits { signal: 1.., .. } => reason::SIGNAL,
                 Waits { event: 1.., .. } => reason::EVENT,
+                Waits { task: 1.., .. } => reason::WORKER,
                 Waits { timer: 1.., .. } => reason::TIMER,
                 _ => reason::CHILD_RUN,
             };

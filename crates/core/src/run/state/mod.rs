@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 pub(in crate::run) use block::{Block, BlockOf};
 
-use super::event::{CacheUse, Cause, Decision, Resume, RunCreated, Undo};
+use super::event::{CacheUse, Cause, Decision, Holder, Resume, RunCreated, TaskTerms, Undo};
+use super::token::Tokens;
 use super::{Counts, RunStatus, StepStatus, path};
 use crate::definition::Effect;
 use crate::expr::SecretSlot;
@@ -70,6 +71,22 @@ pub struct RunState {
     pub(in crate::run) signal_count: u32,
     /// What senders call their signals.
     pub(in crate::run) signal_ids: BTreeSet<Arc<str>>,
+    /// Its units of work, if actors drive it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::run) tokens: Option<Box<Tokens>>,
+}
+
+/// A step whose attempts are made by workers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepTask {
+    /// How it is offered.
+    pub terms: TaskTerms,
+    /// Since when its attempt is offered.
+    pub offered_at: Time,
+    /// How often it was handed over. It only grows.
+    pub fence: u64,
+    /// Who has it.
+    pub holder: Option<Holder>,
 }
 
 /// Who has paused a run, when and why.
@@ -137,6 +154,9 @@ pub struct Step {
     pub(in crate::run) cache: Option<Box<CacheUse>>,
     /// Attempts that have ended with a question. They do not count against `max_attempts`.
     pub(in crate::run) suspensions: u32,
+    /// How workers make its attempts, if they do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::run) task: Option<Box<StepTask>>,
 }
 
 /// What a step asks, and what it was answered so far.
@@ -214,12 +234,13 @@ pub(in crate::run) struct Waits {
     pub(in crate::run) approval: u32,
     pub(in crate::run) signal: u32,
     pub(in crate::run) event: u32,
+    pub(in crate::run) task: u32,
 }
 
 impl Waits {
     pub(in crate::run) fn total(&self) -> usize {
-        let Waits { timer, retry, unknown, child, approval, signal, event } = self;
-        (timer + retry + unknown + child + approval + signal + event) as usize
+        let Waits { timer, retry, unknown, child, approval, signal, event, task } = self;
+        (timer + retry + unknown + child + approval + signal + event + task) as usize
     }
 
     pub(in crate::run) fn word(&mut self, awaits: &Awaits) -> &mut u32 {
@@ -296,7 +317,11 @@ impl RunState {
         let steps: usize = self.steps.values().map(Step::bytes).sum();
         let signals = self.inbox.values().flatten();
         let signals: usize = signals.map(|signal| json::size(&signal.payload)).sum();
-        u64::try_from(steps + signals + json::size(&self.created.input)).unwrap_or(u64::MAX)
+        let units = self.tokens.iter().flat_map(|tokens| tokens.units.values());
+        let attributes = units.flat_map(|unit| unit.attributes.values());
+        let attributes: usize = attributes.map(|one| json::size(&one.value)).sum();
+        let all = steps + signals + attributes + json::size(&self.created.input);
+        u64::try_from(all).unwrap_or(u64::MAX)
     }
 
     /// The step at `path`, if its turn has come up and its item is not over.
@@ -350,9 +375,16 @@ impl RunState {
         self.children.iter().map(|(path, child)| (&**path, *child))
     }
 
-    /// The earliest time a step waits for.
+    /// The earliest time a step or a unit of work waits for.
     pub fn next_due(&self) -> Option<Time> {
-        self.active.iter().filter_map(|path| self.steps.get(path)?.until).min()
+        let units = self.tokens.iter().flat_map(|tokens| tokens.times());
+        let steps = self.active.iter().filter_map(|path| self.steps.get(path)?.until);
+        steps.chain(units.map(|(_, due)| due)).min()
+    }
+
+    /// Its units of work, if actors drive it.
+    pub fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_deref()
     }
 
     /// The number and the item of the closest body around `scope` that has one.
@@ -434,6 +466,11 @@ impl Step {
         self.ask.as_deref()
     }
 
+    /// How workers make its attempts, if they do.
+    pub fn task(&self) -> Option<&StepTask> {
+        self.task.as_deref()
+    }
+
     /// Where an earlier output may be found, and this one be kept.
     pub fn cache(&self) -> Option<&CacheUse> {
         self.cache.as_deref()
@@ -447,6 +484,12 @@ impl Step {
     /// The run it has asked for.
     pub fn child(&self) -> Option<&Child> {
         self.child.as_ref()
+    }
+
+    /// Until when an attempt has to be over that workers make and that is offered at `at`.
+    pub(in crate::run) fn task_until(&self, at: Time) -> Option<Time> {
+        let timeout = self.task.as_ref()?.terms.timeout?;
+        Some(at.plus(timeout.0))
     }
 
     pub(in crate::run) fn new(ordinal: u32) -> Step {
@@ -477,6 +520,7 @@ impl Step {
             records: Vec::new(),
             cache: None,
             suspensions: 0,
+            task: None,
         }
     }
 }

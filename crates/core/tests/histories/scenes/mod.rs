@@ -5,6 +5,7 @@ mod blocks;
 mod failures;
 mod jumps;
 mod others;
+mod units;
 mod waits;
 mod ways;
 mod words;
@@ -58,10 +59,28 @@ pub(crate) enum Act {
     Cached(&'static str, Value),
     /// The attempt of a step asks something.
     Ask(&'static str, &'static str),
+    /// Somebody outside takes a step, or a unit in a role.
+    Claim(&'static str, Option<&'static str>),
+    /// They are done with a step.
+    HandIn(&'static str, Value),
+    /// They are done with a unit: its new attributes, and those of each of its parts.
+    Submit(&'static str, Value, Vec<Value>),
+    /// They give it up.
+    GiveUp(&'static str),
+    /// They give it back.
+    GiveBack(&'static str),
+    /// They note how far they have come.
+    Checkpoint(&'static str, Value),
+    /// Nothing was heard of them.
+    Vanish(&'static str),
+    /// A pilot stops everybody.
+    Kill,
+    /// A pilot lets a unit go on, past a guardian if one is named.
+    LetGo(&'static str, Option<&'static str>),
 }
 
 pub(crate) fn all() -> Vec<Scene> {
-    let others = [others::all(), jumps::all(), words::all()];
+    let others = [others::all(), jumps::all(), words::all(), units::all()];
     [ways::all(), failures::all(), blocks::all(), waits::all()]
         .into_iter()
         .chain(others)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use serde_json::Value;
 use windlass_engine::shard::AttemptOrder;
 use windlass_nodes::retry;
 use windlass_store::{RunWrite, StepRow};
@@ -70,6 +71,10 @@ impl Fate for Rehearsal {
             return Ending::Crash;
         }
         Ending::Result(result.map(Arc::new))
+    }
+
+    fn hand_in(&mut self, kind: &str) -> Value {
+        self.hands.hand_in(kind)
     }
 
     fn writing(&mut self, group: &[RunWrite]) -> Writing {

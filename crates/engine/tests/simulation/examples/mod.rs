@@ -60,7 +60,9 @@ impl Example {
     fn input(&self) -> Value {
         let plan = self.plan();
         let own = plan.input.as_ref().and_then(|schema| schema.source().pointer("/examples/0"));
-        let mut input = own.cloned().unwrap_or_else(|| json!({ "name": "Ada", "url": "http://x" }));
+        let mut input = own.cloned().unwrap_or_else(
+            || json!({ "name": "Ada", "url": "http://x", "customer": "Ada", "contract": "brief" }),
+        );
         // As many as are made at once, and a few more; the rest would show nothing new.
         if let Some(count) = input.get_mut("count") {
             *count = json!(25);

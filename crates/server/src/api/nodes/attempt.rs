@@ -70,7 +70,10 @@ impl TestAttempt<'_> {
             logs: Vec::new(),
             usage: Vec::new(),
         };
-        let Some(executor) = app.registry.executor(self.kind) else { return tried };
+        let executor = app.registry.executor(self.kind);
+        if executor.is_none() && app.registry.plugin_of(self.kind).is_none() {
+            return tried;
+        }
         let vault: Arc<dyn SecretSource> = app.vault.clone();
         let config = Arc::new(self.config);
         let filled = fill_secrets(config, self.secrets, Arc::from(self.project), &vault).await;
@@ -83,8 +86,12 @@ impl TestAttempt<'_> {
         };
         let mask = mask.with_keys(self.kind, &app.trial.llm);
         let result = match executor {
-            Executor::Inline(run) => run(config),
-            Executor::Task(run) => {
+            None => {
+                let what = (self.project, self.kind);
+                try_out(app, what, config, (self.time_max, &mask, &mut tried)).await
+            }
+            Some(Executor::Inline(run)) => run(config),
+            Some(Executor::Task(run)) => {
                 let _turn = app.trial.turns.acquire().await;
                 let begin = |context| run(config, context);
                 let terms = Terms {
@@ -99,6 +106,23 @@ impl TestAttempt<'_> {
             result.map(|output| mask.value(output)).map_err(|error| mask.error(error).failure);
         tried
     }
+}
+
+/// Has a worker make an attempt.
+async fn try_out(
+    app: &Arc<App>,
+    (project, kind): (&str, &str),
+    config: Value,
+    (time_max, mask, tried): (Duration, &Mask, &mut Tried),
+) -> Result<Value, AttemptError> {
+    let now = app.engine.clock().now();
+    let task_id = windlass_engine::ids::new_id(now);
+    let mut trial = app.engine.desk().try_out((task_id, project, kind), config, now);
+    let ended = tokio::time::timeout(time_max, trial.ended()).await;
+    for (stream, text) in trial.lines() {
+        tried.keep(stream.as_str(), text, mask);
+    }
+    ended.unwrap_or_else(|_| Err(timed_out(time_max)))
 }
 
 /// Has an attempt made, and takes down what it says until it is over.
@@ -158,15 +182,18 @@ async fn follow(
 
 impl Tried {
     fn hear(&mut self, line: LogLine, mask: &Mask) {
-        if self.logs.len() >= LINES_MAX {
-            return;
-        }
         let stream = match line.stream {
             LogStream::Stdout => "stdout",
             LogStream::Stderr => "stderr",
             LogStream::System => "system",
         };
-        self.logs.push(TestLine { stream, text: mask.line(line.text) });
+        self.keep(stream, line.text, mask);
+    }
+
+    fn keep(&mut self, stream: &'static str, text: String, mask: &Mask) {
+        if self.logs.len() < LINES_MAX {
+            self.logs.push(TestLine { stream, text: mask.line(text) });
+        }
     }
 }
 

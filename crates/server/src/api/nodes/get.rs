@@ -50,7 +50,7 @@ pub async fn get_kind(
         description: kind.description().to_owned(),
         config_schema: kind.schema.source().clone(),
         output_schema: kind.output_schema.as_ref().map(|schema| schema.source().clone()),
-        plugin: app.registry.board().plugin_of(kind.name).map(str::to_owned),
+        plugin: app.registry.plugin_of(kind.name).map(str::to_owned),
         example: kind.example,
     }))
 }

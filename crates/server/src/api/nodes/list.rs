@@ -35,7 +35,7 @@ pub async fn list_kinds(State(app): Shared) -> Json<KindList> {
     let summary = |kind: &std::sync::Arc<windlass_core::kinds::Kind>| KindSummary {
         kind: kind.name,
         summary: kind.summary,
-        plugin: app.registry.board().plugin_of(kind.name).map(str::to_owned),
+        plugin: app.registry.plugin_of(kind.name).map(str::to_owned),
     };
     let items = app.registry.kinds().iter().map(summary).collect();
     Json(KindList { items, next_cursor: None })

@@ -112,7 +112,11 @@ pub async fn test_kind(
 }
 
 /// A definition of the node alone, behind nodes that have the sample outputs.
-fn plan_of(app: &App, kind: &str, request: &TestRequest) -> Result<Plan, Problem> {
+///
+/// # Errors
+///
+/// `invalid-definition`.
+pub(crate) fn plan_of(app: &App, kind: &str, request: &TestRequest) -> Result<Plan, Problem> {
     let mut nodes = Vec::new();
     for (id, output) in &request.outputs {
         if id == NODE {
@@ -137,19 +141,24 @@ fn plan_of(app: &App, kind: &str, request: &TestRequest) -> Result<Plan, Problem
 
 /// What is known of the node once nothing follows any more without an attempt.
 #[derive(Default)]
-struct Decided {
+pub(crate) struct Decided {
     /// Its rendered config, if an attempt is due.
-    config: Option<Value>,
+    pub(crate) config: Option<Value>,
     /// Where secrets belong in it.
-    secrets: Vec<SecretSlot>,
+    pub(crate) secrets: Vec<SecretSlot>,
     /// What has come of it, if that needs no attempt.
-    result: Option<Result<Value, Failure>>,
+    pub(crate) result: Option<Result<Value, Failure>>,
 }
 
 /// Decides a run of the plan in memory as far as it goes by itself.
-fn decide(plan: &Plan, input: Value, now: Time) -> Result<Decided, Problem> {
+///
+/// # Errors
+///
+/// If the input does not fit.
+pub(crate) fn decide(plan: &Plan, input: Value, now: Time) -> Result<Decided, Problem> {
     let id = Uuid::nil();
     let request = CreateRun {
+        unit: None,
         run_id: id,
         workflow_id: id,
         version: 1,

@@ -8,7 +8,7 @@ use windlass_core::limits::DETAILS_BYTES_MAX;
 use windlass_core::run::AttemptError;
 use windlass_core::{Failure, json};
 
-use super::{hold, refused, scope_of, settled, task_id};
+use super::{hold, refused, scope_of, task_id};
 use crate::access::Caller;
 use crate::api::query::Named;
 use crate::app::Shared;
@@ -71,9 +71,7 @@ pub async fn fail_task(
 ) -> Result<StatusCode, Problem> {
     let (id, hold) = (task_id(&word)?, hold(request.worker.clone(), request.fence)?);
     let error = error_of(request)?;
-    let board = app.registry.board();
-    let origin = board.end(&scope_of(&caller), id, &hold, Err(error)).map_err(refused)?;
-    settled(&app, &origin, false).await?;
+    app.engine.fail_task(&scope_of(&caller), id, &hold, error).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use windlass_core::limits::LOG_LINE_COUNT_MAX;
-use windlass_nodes::LogStream;
+use windlass_store::LogStream;
 
 use super::{hold, refused, scope_of, task_id};
 use crate::access::Caller;
@@ -89,6 +89,6 @@ pub async fn add_logs(
         let room = most.saturating_sub(lines.len());
         lines.extend(line.text.lines().take(room).map(|text| (stream, text.to_owned())));
     }
-    app.registry.board().log(&scope_of(&caller), id, &hold, lines).await.map_err(refused)?;
+    app.engine.log_task(&scope_of(&caller), id, &hold, lines).await.map_err(refused)?;
     Ok(StatusCode::ACCEPTED)
 }

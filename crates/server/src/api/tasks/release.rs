@@ -28,6 +28,6 @@ pub async fn release_task(
     Body(request): Body<HoldRequest>,
 ) -> Result<StatusCode, Problem> {
     let (id, hold) = (task_id(&word)?, hold(request.worker, request.fence)?);
-    app.registry.board().release(&scope_of(&caller), id, &hold).map_err(refused)?;
+    app.engine.release_task(&scope_of(&caller), id, &hold).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -17,8 +17,8 @@ pub struct WorkerBody {
     pub name: String,
     /// The plugin whose child it is; null if it has come from outside.
     pub plugin: Option<String>,
-    /// The kinds it asked for last.
-    pub kinds: Vec<String>,
+    /// The queues it asked for last: `kind:resize`, `role:clerk`, those of an instance, or plain names.
+    pub queues: Vec<String>,
     /// When it was last heard of, RFC 3339.
     #[schema(format = DateTime)]
     pub last_seen_at: String,
@@ -35,11 +35,11 @@ pub struct WorkerBody {
 pub struct WorkerTask {
     /// The task.
     pub id: Uuid,
-    /// The kind.
+    /// `unit`, or the kind of the step's node.
     pub kind: String,
     /// The run.
     pub run_id: Uuid,
-    /// The step's address in the run.
+    /// The unit's path or the step's address in the run.
     pub step: String,
     /// Which attempt, from 1.
     pub attempt: u32,
@@ -65,25 +65,27 @@ pub struct WorkerList {
 )]
 pub async fn list_workers(State(app): Shared, caller: Caller) -> Json<WorkerList> {
     let (now, at) = (app.engine.clock().now(), Instant::now());
-    let workers = app.registry.board().workers(caller.project());
+    let workers = app.engine.desk().workers(caller.project());
     let items = workers.into_iter().map(|worker| WorkerBody {
         last_seen_at: Time::from_micros(now.micros().saturating_sub(micros(at - worker.seen)))
             .to_string(),
         name: worker.name,
         plugin: worker.plugin,
-        kinds: worker.kinds,
+        queues: worker.queues,
         polling: worker.is_polling,
         task_count: worker.task_count,
         tasks: worker
             .tasks
             .into_iter()
-            .map(|(id, origin, lease)| WorkerTask {
-                id,
-                kind: origin.kind.to_string(),
-                run_id: origin.run_id,
-                step: origin.step,
-                attempt: origin.attempt,
-                lease_until: now.plus(lease).to_string(),
+            .map(|task| WorkerTask {
+                id: task.task_id,
+                kind: task.kind,
+                run_id: task.run_id,
+                step: task.path,
+                attempt: task.attempt,
+                lease_until: now
+                    .plus(task.held.map(|held| held.lease).unwrap_or_default())
+                    .to_string(),
             })
             .collect(),
     });

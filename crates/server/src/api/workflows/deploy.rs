@@ -38,7 +38,7 @@ pub async fn deploy_workflow(
 }
 
 /// The definition's text.
-pub(super) async fn text_of(app: &App, request: Request) -> Result<String, Problem> {
+pub(crate) async fn text_of(app: &App, request: Request) -> Result<String, Problem> {
     let bytes = body::read(request, app).await?;
     if bytes.len() > DEFINITION_BYTES_MAX {
         let message = format!("a definition has at most {DEFINITION_BYTES_MAX} bytes");

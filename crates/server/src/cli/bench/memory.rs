@@ -20,6 +20,18 @@ pub(super) async fn resident(server: &Server) -> anyhow::Result<f64> {
     Ok(sum)
 }
 
+/// Seconds of processor time that a process has taken so far.
+pub(super) fn cpu_seconds(pid: u32) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name stands in parentheses and may hold anything; what follows is numbers.
+    let rest = stat.rsplit_once(')').context("the system does not say what a process takes")?.1;
+    let ticks = rest.split_whitespace().skip(11).take(2).filter_map(|one| one.parse::<f64>().ok());
+    Ok(ticks.sum::<f64>() / TICKS_PER_SECOND)
+}
+
+/// Linux counts in hundredths of a second, whatever its own clock does.
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// A process and its children.
 fn family(pid: u32) -> anyhow::Result<Vec<u32>> {
     let path = format!("/proc/{pid}/task/{pid}/children");

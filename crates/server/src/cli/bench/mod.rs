@@ -13,6 +13,8 @@ mod sequence;
 mod server;
 mod start;
 mod submit;
+mod uow;
+mod wire;
 
 use clap::{Args, ValueEnum};
 
@@ -35,6 +37,9 @@ pub(crate) struct Bench {
     /// Also says where the time of the server goes.
     #[arg(long)]
     profile: bool,
+    /// Units of work that wait while `uow` times claims.
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    queued: usize,
     /// Where the directories are made. Left out: in the system's directory for temporary files.
     #[arg(long, value_name = "DIR")]
     dir: Option<std::path::PathBuf>,
@@ -56,6 +61,9 @@ enum Measure {
     Start,
     /// Resident memory, idle and with 100,000 waiting runs.
     Memory,
+    /// Units of work claimed and completed by 64 workers, claims with many queued, heartbeats of
+    /// 50,000 leases.
+    Uow,
 }
 
 impl Bench {
@@ -88,6 +96,9 @@ impl Bench {
         }
         if is_wanted(Measure::Start) || is_wanted(Measure::Memory) {
             start::measure(&place).await?;
+        }
+        if is_wanted(Measure::Uow) {
+            uow::measure(&place, self.queued).await?;
         }
         Ok(Exit::Ok)
     }

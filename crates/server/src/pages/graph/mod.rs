@@ -6,6 +6,7 @@
 mod group;
 mod place;
 mod svg;
+pub mod template;
 
 use std::collections::BTreeMap;
 

@@ -32,6 +32,11 @@ pub(super) struct Placed {
 
 /// Places boxes of these sizes with these lines between them. There must be no cycle.
 pub(super) fn place(sizes: &[Point], lines: &[(usize, usize)]) -> Placed {
+    place_apart(sizes, lines, GAP_Y)
+}
+
+/// The same with so much space between levels.
+pub(super) fn place_apart(sizes: &[Point], lines: &[(usize, usize)], gap: f64) -> Placed {
     if sizes.is_empty() {
         return Placed::default();
     }
@@ -43,7 +48,7 @@ pub(super) fn place(sizes: &[Point], lines: &[(usize, usize)]) -> Placed {
     }
     let mut tops = vec![0.0; depth];
     for level in 1..depth {
-        tops[level] = tops[level - 1] + heights[level - 1] + GAP_Y;
+        tops[level] = tops[level - 1] + heights[level - 1] + gap;
     }
     let (across, passes) = across(sizes, lines, &levels);
     let left = |vertex: usize, width: f64| across[vertex] - width / 2.0;

@@ -22,8 +22,8 @@ const MARGIN: f64 = 6.0;
 const LANE: f64 = 26.0;
 const BEND: f64 = 9.0;
 /// About how wide a letter of usual width is, and how much of a box no name may use.
-const LETTER: f64 = 7.4;
-const NAME_MARGIN: f64 = 42.0;
+pub(super) const LETTER: f64 = 7.4;
+pub(super) const NAME_MARGIN: f64 = 42.0;
 
 /// A graph with its boxes, each with what is inside.
 struct Drawn<'a> {
@@ -402,7 +402,7 @@ fn write_box(
 }
 
 /// As much of a name as fits into a box.
-fn cut(name: &str, box_width: f64) -> String {
+pub(super) fn cut(name: &str, box_width: f64) -> String {
     let mut room = (box_width - NAME_MARGIN) / LETTER;
     let too_far = |(_, letter): &(usize, char)| {
         room -= width(*letter);
@@ -415,7 +415,7 @@ fn cut(name: &str, box_width: f64) -> String {
 }
 
 /// About how wide a letter is, as a share of a usual one: the font is the reader's.
-fn width(letter: char) -> f64 {
+pub(super) fn width(letter: char) -> f64 {
     match letter {
         // Where the scripts begin whose signs are squares.
         '\u{1100}'.. => 1.9,
@@ -426,7 +426,7 @@ fn width(letter: char) -> f64 {
     }
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -1,0 +1,128 @@
+//! Workflows, by their names: deployed, paused, deleted.
+
+use uuid::Uuid;
+use windlass_core::definition::{Checked, check};
+use windlass_core::{Finding, template};
+use windlass_store::{Deploy, Deployed, Pause, Store, StoreError, WorkflowRow};
+
+use crate::definitions::content_hash;
+use crate::engine::Engine;
+use crate::ids::new_id;
+
+impl Engine {
+    /// Pauses a workflow, or ends its pause: new runs of it wait. Those that have begun go on.
+    /// Answers the workflow as it is then, or `None` if there is no such workflow.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub async fn pause_workflow(
+        &self,
+        workflow_id: Uuid,
+        pause: Option<Pause>,
+    ) -> Result<Option<WorkflowRow>, StoreError> {
+        let is_paused = pause.is_some();
+        let call = move |store: &dyn Store| store.pause_workflow(workflow_id, pause.as_ref());
+        let row = self.call(call).await?;
+        self.shared.definitions.names_changed();
+        self.shared.at_the_gate(|gate| gate.pause(workflow_id, is_paused));
+        Ok(row)
+    }
+
+    /// Checks a definition and, if nothing is wrong with it, deploys it. Given `expected_version`,
+    /// only over that version; 0 means that there must be none.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written. What is wrong with the definition is in the first half of
+    /// the answer; the second is then `None`.
+    pub async fn deploy(
+        &self,
+        project: &str,
+        text: String,
+        expected_version: Option<u32>,
+    ) -> Result<(Checked, Option<Deployed>), StoreError> {
+        let definitions = self.shared.definitions.clone();
+        let joined = tokio::task::spawn_blocking(move || {
+            let checked = check(&text, definitions.kinds());
+            (text, checked)
+        });
+        let (text, checked) =
+            joined.await.map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let (Some(plan), Some(document), Some(format)) =
+            (&checked.plan, &checked.document, checked.format)
+        else {
+            return Ok((checked, None));
+        };
+        let now = self.shared.clock.now();
+        let deploy = Deploy {
+            project: project.to_owned(),
+            name: plan.name.clone(),
+            description: plan.description.clone(),
+            format: format.as_str().to_owned(),
+            source: text,
+            content_hash: content_hash(document),
+            new_workflow_id: new_id(now),
+            new_definition_id: new_id(now),
+            now,
+            expected_version,
+        };
+        let is_template = plan.tokens.is_some();
+        let (name, own) = (deploy.name.clone(), deploy.project.clone());
+        // On the one thread that writes, so nobody takes the name in between.
+        let deployed = self.call(move |store| {
+            if is_of_other_sort(store, &own, &name, is_template)? {
+                return Ok(None);
+            }
+            store.deploy(&deploy).map(Some)
+        });
+        let Some(deployed) = deployed.await? else {
+            let (here, there) = match is_template {
+                true => ("a template", "a graph of steps"),
+                false => ("a graph of steps", "a template"),
+            };
+            let message = format!(
+                "this is {here}, and `{}` is {there} already; neither takes the other's place",
+                plan.name
+            );
+            let finding = Finding::error("other-sort", "", message)
+                .hint("give it another name, or delete the other one first");
+            return Ok((Checked { plan: None, findings: vec![finding], ..checked }, None));
+        };
+        self.shared.definitions.names_changed();
+        Ok((checked, Some(deployed)))
+    }
+
+    /// Deletes a workflow. Given `expected_version`, only if that is its newest. Answers its newest
+    /// version, or `None` if there is no such workflow.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub async fn delete_workflow(
+        &self,
+        workflow_id: Uuid,
+        expected_version: Option<u32>,
+    ) -> Result<Option<u32>, StoreError> {
+        let now = self.shared.clock.now();
+        let call =
+            move |store: &dyn Store| store.delete_workflow(workflow_id, expected_version, now);
+        let version = self.call(call).await?;
+        self.shared.definitions.names_changed();
+        Ok(version)
+    }
+}
+
+/// Whether a name belongs to a template and is wanted for a graph, or the other way.
+fn is_of_other_sort(
+    store: &dyn Store,
+    project: &str,
+    name: &str,
+    is_template: bool,
+) -> Result<bool, StoreError> {
+    let Some(row) = store.workflow(project, name)? else { return Ok(false) };
+    let Some(known) = store.definition(row.definition_id)? else { return Ok(false) };
+    let document = windlass_core::source::read(&known.source);
+    let known = document.is_ok_and(|document| template::is_template(&document.value));
+    Ok(known != is_template)
+}

@@ -1,0 +1,6 @@
+//! `/api/v1/templates`.
+
+pub mod delete;
+pub mod get;
+pub mod import;
+pub mod list;
