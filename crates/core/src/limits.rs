@@ -52,6 +52,8 @@ pub const GUARDIAN_COUNT_MAX: usize = 4_000;
 /// Branches of one interaction policy.
 pub const POLICY_BRANCH_COUNT_MAX: usize = 200;
 
+/// Tasks of a run that another program drives.
+pub const OBSERVED_TASK_COUNT_MAX: usize = 100_000;
 /// Items of one `map`.
 pub const MAP_ITEM_COUNT_MAX: usize = 1_000_000;
 /// Iterations of one `loop`, if the definition says nothing.

@@ -54,6 +54,7 @@ pub(super) fn compile(source: &Source, kinds: &Kinds) -> (Option<Plan>, Vec<Find
             budgets,
             graph,
             tokens: None,
+            flow: None,
         })
     });
     let plan = plan.filter(|_| !findings.has_errors());

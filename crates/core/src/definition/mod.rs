@@ -14,6 +14,7 @@ mod compile;
 mod doc;
 mod expressions;
 pub(crate) mod findings;
+mod flow;
 mod graph;
 mod jumps;
 mod links;
@@ -29,6 +30,7 @@ mod upstream;
 use serde_json::Value;
 
 pub use doc::{Effect, Join, On, OnFailure, OnLimit, Policy, Retry};
+pub use flow::{FlowFanout, FlowNode, FlowPlan, is_flow};
 pub use plan::{Body, Cache, Edge, Graph, Jump, Node, Plan, Repeat, Role, SharedRuns};
 pub use read::schema;
 
@@ -88,6 +90,9 @@ pub fn check(text: &str, kinds: &Kinds) -> Checked {
             format: Some(source.format),
         };
     }
-    let (plan, findings) = compile::compile(&source, kinds);
+    let (plan, findings) = match is_flow(&source.value) {
+        true => flow::compile(&source),
+        false => compile::compile(&source, kinds),
+    };
     Checked { plan, findings, document: Some(source.value), format: Some(source.format) }
 }

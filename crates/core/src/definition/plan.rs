@@ -4,6 +4,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::doc::{Effect, Join, On, OnFailure, OnLimit, Policy, Retry};
+use super::flow::FlowPlan;
 use crate::budget::Budget;
 use crate::duration::HumanDuration;
 use crate::expr::{Expression, Template};
@@ -39,6 +40,8 @@ pub struct Plan {
     pub graph: Graph,
     /// What units of work are decided by, if actors drive it.
     pub tokens: Option<Arc<TokenPlan>>,
+    /// What is known of it, if another program drives it. The graph is then only looked at.
+    pub flow: Option<Arc<FlowPlan>>,
 }
 
 /// How many runs may be under way at once.

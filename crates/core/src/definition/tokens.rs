@@ -79,5 +79,6 @@ fn plan(name: String, description: Option<String>, tokens: TokenPlan) -> Plan {
             by_id: HashMap::new(),
         },
         tokens: Some(Arc::new(tokens)),
+        flow: None,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::event::{Decision, Holder};
+use super::event::{Decision, FlowSeen, Holder, TaskSeen};
 use super::token::UnitStatus;
 use super::{RunStatus, StepStatus};
 use crate::duration::HumanDuration;
@@ -105,6 +105,8 @@ pub enum What {
         /// What.
         act: PilotAct,
     },
+    /// The program that drives the run elsewhere says something.
+    Seen(Seen),
     /// Somebody decides about what a step asks.
     Vote {
         /// The step.
@@ -200,6 +202,20 @@ pub enum What {
     Abort {
         /// Which.
         error: Failure,
+    },
+}
+
+/// What the program that drives a run elsewhere says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    /// Of the run as a whole.
+    Flow(Box<FlowSeen>),
+    /// Of a task.
+    Task {
+        /// The task.
+        path: String,
+        /// What.
+        seen: Box<TaskSeen>,
     },
 }
 
@@ -368,6 +384,18 @@ pub enum Refused {
     /// Actors drive it: there is no graph to walk through.
     #[error("a template is no graph: make an instance of it, and give that units of work")]
     NotAGraph,
+    /// Another program drives it.
+    #[error("the run is another program's, and is only watched here")]
+    OnlyWatched,
+    /// It is no run of another program.
+    #[error("the run is no other program's: nothing said of it from outside counts")]
+    NotWatched,
+    /// The run has as many tasks as a run can have.
+    #[error("the run has too many tasks")]
+    TooManyTasks,
+    /// The run has as many events as a run can have.
+    #[error("the run has too many events")]
+    HistoryFull,
     /// It is not in the hands of whoever says so.
     #[error("`{0}` is not in the hands of whoever says so, or not any more")]
     NotHolder(String),

@@ -24,6 +24,7 @@ mod event;
 mod evolve;
 mod input;
 mod names;
+pub mod observed;
 mod outstanding;
 pub mod path;
 mod state;
@@ -36,12 +37,14 @@ mod why;
 pub use counts::Counts;
 pub use decide::{CreateRun, create};
 pub use event::{
-    Again, CacheUse, Cause, Concurrency, Decision, EdgeDecision, Event, Fact, Holder, Parent,
-    ParkedFor, Resume, Reused, RunCreated, TaskTerms, Then, Undo, UnitChanged, UnitCreated,
-    UnitNoted, UnitTerms, Verdict,
+    Again, CacheUse, Cause, Concurrency, Decision, EdgeDecision, Event, Fact, FlowSeen, FlowWord,
+    Holder, Inferred, ObservedTerms, Parent, ParkedFor, Resume, Reused, RunCreated, SeenEnd,
+    TaskSeen, TaskTerms, TaskWord, Then, Undo, UnitChanged, UnitCreated, UnitNoted, UnitTerms,
+    Verdict,
 };
 pub use input::{
-    AttemptError, Hold, Input, Mark, Outcome, PilotAct, Refused, TaskAct, UnitDone, Vote, What,
+    AttemptError, Hold, Input, Mark, Outcome, PilotAct, Refused, Seen, TaskAct, UnitDone, Vote,
+    What,
 };
 pub use outstanding::Effect;
 pub use state::{Ask, Child, Pause, Record, RunState, Signal, Step, StepTask};

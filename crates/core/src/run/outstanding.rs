@@ -47,7 +47,9 @@ impl Effect {
             | Fact::StepWaiting { path, until, .. } => {
                 Some(Effect::SetTimer { path: path.clone(), due: *until })
             }
-            Fact::RunStarted { deadline: Some(due), .. } => Some(Effect::of_deadline(*due)),
+            Fact::RunStarted { deadline: Some(due), .. }
+            | Fact::Watched { until: due }
+            | Fact::Inferred { until: Some(due), .. } => Some(Effect::of_deadline(*due)),
             // What is being done for it is done for nothing.
             Fact::StepMarked { path, .. } | Fact::StepCancelled { path, .. } => {
                 Some(Effect::StopAttempt { path: path.clone() })
@@ -72,7 +74,8 @@ impl RunState {
         let units = self.tokens.iter().flat_map(|tokens| tokens.times());
         let units = units.map(|(path, due)| Effect::SetTimer { path: path.to_owned(), due });
         deadline.into_iter().chain(units).chain(self.active.iter().filter_map(|path| {
-            let step = self.steps.get(path)?;
+            // Nobody here does anything for what another program drives.
+            let step = self.steps.get(path).filter(|_| self.observed.is_none())?;
             let path = path.to_string();
             match step.status {
                 StepStatus::Queued | StepStatus::Running if step.task.is_none() => {

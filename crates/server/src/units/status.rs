@@ -27,7 +27,9 @@ pub(crate) async fn set(
     // desk hears of two changes in the order in which they were made.
     let set = move |store: &dyn windlass_store::Store| -> Result<Option<InstanceRow>, _> {
         let row = match store.instance(&project, &id.to_string())? {
-            Some(row) if row.status == InstanceStatus::Archived || row.status == status => Some(row),
+            Some(row) if row.status == InstanceStatus::Archived || row.status == status => {
+                Some(row)
+            }
             _ => store.set_instance_status(id, status, reason.as_deref(), now)?,
         };
         match row.as_ref().map(|row| row.status) {

@@ -11,7 +11,9 @@ use crate::failure::Failure;
 use crate::json;
 use crate::limits::{JSON_DEPTH_MAX, LABEL_BYTES_MAX, PAYLOAD_BYTES_MAX};
 use crate::run::RunState;
-use crate::run::event::{Concurrency, Event, Fact, Parent, Reused, RunCreated, UnitTerms};
+use crate::run::event::{
+    Concurrency, Event, Fact, ObservedTerms, Parent, Reused, RunCreated, UnitTerms,
+};
 use crate::run::input::Refused;
 use crate::run::names::RunNames;
 use crate::run::token::{bad, check_attributes};
@@ -48,6 +50,8 @@ pub struct CreateRun {
     pub reused: BTreeMap<String, Reused>,
     /// What its base unit of work is to be like, if actors drive it.
     pub unit: Option<UnitTerms>,
+    /// That another program drives it, if one does.
+    pub observed: Option<ObservedTerms>,
 }
 
 /// Decides whether a run comes into being.
@@ -57,7 +61,7 @@ pub struct CreateRun {
 /// [`Refused::BadInput`] if the input does not fit the definition's schema,
 /// [`Refused::InputTooLarge`] and [`Refused::InputTooDeep`] if a journal could not hold it,
 /// [`Refused::BadConcurrencyKey`] if the key it shares with others has no value,
-/// [`Refused::NotAGraph`] if it is one of actors and no unit of work is asked for, or the other way.
+/// [`Refused::OnlyWatched`] if another program drives it, [`Refused::NotAGraph`] if it is one of actors and no unit of work is asked for, or the other way.
 pub fn create(plan: &Plan, request: CreateRun, now: Time) -> Result<Event, Refused> {
     let size = json::size(&request.input);
     if size > PAYLOAD_BYTES_MAX {
@@ -71,6 +75,9 @@ pub fn create(plan: &Plan, request: CreateRun, now: Time) -> Result<Event, Refus
         if !violations.is_empty() {
             return Err(Refused::BadInput(violations));
         }
+    }
+    if plan.flow.is_some() != request.observed.is_some() {
+        return Err(if plan.flow.is_some() { Refused::OnlyWatched } else { Refused::NotWatched });
     }
     if plan.tokens.is_some() != request.unit.is_some() {
         return Err(Refused::NotAGraph);
@@ -101,6 +108,7 @@ pub fn create(plan: &Plan, request: CreateRun, now: Time) -> Result<Event, Refus
         by: request.by,
         reused: request.reused,
         unit: request.unit.map(Box::new),
+        observed: request.observed.map(Box::new),
     };
     let mut event = Event { at: now, fact: Fact::RunCreated(Box::new(created)) };
     if let Some(shared) = &plan.concurrency {

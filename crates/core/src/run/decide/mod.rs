@@ -25,9 +25,9 @@ mod word;
 
 pub use create::{CreateRun, create};
 
-use super::RunState;
 use super::event::{Cause, Event};
 use super::input::{Input, Refused, What};
+use super::{RunState, observed};
 use crate::definition::{Graph, Node, Plan};
 use crate::time::Time;
 
@@ -39,6 +39,9 @@ impl RunState {
     ///
     /// Why the input changes nothing: it came too late, twice, or does not make sense here.
     pub fn decide(&self, plan: &Plan, input: &Input) -> Result<Vec<Event>, Refused> {
+        if let Some(observed) = &self.observed {
+            return observed::decide(self, observed, input);
+        }
         if self.status.is_terminal() {
             return match input.what {
                 What::Advance => Ok(Vec::new()),
@@ -49,6 +52,7 @@ impl RunState {
         let facts = match &input.what {
             What::Advance => decider.advance(),
             What::Task { path, act } => decider.task(path, act)?,
+            What::Seen(_) => return Err(Refused::NotWatched),
             What::Pilot { path, by, act } => decider.pilot(path, by, act)?,
             What::AttemptStarted { path, attempt } => decider.attempt_started(path, *attempt)?,
             What::AttemptEnded { path, attempt, started_at, result } => {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::is_default;
+use super::seen::ObservedTerms;
 use crate::definition::OnLimit;
 use crate::failure::Failure;
 
@@ -54,6 +55,9 @@ pub struct RunCreated {
     /// What its base unit of work is to be like, if actors drive it. Its attributes are the input.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Box<UnitTerms>>,
+    /// That another program drives it, if one does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Box<ObservedTerms>>,
 }
 
 /// What a base unit of work is to be like.

@@ -4,6 +4,7 @@
 mod created;
 mod name;
 mod parts;
+mod seen;
 mod unit;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use created::{Concurrency, Parent, Reused, RunCreated, UnitTerms};
+pub use seen::{FlowSeen, FlowWord, Inferred, ObservedTerms, SeenEnd, TaskSeen, TaskWord};
 pub use unit::{Holder, ParkedFor, TaskTerms, UnitChanged, UnitCreated, UnitNoted};
 
 pub use parts::{Again, CacheUse, Cause, Decision, EdgeDecision, Resume, Then, Undo, Verdict};
@@ -143,6 +145,31 @@ pub enum Fact {
         path: String,
         /// What.
         note: Box<UnitNoted>,
+    },
+    /// The program that drives the run has said something of it as a whole.
+    FlowSeen {
+        /// What.
+        seen: Box<FlowSeen>,
+    },
+    /// The program that drives the run has said something of a task.
+    TaskSeen {
+        /// The task.
+        path: String,
+        /// What.
+        seen: Box<TaskSeen>,
+    },
+    /// Something was heard of the run that another program drives.
+    Watched {
+        /// When its silence will be too long.
+        until: Time,
+    },
+    /// Nothing was heard of the run for too long.
+    Inferred {
+        /// What is made of that.
+        what: Inferred,
+        /// When more is made of it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Time>,
     },
     /// An attempt has begun. Left out of the journal if its end is written at the same time.
     AttemptStarted {

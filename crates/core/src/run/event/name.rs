@@ -16,6 +16,10 @@ impl Fact {
             Fact::UnitCreated { .. } => "unit_created",
             Fact::UnitChanged { .. } => "unit_changed",
             Fact::UnitNoted { .. } => "unit_noted",
+            Fact::FlowSeen { seen } => seen.name(),
+            Fact::TaskSeen { seen, .. } => seen.name(),
+            Fact::Watched { .. } => "watched",
+            Fact::Inferred { .. } => "inferred",
             Fact::AttemptStarted { .. } => "attempt_started",
             Fact::AttemptFailed { .. } => "attempt_failed",
             Fact::AttemptInterrupted { .. } => "attempt_interrupted",
@@ -57,6 +61,7 @@ impl Fact {
             | Fact::StepClaimed { path, .. }
             | Fact::StepReleased { path, .. }
             | Fact::ChildRequested { path, .. }
+            | Fact::TaskSeen { path, .. }
             | Fact::AttemptStarted { path, .. }
             | Fact::AttemptFailed { path, .. }
             | Fact::AttemptInterrupted { path, .. }

@@ -36,6 +36,7 @@ impl RunState {
 
     fn new(created: RunCreated, created_at: Time) -> RunState {
         let tokens = created.unit.is_some().then(Box::default);
+        let observed = created.observed.is_some().then(Box::default);
         RunState {
             created,
             created_at,
@@ -65,16 +66,25 @@ impl RunState {
             signal_count: 0,
             signal_ids: Default::default(),
             tokens,
+            observed,
         }
     }
 
     /// Folds one event.
     pub fn evolve(&mut self, event: &Event) {
+        if self.observed.is_some() {
+            return self.evolve_observed(event);
+        }
         let at = event.at;
         let task_path = event.fact.step();
         let had_task = task_path.is_some_and(|path| self.waits_for_worker(path));
         match &event.fact {
-            Fact::RunCreated(_) => {}
+            Fact::RunCreated(_)
+            // Only runs of other programs have these.
+            | Fact::FlowSeen { .. }
+            | Fact::TaskSeen { .. }
+            | Fact::Watched { .. }
+            | Fact::Inferred { .. } => {}
             Fact::RunAdmitted {} => self.is_admitted = true,
             Fact::RunPaused { by, reason } => {
                 self.paused = Some(Pause { at, by: by.clone(), reason: reason.clone() });
@@ -351,7 +361,7 @@ impl RunState {
     }
 
     /// The step at `path`, which comes up now if it has not before.
-    fn touch(&mut self, path: &str) -> &mut Step {
+    pub(in crate::run) fn touch(&mut self, path: &str) -> &mut Step {
         if !self.steps.contains_key(path) {
             self.steps.insert(Arc::from(path), Step::new(self.next_ordinal));
             self.next_ordinal += 1;
@@ -366,7 +376,12 @@ impl RunState {
         self.todo.ready.insert(ordinal, Arc::from(path));
     }
 
-    fn set_status(&mut self, path: &str, status: StepStatus, reason: Option<&str>) {
+    pub(in crate::run) fn set_status(
+        &mut self,
+        path: &str,
+        status: StepStatus,
+        reason: Option<&str>,
+    ) {
         let step = self.touch(path);
         let (before, ordinal) = (step.status, step.ordinal);
         step.status = status;

@@ -18,4 +18,5 @@ pub(in crate::run) const SIGNAL: &str = "signal";
 pub(in crate::run) const EVENT: &str = "event";
 pub(in crate::run) const WORKER: &str = "worker";
 pub(in crate::run) const ACTOR: &str = "actor";
+pub(in crate::run) const RUN_OVER: &str = "run_over";
 pub(in crate::run) const CACHED: &str = "cached";

@@ -11,6 +11,7 @@ use uuid::Uuid;
 pub(in crate::run) use block::{Block, BlockOf};
 
 use super::event::{CacheUse, Cause, Decision, Holder, Resume, RunCreated, TaskTerms, Undo};
+use super::observed::Observed;
 use super::token::Tokens;
 use super::{Counts, RunStatus, StepStatus, path};
 use crate::definition::Effect;
@@ -74,6 +75,9 @@ pub struct RunState {
     /// Its units of work, if actors drive it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::run) tokens: Option<Box<Tokens>>,
+    /// What is known of it, if another program drives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::run) observed: Option<Box<Observed>>,
 }
 
 /// A step whose attempts are made by workers.
@@ -336,7 +340,13 @@ impl RunState {
 
     /// The input.
     pub fn input(&self) -> &Arc<Value> {
-        &self.created.input
+        let said = self.observed.as_deref().and_then(Observed::params);
+        said.unwrap_or(&self.created.input)
+    }
+
+    /// What is known of it, if another program drives it.
+    pub fn observed(&self) -> Option<&Observed> {
+        self.observed.as_deref()
     }
 
     /// Until when the run has to be over, unless it is on its way out already.
@@ -350,6 +360,7 @@ impl RunState {
             RunStatus::Waiting => self.todo == Todo::default(),
             RunStatus::Paused => self.waits.total() == self.active.len(),
             RunStatus::Queued => self.awaits_admission(),
+            RunStatus::Running => self.observed.is_some(),
             _ => false,
         }
     }

@@ -1,0 +1,163 @@
+//! Flows that run elsewhere: what the catalogue knows of them.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::doc::Policy;
+use super::findings::Findings;
+use super::plan::{Graph, Plan};
+use crate::finding::Finding;
+use crate::limits::{
+    EDGE_COUNT_MAX, LABEL_BYTES_MAX, LABEL_COUNT_MAX, NAME_BYTES_MAX, NODE_COUNT_MAX,
+};
+use crate::source::Source;
+
+/// A flow, as whoever runs it describes it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlowPlan {
+    /// What tells it from all other flows, such as `shop.jobs:nightly`.
+    #[serde(rename = "flow")]
+    pub key: String,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Who looks after it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Words to find it by.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub tags: BTreeSet<String>,
+    /// Its tasks, as far as they are known before it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<FlowNode>,
+    /// Tasks whose number is known only when it runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dynamic_fanouts: Vec<FlowFanout>,
+    /// More about it.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
+}
+
+/// A task of a flow.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FlowNode {
+    /// What the flow's runs call it, such as `load:1`.
+    pub id: String,
+    /// The task's name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub task: String,
+    /// The nodes whose results it needs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub upstream: Vec<String>,
+    /// What else is said of it.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Value>,
+}
+
+/// A task that is made once for each result of another.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct FlowFanout {
+    /// What the flow calls it, such as `fanout:1`.
+    pub id: String,
+    /// The task's name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub task: String,
+    /// The node whose results it is made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The nodes that need its results.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consumers: Vec<String>,
+    /// What else is said of it.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, Value>,
+}
+
+/// Whether a document describes a flow that runs elsewhere: it names it under `flow`.
+pub fn is_flow(document: &Value) -> bool {
+    document.get("flow").is_some_and(Value::is_string)
+}
+
+pub(super) fn compile(source: &Source) -> (Option<Plan>, Vec<Finding>) {
+    let mut findings = Findings::new(source);
+    let flow = match read(&source.value) {
+        Ok(flow) => Some(flow),
+        Err(message) => {
+            findings.add(Finding::error("bad-flow", "", message));
+            None
+        }
+    };
+    if let Some(flow) = &flow {
+        check(flow, &mut findings);
+    }
+    let plan = flow.filter(|_| !findings.has_errors()).map(plan);
+    (plan, findings.into_sorted())
+}
+
+fn read(value: &Value) -> Result<FlowPlan, String> {
+    serde_json::from_value(value.clone()).map_err(|error| error.to_string())
+}
+
+fn check(flow: &FlowPlan, findings: &mut Findings<'_>) {
+    let mut wrong = |place: String, message: String| {
+        findings.add(Finding::error("bad-value", place, message));
+    };
+    if flow.key.trim().is_empty()
+        || flow.key.len() > NAME_BYTES_MAX
+        || flow.key.contains(char::is_control)
+    {
+        let message =
+            format!("a flow's key has 1 to {NAME_BYTES_MAX} bytes and no control characters");
+        wrong("/flow".to_owned(), message);
+    }
+    if flow.tags.len() > LABEL_COUNT_MAX || flow.tags.iter().any(|it| it.len() > LABEL_BYTES_MAX) {
+        let message = format!("at most {LABEL_COUNT_MAX} tags of at most {LABEL_BYTES_MAX} bytes");
+        wrong("/tags".to_owned(), message);
+    }
+    let edges = flow.nodes.iter().map(|node| node.upstream.len()).sum::<usize>();
+    if flow.nodes.len() + flow.dynamic_fanouts.len() > NODE_COUNT_MAX || edges > EDGE_COUNT_MAX {
+        let message = format!("at most {NODE_COUNT_MAX} nodes and {EDGE_COUNT_MAX} edges");
+        wrong("/nodes".to_owned(), message);
+    }
+    let mut seen = BTreeSet::new();
+    for (place, node) in flow.nodes.iter().enumerate() {
+        if node.id.is_empty() || node.id.len() > LABEL_BYTES_MAX {
+            let message = format!("a node's id has 1 to {LABEL_BYTES_MAX} bytes");
+            wrong(format!("/nodes/{place}/id"), message);
+        }
+        if !seen.insert(&node.id) {
+            wrong(format!("/nodes/{place}/id"), format!("`{}` is there twice", node.id));
+        }
+    }
+}
+
+fn plan(flow: FlowPlan) -> Plan {
+    Plan {
+        name: flow.key.clone(),
+        description: flow.description.clone(),
+        input: None,
+        vars: Value::Object(Map::new()),
+        labels: BTreeMap::new(),
+        on_failure: Policy::default(),
+        deadline: None,
+        concurrency: None,
+        priority: 0,
+        budgets: Vec::new(),
+        graph: Graph {
+            nodes: Vec::new(),
+            roots: Vec::new(),
+            output: None,
+            ends: Vec::new(),
+            by_id: HashMap::new(),
+        },
+        tokens: None,
+        flow: Some(Arc::new(flow)),
+    }
+}

@@ -1,0 +1,182 @@
+//! What is known of one task.
+
+use serde::{Deserialize, Serialize};
+
+use crate::duration::HumanDuration;
+use crate::failure::Failure;
+use crate::run::event::{SeenEnd, TaskSeen, TaskWord};
+use crate::run::evolve::reason;
+use crate::run::{StepStatus, observed::FlowFacts};
+use crate::time::Time;
+
+/// Times alone say what came last: a node's attempts follow each other on one clock, and many senders
+/// number only some of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct TaskFacts {
+    first_at: Time,
+    started_at: Option<Time>,
+    /// The latest beginning of an attempt, and which it was.
+    begun: Option<(Time, u32)>,
+    end: Option<TaskEnd>,
+    /// The largest number of an attempt.
+    attempt: u32,
+    /// When what it is was said, and a number for that.
+    about: Option<(Time, u64)>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct TaskEnd {
+    at: Time,
+    attempt: u32,
+    status: SeenEnd,
+    duration: Option<HumanDuration>,
+    error: Option<Failure>,
+    /// A number for the output, which is in the journal.
+    output: u64,
+}
+
+impl TaskEnd {
+    /// What decides between two ends.
+    fn rank(&self) -> (Time, u32, SeenEnd, Option<&str>, Option<HumanDuration>, u64) {
+        let error = self.error.as_ref().map(|error| error.message.as_str());
+        (self.at, self.attempt, self.status, error, self.duration, self.output)
+    }
+}
+
+impl TaskFacts {
+    pub(super) fn new(at: Time) -> TaskFacts {
+        TaskFacts {
+            first_at: at,
+            started_at: None,
+            begun: None,
+            end: None,
+            attempt: 0,
+            about: None,
+        }
+    }
+
+    pub(super) fn merge(&mut self, seen: &TaskSeen) {
+        let at = seen.at;
+        self.first_at = self.first_at.min(at);
+        self.attempt = self.attempt.max(seen.attempt);
+        match seen.what {
+            TaskWord::Noted => {}
+            TaskWord::Started => self.begin(at, seen.attempt),
+            TaskWord::Retried => {
+                let next = seen.attempt.saturating_add(1);
+                self.attempt = self.attempt.max(next);
+                self.begin(at, next);
+            }
+            TaskWord::Ended(status) => {
+                let end = TaskEnd {
+                    at,
+                    attempt: seen.attempt,
+                    status,
+                    duration: seen.duration,
+                    error: seen.error.clone(),
+                    output: seen.output.as_ref().map_or(0, |output| digest(&output.to_string())),
+                };
+                if self.end.as_ref().is_none_or(|known| known.rank() < end.rank()) {
+                    self.end = Some(end);
+                }
+            }
+        }
+        if let Some(about) = &seen.about {
+            self.about = self.about.max(Some((at, digest(&about.to_string()))));
+        }
+    }
+
+    fn begin(&mut self, at: Time, attempt: u32) {
+        self.started_at = Some(self.started_at.map_or(at, |known| known.min(at)));
+        self.begun = self.begun.max(Some((at, attempt)));
+    }
+
+    /// Whether this word is the one by which the task stands as it does.
+    pub(super) fn ends_by(&self, other: &TaskFacts) -> bool {
+        self.end == other.end
+    }
+
+    pub(super) fn is_about_as(&self, other: &TaskFacts) -> bool {
+        self.about == other.about
+    }
+
+    /// Its end, unless an attempt has begun since.
+    fn ended(&self) -> Option<&TaskEnd> {
+        let end = self.end.as_ref()?;
+        self.begun.is_none_or(|begun| begun <= (end.at, end.attempt.max(begun.1))).then_some(end)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.ended().is_none()
+    }
+
+    /// When it has failed, if it has.
+    pub(super) fn failed(&self) -> Option<(Time, Option<&Failure>)> {
+        let end = self.ended().filter(|end| end.status == SeenEnd::Failed)?;
+        Some((end.at, end.error.as_ref()))
+    }
+
+    pub(super) fn stands(&self, run_ended_at: Option<Time>) -> Stands {
+        let attempt = self.attempt.max(1);
+        let Some(end) = self.ended() else {
+            let started_at = Some(self.started_at.unwrap_or(self.first_at));
+            // Whoever would have said more is gone.
+            let (status, reason) = match run_ended_at {
+                Some(_) => (StepStatus::Cancelled, Some(reason::RUN_OVER)),
+                None => (StepStatus::Running, None),
+            };
+            return Stands {
+                status,
+                reason,
+                attempt,
+                queued_at: self.first_at,
+                started_at,
+                finished_at: run_ended_at,
+                error: None,
+            };
+        };
+        let lasted = end.duration.map(|duration| {
+            let micros = i64::try_from(duration.0.as_micros()).unwrap_or(i64::MAX);
+            Time::from_micros(end.at.micros().saturating_sub(micros))
+        });
+        let started_at = self.started_at.or(lasted).unwrap_or(self.first_at);
+        Stands {
+            status: end.status.of_step(),
+            reason: None,
+            attempt,
+            queued_at: self.first_at.min(started_at),
+            started_at: Some(started_at),
+            finished_at: Some(end.at),
+            error: end.error.clone(),
+        }
+    }
+
+    pub(super) fn first_at(&self) -> Time {
+        self.first_at
+    }
+}
+
+/// Where a task stands.
+pub(super) struct Stands {
+    pub(super) status: StepStatus,
+    pub(super) reason: Option<&'static str>,
+    pub(super) attempt: u32,
+    pub(super) queued_at: Time,
+    pub(super) started_at: Option<Time>,
+    pub(super) finished_at: Option<Time>,
+    pub(super) error: Option<Failure>,
+}
+
+impl FlowFacts {
+    /// A task's words say when the run was under way, too.
+    pub(super) fn spans_task(&mut self, seen: &TaskSeen) {
+        self.spans(seen.at);
+    }
+}
+
+/// A number for a text. FNV-1a: it is in snapshots, so it must not differ between versions.
+fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
