@@ -54,6 +54,10 @@ pub const POLICY_BRANCH_COUNT_MAX: usize = 200;
 
 /// Tasks of a run that another program drives.
 pub const OBSERVED_TASK_COUNT_MAX: usize = 100_000;
+/// Log lines of a run that another program drives.
+pub const OBSERVED_LINE_COUNT_MAX: u64 = 1_000_000;
+/// How many lines of such a run are known by the ids their sender gave them, the latest ones.
+pub const OBSERVED_LINE_IDS_MAX: usize = 4_096;
 /// Items of one `map`.
 pub const MAP_ITEM_COUNT_MAX: usize = 1_000_000;
 /// Iterations of one `loop`, if the definition says nothing.

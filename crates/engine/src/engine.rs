@@ -28,7 +28,7 @@ use crate::shard::{Answer, Ask, Command, Create, Input, Published, ShardConfig};
 use crate::threads::{self, Shared, Threads, ToCommitter, ToKeeper, ToReader, ToShard};
 
 /// Inputs that may wait in front of a shard before new runs are refused.
-const BACKLOG_MAX: usize = 50_000;
+pub(crate) const BACKLOG_MAX: usize = 50_000;
 
 /// How long to wait before the tasks of workers are read again, if they could not be.
 const FILL_AGAIN: Duration = Duration::from_secs(1);
@@ -186,6 +186,7 @@ impl Engine {
             readers: mouths.readers,
             observer: config.observer,
             gate: Mutex::new(gate),
+            names: Mutex::default(),
             halted: Mutex::new(halted),
             is_fenced: AtomicBool::new(false),
             writing: Mutex::new(()),
@@ -258,6 +259,11 @@ impl Engine {
     /// The clock everything goes by.
     pub fn clock(&self) -> &Clock {
         &self.shared.clock
+    }
+
+    /// Whether nothing new is taken.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
     }
 
     /// How the engine feels.
@@ -346,6 +352,7 @@ impl Engine {
                     by: run.by,
                     reused: run.reused,
                     unit: run.unit,
+                    observed: None,
                 },
                 key: run.key,
                 until_over,
@@ -455,7 +462,7 @@ fn stop(shared: &Shared, threads: Option<Threads>) {
     }
 }
 
-fn gone() -> Answer {
+pub(crate) fn gone() -> Answer {
     Answer::OutcomeUnknown("the server is going down".to_owned())
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use windlass_core::Time;
 use windlass_core::run::token::Tokens;
-use windlass_core::run::{Concurrency, Fact, RunCreated, RunState, Step};
+use windlass_core::run::{Concurrency, Fact, RunCreated, RunState, Step, TaskWord};
 use windlass_store::{
     Chunk, ConcurrencySlot, IdempotencyKey, NewRun, NumberedEvent, ParentRun, RunWrite, Standing,
     StepRow,
@@ -158,7 +158,7 @@ pub(crate) fn has_input(fact: &Fact) -> bool {
             | Fact::ChildRequested { .. }
             | Fact::MapOpened { .. }
             | Fact::LoopOpened { .. }
-    )
+    ) || matches!(fact, Fact::TaskSeen { seen, .. } if seen.about.is_some())
 }
 
 /// Whether an event has the output or the error of its step, or its last attempt's error.
@@ -166,5 +166,5 @@ pub(crate) fn has_end(fact: &Fact) -> bool {
     matches!(
         fact,
         Fact::StepSucceeded { .. } | Fact::StepFailed { .. } | Fact::AttemptFailed { .. }
-    )
+    ) || matches!(fact, Fact::TaskSeen { seen, .. } if matches!(seen.what, TaskWord::Ended(_)))
 }

@@ -59,7 +59,7 @@ impl RunView {
             version: created.version,
             status: state.status,
             reason: state.reason.clone(),
-            input: created.input.clone(),
+            input: state.input().clone(),
             output: state.output.clone(),
             error: state.error.clone(),
             labels: created.labels.clone(),

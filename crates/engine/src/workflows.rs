@@ -1,7 +1,7 @@
 //! Workflows, by their names: deployed, paused, deleted.
 
 use uuid::Uuid;
-use windlass_core::definition::{Checked, check};
+use windlass_core::definition::{Checked, check, is_flow};
 use windlass_core::{Finding, template};
 use windlass_store::{Deploy, Deployed, Pause, Store, StoreError, WorkflowRow};
 
@@ -67,30 +67,25 @@ impl Engine {
             now,
             expected_version,
         };
-        let is_template = plan.tokens.is_some();
+        let sort = sort_of(document);
         let (name, own) = (deploy.name.clone(), deploy.project.clone());
         // On the one thread that writes, so nobody takes the name in between.
-        let deployed = self.call(move |store| {
-            if is_of_other_sort(store, &own, &name, is_template)? {
-                return Ok(None);
-            }
-            store.deploy(&deploy).map(Some)
+        let deployed = self.call(move |store| match known_sort(store, &own, &name)? {
+            Some(known) if known != sort => Ok(Err(known)),
+            _ => store.deploy(&deploy).map(Ok),
         });
-        let Some(deployed) = deployed.await? else {
-            let (here, there) = match is_template {
-                true => ("a template", "a graph of steps"),
-                false => ("a graph of steps", "a template"),
-            };
+        let deployed = deployed.await?;
+        if let Err(known) = deployed {
             let message = format!(
-                "this is {here}, and `{}` is {there} already; neither takes the other's place",
+                "this is {sort}, and `{}` is {known} already; neither takes the other's place",
                 plan.name
             );
             let finding = Finding::error("other-sort", "", message)
                 .hint("give it another name, or delete the other one first");
             return Ok((Checked { plan: None, findings: vec![finding], ..checked }, None));
-        };
+        }
         self.shared.definitions.names_changed();
-        Ok((checked, Some(deployed)))
+        Ok((checked, deployed.ok()))
     }
 
     /// Deletes a workflow. Given `expected_version`, only if that is its newest. Answers its newest
@@ -113,16 +108,25 @@ impl Engine {
     }
 }
 
-/// Whether a name belongs to a template and is wanted for a graph, or the other way.
-fn is_of_other_sort(
+/// What a document describes, in words.
+fn sort_of(document: &serde_json::Value) -> &'static str {
+    if is_flow(document) {
+        "another program's flow"
+    } else if template::is_template(document) {
+        "a template"
+    } else {
+        "a graph of steps"
+    }
+}
+
+/// What a name belongs to, if it belongs to something.
+fn known_sort(
     store: &dyn Store,
     project: &str,
     name: &str,
-    is_template: bool,
-) -> Result<bool, StoreError> {
-    let Some(row) = store.workflow(project, name)? else { return Ok(false) };
-    let Some(known) = store.definition(row.definition_id)? else { return Ok(false) };
+) -> Result<Option<&'static str>, StoreError> {
+    let Some(row) = store.workflow(project, name)? else { return Ok(None) };
+    let Some(known) = store.definition(row.definition_id)? else { return Ok(None) };
     let document = windlass_core::source::read(&known.source);
-    let known = document.is_ok_and(|document| template::is_template(&document.value));
-    Ok(known != is_template)
+    Ok(Some(document.map_or("a graph of steps", |document| sort_of(&document.value))))
 }

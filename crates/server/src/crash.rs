@@ -144,6 +144,7 @@ impl Store for CrashStore {
             -> Result<Page<DefinitionRow>, StoreError>;
         definition(definition_id: Uuid) -> Result<Option<DefinitionRow>, StoreError>;
         run(project: &str, word: &str) -> Result<Option<RunRow>, StoreError>;
+        runs_called(project: &str, names: &[String]) -> Result<Vec<(String, Uuid)>, StoreError>;
         overview(run_id: Uuid, step_limit: usize) -> Result<Option<Overview>, StoreError>;
         runs(project: &str, filter: &RunFilter, before: Option<Uuid>, limit: usize)
             -> Result<RunPage, StoreError>;

@@ -167,7 +167,10 @@ impl Follower {
                 // Who began behind the end has heard everything.
                 self.is_over |= published.is_over;
             } else {
-                return Ok(Some(self.pass_on(portion)));
+                let portion = self.pass_on(portion);
+                // No event of another program's run says by itself that it is over.
+                self.has_looked = !published.is_over;
+                return Ok(Some(portion));
             }
         }
     }

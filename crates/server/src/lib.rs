@@ -27,6 +27,7 @@ pub mod follow;
 pub mod http;
 pub mod mcp;
 pub mod metrics;
+pub mod observe;
 pub mod pages;
 pub mod plugins;
 pub mod run_file;

@@ -13,7 +13,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use windlass_core::run::Fact;
+use windlass_core::run::{Fact, FlowWord, TaskWord};
 use windlass_engine::Engine;
 use windlass_engine::shard::Published;
 
@@ -183,6 +183,17 @@ impl Metrics {
                 Fact::StepFailed { .. } => self.step("failed"),
                 Fact::StepSkipped { .. } => self.step("skipped"),
                 Fact::StepCancelled { .. } => self.step("cancelled"),
+                Fact::TaskSeen { seen, .. } => {
+                    if let TaskWord::Ended(end) = seen.what {
+                        self.step(end.as_str());
+                    }
+                }
+                Fact::FlowSeen { seen } if seen.what == FlowWord::Ended => {
+                    self.run(published, published.status.as_str(), seen.at);
+                }
+                Fact::Inferred { what, .. } if what.is_end() => {
+                    self.run(published, published.status.as_str(), numbered.event.at);
+                }
                 Fact::RunSucceeded { .. } => self.run(published, "succeeded", numbered.event.at),
                 Fact::RunFailed { .. } => self.run(published, "failed", numbered.event.at),
                 Fact::RunCancelled { .. } => self.run(published, "cancelled", numbered.event.at),

@@ -13,8 +13,8 @@ use windlass_core::Time;
 use windlass_core::run::{Event, Fact};
 use windlass_engine::{Definitions, Replay};
 use windlass_store::{
-    DefinitionRow, LogRow, LogStream, MemoryStore, NumberedEvent, RunRow, Store, StoreError,
-    WorkflowRow,
+    DefinitionRow, LogLevel, LogRow, LogStream, MemoryStore, NumberedEvent, RunRow, Store,
+    StoreError, WorkflowRow,
 };
 
 use crate::api::log_line::LogLineBody;
@@ -86,10 +86,13 @@ pub struct FileLine {
     pub path: String,
     /// The attempt that wrote it.
     pub attempt: u32,
-    /// `stdout`, `stderr` or `system`.
+    /// `stdout`, `stderr`, `system` or `log`.
     pub stream: String,
     /// The text.
     pub text: String,
+    /// How serious it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
 }
 
 /// A journal from its first event up to `until`; `None` if it is too large to be held in memory.
@@ -200,16 +203,18 @@ impl From<LogRow> for FileLine {
             attempt: line.attempt,
             stream: line.stream.to_owned(),
             text: line.text,
+            level: line.level.map(str::to_owned),
         }
     }
 }
 
 impl FileLine {
     fn row(self) -> anyhow::Result<LogRow> {
-        let FileLine { log_seq, at, path, attempt, stream, text } = self;
+        let FileLine { log_seq, at, path, attempt, stream, text, level } = self;
         let at = time(&at)?;
         let stream = LogStream::parse(&stream).ok_or_else(|| anyhow!("`{stream}` is no stream"))?;
-        Ok(LogRow { log_seq, at, path, attempt, stream, text })
+        let level = level.as_deref().and_then(LogLevel::parse);
+        Ok(LogRow { log_seq, at, path, attempt, stream, text, level })
     }
 }
 

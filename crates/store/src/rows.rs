@@ -205,10 +205,80 @@ pub struct LogRow {
     pub path: String,
     /// The attempt that wrote it.
     pub attempt: u32,
-    /// Where it was written to: `stdout`, `stderr`, or `system` for a line of ours.
+    /// Where it was written to: `stdout`, `stderr`, `system` for a line of ours, or `log`.
     pub stream: LogStream,
     /// The text, without the line's end.
     pub text: String,
+    /// How serious it is, if whoever wrote it has said so.
+    pub level: Option<LogLevel>,
+}
+
+/// How serious a log line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LogLevel {
+    /// For whoever looks for a mistake.
+    Debug,
+    /// What is to be expected.
+    Info,
+    /// Something to look at.
+    Warning,
+    /// Something did not work.
+    Error,
+    /// Nothing works.
+    Critical,
+}
+
+impl LogLevel {
+    /// All of them.
+    pub const ALL: [LogLevel; 5] =
+        [LogLevel::Debug, LogLevel::Info, LogLevel::Warning, LogLevel::Error, LogLevel::Critical];
+
+    /// The word in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogLevel::Debug => "debug",
+            LogLevel::Info => "info",
+            LogLevel::Warning => "warning",
+            LogLevel::Error => "error",
+            LogLevel::Critical => "critical",
+        }
+    }
+
+    /// The level of a word, as Python's, Java's and other loggers spell it, in any case.
+    pub fn parse(word: &str) -> Option<LogLevel> {
+        let word = word.to_ascii_lowercase();
+        Some(match &*word {
+            "trace" | "debug" | "notset" => LogLevel::Debug,
+            "info" | "information" | "notice" => LogLevel::Info,
+            "warn" | "warning" => LogLevel::Warning,
+            "error" | "err" => LogLevel::Error,
+            "critical" | "fatal" | "panic" | "alert" | "emergency" => LogLevel::Critical,
+            _ => return None,
+        })
+    }
+
+    /// Python's number for it, as the store has it.
+    pub fn number(self) -> i64 {
+        match self {
+            LogLevel::Debug => 10,
+            LogLevel::Info => 20,
+            LogLevel::Warning => 30,
+            LogLevel::Error => 40,
+            LogLevel::Critical => 50,
+        }
+    }
+
+    /// The level of a number, those between counting as the one below; `None` if it is negative.
+    pub fn of_number(number: i64) -> Option<LogLevel> {
+        Some(match number {
+            ..0 => return None,
+            0..20 => LogLevel::Debug,
+            20..30 => LogLevel::Info,
+            30..40 => LogLevel::Warning,
+            40..50 => LogLevel::Error,
+            50.. => LogLevel::Critical,
+        })
+    }
 }
 
 /// Where a log line was written to.
@@ -220,6 +290,8 @@ pub enum LogStream {
     Stderr,
     /// By Windlass itself, about the step.
     System,
+    /// To a logger of another program.
+    Log,
 }
 
 impl LogStream {
@@ -229,12 +301,13 @@ impl LogStream {
             LogStream::Stdout => "stdout",
             LogStream::Stderr => "stderr",
             LogStream::System => "system",
+            LogStream::Log => "log",
         }
     }
 
     /// The stream of this word.
     pub fn parse(word: &str) -> Option<LogStream> {
-        [LogStream::Stdout, LogStream::Stderr, LogStream::System]
+        [LogStream::Stdout, LogStream::Stderr, LogStream::System, LogStream::Log]
             .into_iter()
             .find(|stream| stream.as_str() == word)
     }

@@ -114,6 +114,13 @@ pub trait Store: Access + Tokens + Send + Sync + 'static {
     /// The run of this id or, within the project, of this external id.
     fn run(&self, project: &str, word: &str) -> Result<Option<RunRow>, StoreError>;
 
+    /// Runs of a project by what their callers call them. Names that nobody uses are left out.
+    fn runs_called(
+        &self,
+        project: &str,
+        names: &[String],
+    ) -> Result<Vec<(String, Uuid)>, StoreError>;
+
     /// A run, its first steps and how far its log has come, all of one moment.
     fn overview(&self, run_id: Uuid, step_limit: usize) -> Result<Option<Overview>, StoreError>;
 

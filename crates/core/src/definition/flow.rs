@@ -6,13 +6,17 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::doc::Policy;
+use super::doc::{Effect, On, Policy};
 use super::findings::Findings;
-use super::plan::{Graph, Plan};
+use super::plan::{Edge, Graph, Node, Plan};
+use crate::expr::Template;
 use crate::finding::Finding;
+use crate::kinds::{Described, Kind};
 use crate::limits::{
     EDGE_COUNT_MAX, LABEL_BYTES_MAX, LABEL_COUNT_MAX, NAME_BYTES_MAX, NODE_COUNT_MAX,
 };
+use crate::run::observed::TASK;
+use crate::schema::Schema;
 use crate::source::Source;
 
 /// A flow, as whoever runs it describes it.
@@ -126,14 +130,10 @@ fn check(flow: &FlowPlan, findings: &mut Findings<'_>) {
         let message = format!("at most {NODE_COUNT_MAX} nodes and {EDGE_COUNT_MAX} edges");
         wrong("/nodes".to_owned(), message);
     }
-    let mut seen = BTreeSet::new();
     for (place, node) in flow.nodes.iter().enumerate() {
         if node.id.is_empty() || node.id.len() > LABEL_BYTES_MAX {
             let message = format!("a node's id has 1 to {LABEL_BYTES_MAX} bytes");
             wrong(format!("/nodes/{place}/id"), message);
-        }
-        if !seen.insert(&node.id) {
-            wrong(format!("/nodes/{place}/id"), format!("`{}` is there twice", node.id));
         }
     }
 }
@@ -150,14 +150,107 @@ fn plan(flow: FlowPlan) -> Plan {
         concurrency: None,
         priority: 0,
         budgets: Vec::new(),
-        graph: Graph {
-            nodes: Vec::new(),
-            roots: Vec::new(),
-            output: None,
-            ends: Vec::new(),
-            by_id: HashMap::new(),
-        },
+        graph: graph(&flow),
         tokens: None,
         flow: Some(Arc::new(flow)),
+    }
+}
+
+/// The graph, to be looked at. What a description has twice or in a circle is drawn once.
+fn graph(flow: &FlowPlan) -> Graph {
+    let fanouts = flow.dynamic_fanouts.iter();
+    let mut needs: Vec<(&str, &str, Vec<&str>)> = flow
+        .nodes
+        .iter()
+        .map(|node| (&*node.id, &*node.task, node.upstream.iter().map(|it| &**it).collect()))
+        .collect();
+    needs.extend(fanouts.clone().map(|fanout| {
+        (&*fanout.id, &*fanout.task, fanout.source.iter().map(|it| &**it).collect())
+    }));
+    for fanout in fanouts {
+        for (_, _, upstream) in needs
+            .iter_mut()
+            .filter(|(id, ..)| fanout.consumers.iter().any(|consumer| consumer == id))
+        {
+            upstream.push(&fanout.id);
+        }
+    }
+    let kind = Arc::new(task());
+    let mut nodes = Vec::new();
+    let mut by_id = HashMap::new();
+    for (id, task, _) in &needs {
+        if !by_id.contains_key(*id) {
+            by_id.insert((*id).to_owned(), u32::try_from(nodes.len()).unwrap_or(u32::MAX));
+            nodes.push(node(id, task, &kind));
+        }
+    }
+    for (id, _, upstream) in &needs {
+        let target = by_id[*id];
+        for source in upstream.iter().filter_map(|source| by_id.get(*source).copied()) {
+            let edges = &nodes[source as usize].edges;
+            let is_known = edges.iter().any(|edge| edge.target == target);
+            if !is_known && !leads_to(&nodes, target, source) {
+                let edge = Edge { target, on: On::Success, when: None, is_branch: false };
+                nodes[source as usize].edges.push(edge);
+                nodes[target as usize].incoming += 1;
+            }
+        }
+    }
+    let having = |is: fn(&Node) -> bool| {
+        let places = nodes.iter().zip(0..).filter(|(node, _)| is(node));
+        places.map(|(_, place)| place).collect()
+    };
+    let (roots, ends) = (having(|node| node.incoming == 0), having(|node| node.edges.is_empty()));
+    Graph { nodes, roots, output: None, ends, by_id }
+}
+
+fn leads_to(nodes: &[Node], from: u32, to: u32) -> bool {
+    let (mut open, mut seen) = (vec![from], BTreeSet::new());
+    while let Some(place) = open.pop() {
+        if place == to {
+            return true;
+        }
+        if seen.insert(place) {
+            open.extend(nodes[place as usize].edges.iter().map(|edge| edge.target));
+        }
+    }
+    false
+}
+
+/// What another program does is no kind that a definition can name.
+fn task() -> Kind {
+    let any = Schema::compile(&Value::Bool(true)).expect("it says nothing");
+    Kind::described(Described {
+        name: TASK.to_owned(),
+        summary: "Something that another program does".to_owned(),
+        config: any,
+        output: None,
+        example: String::new(),
+    })
+}
+
+fn node(id: &str, task: &str, kind: &Arc<Kind>) -> Node {
+    Node {
+        id: id.to_owned(),
+        title: Some(task.to_owned()).filter(|task| !task.is_empty() && !id.starts_with(task)),
+        description: None,
+        kind: kind.clone(),
+        config: Template::Literal(Value::Null),
+        edges: Vec::new(),
+        jumps: Vec::new(),
+        incoming: 0,
+        join: None,
+        when: None,
+        retry: None,
+        timeout: None,
+        effect: Effect::default(),
+        cache: None,
+        budgets: Vec::new(),
+        on_failure: None,
+        bodies: Vec::new(),
+        repeat: None,
+        key: None,
+        branches: Vec::new(),
+        compensate: None,
     }
 }

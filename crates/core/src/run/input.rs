@@ -217,6 +217,19 @@ pub enum Seen {
         /// What.
         seen: Box<TaskSeen>,
     },
+    /// Lines with these ids were logged.
+    Lines(Vec<u64>),
+}
+
+impl Seen {
+    /// That a task, or the run itself if the path is empty, was spoken of.
+    pub fn noted(path: &str, at: Time) -> Seen {
+        if path.is_empty() {
+            return Seen::Flow(Box::new(FlowSeen { at, ..FlowSeen::default() }));
+        }
+        let seen = Box::new(TaskSeen { at, ..TaskSeen::default() });
+        Seen::Task { path: path.to_owned(), seen }
+    }
 }
 
 /// What a worker outside says of a unit of work or a step.

@@ -124,7 +124,9 @@ impl<T> Shard<T> {
                 for (at, stream, text) in lines {
                     run.last_log_seq += 1;
                     let (log_seq, path) = (run.last_log_seq, path.clone());
-                    run.pending.logs.push(LogRow { log_seq, at, path, attempt, stream, text });
+                    let level = None;
+                    let row = LogRow { log_seq, at, path, attempt, stream, text, level };
+                    run.pending.logs.push(row);
                 }
                 self.touch(now, run_id, false);
             }

@@ -109,7 +109,9 @@ impl<T> Shard<T> {
         let run = self.live.get_mut(&run_id)?;
         let row = Some(RowSays::of(&run.state));
         let lags_too_long = run.row_lags_since.is_some_and(|since| now.since(since) >= ROW_LAG_MAX);
-        let writes_row = run.row != row || lags_too_long || leaves_memory;
+        // The row of a run that is over is believed without a look at its journal.
+        let is_over = run.state.status.is_terminal();
+        let writes_row = run.row != row || lags_too_long || leaves_memory || is_over;
         let sealing = Sealing {
             project: &run.project,
             now,

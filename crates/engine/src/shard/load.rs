@@ -11,6 +11,7 @@ use windlass_store::{Message, StoreError, TimerRow};
 use super::Shard;
 use super::live::{LiveRun, RowSays};
 use super::messages::{Answer, Ask, Command, Create, Found, LoadedRun, Output, Report};
+use super::observe::Observe;
 use super::tokens::all_tasks;
 
 /// The first wait after a failed commit; it doubles with each further one.
@@ -35,6 +36,8 @@ pub(super) enum Held<T> {
     Message(Message),
     /// A step of another run has asked for the run. Whether it exists already, the store knows.
     Create(Box<Create<T>>),
+    /// Another program has said something of the run. If it does not exist, it begins.
+    Observe(Box<Observe<T>>),
     Report {
         path: String,
         attempt: u32,
@@ -108,8 +111,9 @@ impl<T> Shard<T> {
                 answer_all(loading.held, &Answer::Broken(message), out);
             }
             Err(error) => {
-                let (commands, rest) =
-                    loading.held.into_iter().partition(|held| matches!(held, Held::Command(..)));
+                let is_awaited =
+                    |held: &Held<T>| matches!(held, Held::Command(..) | Held::Observe(_));
+                let (commands, rest) = loading.held.into_iter().partition(is_awaited);
                 answer_all(commands, &Answer::Unavailable(error.to_string()), out);
                 loading.held = rest;
                 if loading.must || !loading.held.is_empty() {
@@ -168,6 +172,7 @@ impl<T> Shard<T> {
                 // It was asked for twice, and is there.
                 Held::Create(create) => self.throw_away(now, create.message),
                 Held::Command(command, ticket) => self.command(now, run_id, command, ticket, out),
+                Held::Observe(observe) => self.observe(now, *observe, out),
                 Held::Timer(path) => self.timer(now, run_id, path, out),
                 Held::Tell(what) => self.tell(now, run_id, what, out),
                 Held::Message(message) => self.message(now, message, out),
@@ -180,6 +185,18 @@ impl<T> Shard<T> {
 
     /// The run does not exist. If a step has asked for it, it begins now.
     fn begin_or_return(&mut self, now: Time, held: Vec<Held<T>>, out: &mut Vec<Output<T>>) {
+        let spoken_of = held.iter().find_map(|held| match held {
+            Held::Observe(observe) => Some((observe.run_id, observe.run.clone())),
+            _ => None,
+        });
+        if let Some((run_id, run)) = spoken_of {
+            if !self.live.contains_key(&run_id)
+                && let Err(refused) = self.begin_observed(now, run_id, &run)
+            {
+                return answer_all(held, &Answer::Refused(refused), out);
+            }
+            return self.tell_held(now, run_id, held, out);
+        }
         let (mut orders, mut rest) = (Vec::new(), Vec::new());
         for held in held {
             match held {
@@ -256,8 +273,10 @@ impl<T> Shard<T> {
 
 fn answer_all<T>(held: Vec<Held<T>>, answer: &Answer, out: &mut Vec<Output<T>>) {
     for held in held {
-        if let Held::Command(_, ticket) = held {
-            out.push(Output::Answer(ticket, answer.clone()));
+        match held {
+            Held::Command(_, ticket) => out.push(Output::Answer(ticket, answer.clone())),
+            Held::Observe(observe) => out.push(Output::Answer(observe.ticket, answer.clone())),
+            _ => {}
         }
     }
 }

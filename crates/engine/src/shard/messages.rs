@@ -8,7 +8,7 @@ use windlass_core::definition::Plan;
 use windlass_core::expr::SecretSlot;
 use windlass_core::run::{
     AttemptError, CacheUse, Concurrency, CreateRun, Mark, PilotAct, Record, Refused, RunState,
-    RunWhy, TaskAct, Vote, What,
+    RunStatus, RunWhy, TaskAct, Vote, What,
 };
 use windlass_core::{Budget, HumanDuration, Time};
 use windlass_store::{
@@ -16,6 +16,7 @@ use windlass_store::{
     StoreError, TaskRow, TimerRow,
 };
 
+use super::observe::Observe;
 use crate::desk::Over;
 use crate::usage::Call;
 use crate::view::{AskView, RunView, TaskView};
@@ -25,6 +26,8 @@ use crate::view::{AskView, RunView, TaskView};
 pub enum Input<T> {
     /// Create runs. All of them are in one commit.
     Create(Vec<Create<T>>),
+    /// Take what is said of runs that other programs drive.
+    Observe(Vec<Observe<T>>),
     /// Do something with a run.
     Command {
         /// The run.
@@ -410,6 +413,8 @@ pub struct Published {
     pub logs: Vec<LogRow>,
     /// When the run began; for its duration.
     pub started_at: Option<Time>,
+    /// Where it stands.
+    pub status: RunStatus,
     /// Whether it is over.
     pub is_over: bool,
 }
@@ -453,6 +458,8 @@ pub enum Answer {
     Asked(Box<AskView>),
     /// A unit of work, or a step that workers make, as it stands, durably.
     Task(Box<TaskView>),
+    /// What was said of a run was heard, durably, but for the words at these places.
+    Heard(Vec<(usize, Refused)>),
     /// There is no such run.
     NoSuchRun,
     /// The run takes no such thing now.

@@ -24,6 +24,7 @@ mod live;
 mod load;
 mod mail;
 mod messages;
+mod observe;
 mod offers;
 mod pending;
 mod tokens;
@@ -41,6 +42,7 @@ use windlass_store::MessageKey;
 
 pub use mail::{Order, Outcome, refusal, word};
 pub use messages::*;
+pub use observe::{Line, Observe, ObservedRun, Word};
 pub use tokens::{actor_id, ask_id, id_in, step_task_id};
 pub(crate) use tokens::{role_word, task_id, unit_row};
 
@@ -209,6 +211,11 @@ impl<T> Shard<T> {
             Input::Create(creates) => {
                 for create in creates {
                     self.create(now, create, out);
+                }
+            }
+            Input::Observe(observed) => {
+                for observe in observed {
+                    self.observe(now, observe, out);
                 }
             }
             Input::Command { run_id, command, ticket } => {
@@ -478,11 +485,17 @@ impl<T> Shard<T> {
     }
 
     /// Whether a run waits so long that memory is too good for it. What workers may ask for at any
-    /// moment stays as long as there is room: bringing it back costs more than it takes.
+    /// moment, and what another program may go on with, stays as long as there is room: bringing it
+    /// back costs more than it takes.
     fn may_leave(&self, now: Time, run: &LiveRun<T>) -> bool {
         if self.live.len() <= self.config.resident_count_max
             && run.state.status == RunStatus::Waiting
             && run.state.has_offers()
+        {
+            return false;
+        }
+        if self.live.len() <= self.config.resident_count_max
+            && run.state.observed().is_some_and(|observed| observed.inferred.is_none())
         {
             return false;
         }
@@ -512,6 +525,7 @@ fn refuse_all<T>(input: Input<T>, out: &mut Vec<Output<T>>) {
         Input::Create(creates) => {
             creates.into_iter().filter_map(|create| create.ticket).for_each(refuse);
         }
+        Input::Observe(observed) => observed.into_iter().for_each(|one| refuse(one.ticket)),
         Input::Command { ticket, .. } => refuse(ticket),
         _ => {}
     }

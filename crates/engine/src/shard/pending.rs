@@ -305,7 +305,8 @@ impl<T> Pending<T> {
         noted.row = row;
         if has_input(fact) {
             noted.input_at = Some(place);
-        } else if has_end(fact) {
+        }
+        if has_end(fact) {
             noted.end_at = Some(place);
         }
     }
@@ -408,6 +409,7 @@ impl<T> Pending<T> {
             events,
             logs: self.logs,
             started_at: state.started_at,
+            status: state.status,
             is_over: state.status.is_terminal(),
         };
         Sealed {
@@ -496,6 +498,13 @@ fn bytes_of(fact: &Fact) -> usize {
         | Fact::ChildRequested { input, .. } => json::size(input),
         Fact::SignalReceived { payload, .. } => json::size(payload),
         Fact::StepRecorded { value, .. } => json::size(value),
+        Fact::FlowSeen { seen } => {
+            let values = [&seen.params, &seen.metadata, &seen.output];
+            values.into_iter().flatten().map(|value| json::size(value)).sum()
+        }
+        Fact::TaskSeen { seen, .. } => {
+            [&seen.about, &seen.output].into_iter().flatten().map(|value| json::size(value)).sum()
+        }
         Fact::StepSucceeded { output, .. } | Fact::RunSucceeded { output } => json::size(output),
         Fact::UnitCreated { unit, .. } => unit.attributes.values().map(|it| json::size(it)).sum(),
         Fact::UnitChanged { change, .. } => {

@@ -27,6 +27,7 @@ use crate::halt::Halt;
 use crate::ids::shard_of;
 use crate::live::LiveFeed;
 use crate::load;
+use crate::observe::Names;
 use crate::order::{self, Carried};
 use crate::shard::{Answer, Input, Published, Shard, ShardConfig, word};
 use keeper::Keeper;
@@ -93,6 +94,8 @@ pub(crate) struct Shared {
     /// What workers outside can take and hold.
     pub(crate) desk: Arc<Desk>,
     pub(crate) gate: Mutex<Gate>,
+    /// Which runs are meant by the names that other programs give theirs.
+    pub(crate) names: Mutex<Names>,
     /// Who has stopped everything, if somebody has.
     pub(crate) halted: Mutex<Option<Halt>>,
     pub(crate) is_fenced: AtomicBool,

@@ -86,6 +86,7 @@ impl Store for Moody {
         fn versions(workflow_id: Uuid, before: Option<u32>, limit: usize) -> Result<Page<DefinitionRow>>;
         fn definition(definition_id: Uuid) -> Result<Option<DefinitionRow>>;
         fn run(project: &str, word: &str) -> Result<Option<RunRow>>;
+        fn runs_called(project: &str, names: &[String]) -> Result<Vec<(String, Uuid)>>;
         fn overview(run_id: Uuid, step_limit: usize) -> Result<Option<Overview>>;
         fn standings(run_id: Uuid) -> Result<BTreeMap<String, Counts>>;
         fn runs(project: &str, filter: &RunFilter, before: Option<Uuid>, limit: usize) -> Result<RunPage>;

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use axum::http::Method;
 
 use super::principal::Principal;
-use super::role::Permission::{self, Administer, Approve, Edit, Operate, Read, Work};
+use super::role::Permission::{self, Administer, Approve, Edit, Ingest, Operate, Read, Work};
 
 /// What a route asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +103,12 @@ pub const ROUTES: &[Route] = &[
     acts("POST", "/api/v1/runs/{run}/steps/{step}/mark", Operate, "step.mark"),
     acts("POST", "/api/v1/runs/{run}/signals/{name}", Operate, "run.signal"),
     acts("POST", "/api/v1/events/{name}", Operate, "event.send"),
+    // Not in the audit log: what is reported is in the journals, with whose key it came.
+    acts("POST", "/api/v1/events", Ingest, ""),
+    acts("POST", "/api/events", Ingest, ""),
+    read("/api/v1/flows"),
+    acts("POST", "/api/v1/flows", Ingest, "flow.register"),
+    read("/api/v1/flows/{flow}"),
     read("/api/v1/approvals"),
     read("/api/v1/runs/{run}/approvals/{step}"),
     acts("POST", "/api/v1/runs/{run}/approvals/{step}", Approve, "approval.decide"),

@@ -34,12 +34,25 @@ impl EventBody {
         let name = event.fact.name();
         // A fact is written as an object with its name as the one key.
         let mut fields = match serde_json::to_value(&event.fact) {
-            Ok(Value::Object(mut fact)) => match fact.remove(name) {
-                Some(Value::Object(fields)) => fields,
+            // Its name in the API says more where several things are told by one.
+            Ok(Value::Object(fact)) => match fact.into_iter().next() {
+                Some((_, Value::Object(fields))) => fields,
                 _ => Map::new(),
             },
             _ => Map::new(),
         };
+        if let Some(Value::Object(seen)) = fields.shift_remove("seen") {
+            fields.extend(seen);
+            // When it was heard of is the event's own time.
+            if let Some(micros) = fields.shift_remove("at").as_ref().and_then(Value::as_i64) {
+                fields.insert("said_at".to_owned(), Time::from_micros(micros).to_string().into());
+            }
+            if let Some(what) = fields.shift_remove("what")
+                && let Some(end) = what.get("ended")
+            {
+                fields.insert("status".to_owned(), end.clone());
+            }
+        }
         // Where it happened would otherwise be taken for when.
         if let Some(place) = fields.shift_remove("at") {
             fields.insert("place".to_owned(), place);

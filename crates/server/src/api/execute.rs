@@ -105,6 +105,7 @@ pub fn refusal(answer: Answer) -> Problem {
         | Answer::Existing { .. }
         | Answer::Why(_)
         | Answer::Asked(_)
+        | Answer::Heard(_)
         | Answer::Task(_) => Problem::new(problem::INTERNAL, "an answer in the wrong place"),
     }
 }

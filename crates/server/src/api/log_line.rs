@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use windlass_store::LogRow;
+use windlass_store::{LogLevel, LogRow};
 
 /// A line that a step has written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -16,10 +16,14 @@ pub struct LogLineBody {
     pub path: String,
     /// The attempt that wrote it.
     pub attempt: u32,
-    /// `stdout`, `stderr`, or `system` for a line of Windlass itself.
+    /// `stdout`, `stderr`, `system` for a line of Windlass itself, or `log` for one of another
+    /// program's logger.
     pub stream: &'static str,
     /// The text.
     pub text: String,
+    /// `debug`, `info`, `warning`, `error` or `critical`, if whoever wrote it has said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<&'static str>,
 }
 
 impl From<LogRow> for LogLineBody {
@@ -31,6 +35,7 @@ impl From<LogRow> for LogLineBody {
             attempt: row.attempt,
             stream: row.stream.as_str(),
             text: row.text,
+            level: row.level.map(LogLevel::as_str),
         }
     }
 }

@@ -12,6 +12,8 @@ mod document;
 pub mod event;
 pub mod events;
 pub mod execute;
+pub mod flow;
+pub mod flows;
 pub mod halt;
 pub mod instance;
 pub mod instances;
@@ -67,6 +69,7 @@ use crate::facade::{auto_workflow, chameleon, plue, workflow_service, workflow_s
     tags(
         (name = "workflows", description = "Names with versions"),
         (name = "runs", description = "Executions of workflows"),
+        (name = "events", description = "What other programs say of their runs, and the catalogue of their flows"),
         (name = "approvals", description = "What people are asked"),
         (name = "templates", description = "Roles, interactions and guardians: what instances are made of"),
         (name = "instances", description = "Copies of templates that units of work move through"),
@@ -122,6 +125,10 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::rerun::rerun_run))
         .routes(routes!(runs::signal::send_signal))
         .routes(routes!(events::send::send_event))
+        .routes(routes!(events::ingest::report_events))
+        .routes(routes!(events::ingest::report_events_there))
+        .routes(routes!(flows::list::list_flows, flows::register::register_flow))
+        .routes(routes!(flows::get::get_flow))
         .routes(routes!(approvals::list::list_approvals))
         .routes(routes!(approvals::get::get_approval, approvals::decide::decide_approval))
         .routes(routes!(runs::stream::stream_run))

@@ -8,7 +8,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_core::Failure;
-use windlass_core::run::{Fact, RunStatus};
+use windlass_core::run::observed::Observed;
+use windlass_core::run::{Fact, RunState, RunStatus};
 use windlass_engine::RunView;
 use windlass_store::{RunRow, Store, StoreError};
 
@@ -56,6 +57,9 @@ pub struct RunBody {
     pub steps_total: u32,
     /// How many of them stand where. Statuses without steps are left out.
     pub steps_by_status: BTreeMap<&'static str, u32>,
+    /// What is known of it because another program drives it, if one does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<ObservedBody>,
 }
 
 /// Why something failed.
@@ -93,6 +97,7 @@ impl RunBody {
             finished_at: view.finished_at.map(|at| at.to_string()),
             steps_total: view.counts.total(),
             steps_by_status: by_status(view.counts.iter()),
+            observed: None,
         }
     }
 
@@ -102,7 +107,7 @@ impl RunBody {
     ///
     /// If the journal cannot be read.
     pub fn read(store: &dyn Store, row: RunRow) -> Result<RunBody, StoreError> {
-        let (input, output) = payloads(store, &row)?;
+        let Payloads { input, output, observed } = payloads(store, &row)?;
         Ok(RunBody {
             id: row.run_id,
             workflow: row.workflow,
@@ -121,6 +126,7 @@ impl RunBody {
             finished_at: row.finished_at.map(|at| at.to_string()),
             steps_total: row.counts.total(),
             steps_by_status: by_status(row.counts.iter()),
+            observed,
         })
     }
 
@@ -137,23 +143,71 @@ fn by_status(
     counts.map(|(status, count)| (status.as_str(), count)).collect()
 }
 
-/// The input is in a run's first event, the output in its last.
-fn payloads(store: &dyn Store, row: &RunRow) -> Result<(Value, Option<Value>), StoreError> {
+/// What a run was given, and what has come of it.
+#[derive(Default)]
+struct Payloads {
+    input: Value,
+    output: Option<Value>,
+    observed: Option<ObservedBody>,
+}
+
+/// The input is in a run's first event, the output in its last. Of what another program drives, any
+/// event may say more.
+fn payloads(store: &dyn Store, row: &RunRow) -> Result<Payloads, StoreError> {
     let has_output = row.status == RunStatus::Succeeded;
     let seqs: &[u64] = if has_output { &[1, row.last_seq] } else { &[1] };
-    let (mut input, mut output) = (Value::Null, None);
+    let mut found = Payloads::default();
     for numbered in store.events_at(row.run_id, seqs)? {
         match numbered.event.fact {
-            Fact::RunCreated(created) => {
-                input = std::sync::Arc::unwrap_or_clone(created.input);
+            Fact::RunCreated(created) if created.observed.is_some() => {
+                let state = windlass_engine::state_of(store, row.run_id)?;
+                return Ok(state.map_or(found, |state| Payloads::of_observed(&state)));
             }
-            Fact::RunSucceeded { output: it } => {
-                output = Some(std::sync::Arc::unwrap_or_clone(it));
+            Fact::RunCreated(created) => {
+                found.input = std::sync::Arc::unwrap_or_clone(created.input);
+            }
+            Fact::RunSucceeded { output } => {
+                found.output = Some(std::sync::Arc::unwrap_or_clone(output));
             }
             _ => {}
         }
     }
-    Ok((input, output))
+    Ok(found)
+}
+
+impl Payloads {
+    fn of_observed(state: &RunState) -> Payloads {
+        Payloads {
+            input: Value::clone(state.input()),
+            output: state.output.as_deref().cloned(),
+            observed: state.observed().map(ObservedBody::of),
+        }
+    }
+}
+
+/// What is known of a run only because another program drives it.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct ObservedBody {
+    /// Whether its status follows from its silence, and not from what was said of it.
+    pub inferred: bool,
+    /// When it was last spoken of, RFC 3339.
+    #[schema(format = DateTime)]
+    pub seen_at: String,
+    /// Words to find it by.
+    pub tags: Vec<String>,
+    /// More about it, as its program says.
+    pub metadata: Option<Value>,
+}
+
+impl ObservedBody {
+    pub(crate) fn of(observed: &Observed) -> ObservedBody {
+        ObservedBody {
+            inferred: observed.inferred.is_some(),
+            seen_at: observed.seen_at.to_string(),
+            tags: observed.tags().iter().cloned().collect(),
+            metadata: observed.metadata().map(|metadata| Value::clone(metadata)),
+        }
+    }
 }
 
 /// The row of the run of this id or external id.

@@ -230,6 +230,7 @@ fn input_of(fact: &Fact) -> Option<Value> {
         Fact::StepQueued { input, .. }
         | Fact::StepWaiting { input, .. }
         | Fact::StepAwaiting { input, .. } => Some((**input).clone()),
+        Fact::TaskSeen { seen, .. } => seen.about.as_deref().cloned(),
         Fact::MapOpened { items, concurrency, .. } => {
             let mut input = serde_json::Map::new();
             input.insert("items".to_owned(), Value::Array((**items).clone()));
@@ -249,6 +250,7 @@ fn end_of(fact: &Fact) -> (Option<Value>, Option<Failure>) {
         Fact::StepFailed { error, .. } | Fact::AttemptFailed { error, .. } => {
             (None, Some(error.clone()))
         }
+        Fact::TaskSeen { seen, .. } => (seen.output.as_deref().cloned(), seen.error.clone()),
         _ => (None, None),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use uuid::Uuid;
 use windlass_core::kinds::Awaits;
-use windlass_core::run::Fact;
+use windlass_core::run::{Fact, TaskWord};
 use windlass_store::{LogRow, NumberedEvent, Overview};
 
 use super::exit::message;
@@ -108,6 +108,12 @@ fn told(fact: &Fact) -> Option<String> {
             format!("{path}: succeeded at attempt {attempt}")
         }
         Fact::StepFailed { path, error, .. } => format!("{path}: failed: {error}"),
+        Fact::TaskSeen { path, seen } => match (seen.what, &seen.error) {
+            (TaskWord::Ended(_), Some(error)) => format!("{path}: failed: {error}"),
+            (TaskWord::Ended(end), None) => format!("{path}: {}", end.as_str()),
+            (TaskWord::Retried, _) => format!("{path}: attempt {} failed", seen.attempt.max(1)),
+            _ => return None,
+        },
         Fact::AttemptFailed { path, attempt, error, retry_at, .. } => {
             format!("{path}: attempt {attempt} failed: {error}; next at {retry_at}")
         }

@@ -12,6 +12,7 @@ mod http;
 mod llm;
 mod load;
 mod log;
+mod observe;
 mod plugins;
 mod queues;
 mod sandbox;
@@ -36,6 +37,7 @@ pub use http::HttpSection;
 pub use llm::{LlmSection, ProviderSection};
 pub use load::{ConfigError, Flags, Loaded, Setting, load};
 pub use log::{LogFormat, LogSection};
+pub use observe::ObserveSection;
 pub use plugins::PluginSection;
 pub(crate) use plugins::search_path;
 pub use queues::QueueSection;
@@ -76,6 +78,8 @@ pub struct Config {
     pub plugins: BTreeMap<String, PluginSection>,
     /// What is taken back from workers that were not heard of.
     pub sweeper: SweeperSection,
+    /// Runs that other programs drive and tell of.
+    pub observe: ObserveSection,
     /// How much of a queue is handed out to workers, by the queue's name or its beginning and `*`.
     pub queues: BTreeMap<String, QueueSection>,
     /// What is written to standard error.
@@ -98,6 +102,7 @@ impl Config {
             self.llm.check(),
             self.check_plugins(),
             self.sweeper.check(),
+            self.observe.check(),
             self.check_queues(),
             self.log.check(),
         ];

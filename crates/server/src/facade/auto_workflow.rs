@@ -10,8 +10,9 @@ use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use windlass_core::Time;
 use windlass_core::run::path::node_of;
+use windlass_core::run::{Fact, RunStatus};
+use windlass_core::{HumanDuration, Time};
 use windlass_store::{LogRow, NumberedEvent, RunRow, StoreError};
 
 use crate::access::Caller;
@@ -144,7 +145,14 @@ fn message(row: &RunRow, event: &NumberedEvent) -> Option<Value> {
         "step_queued" => ("task", "task_started"),
         "step_succeeded" => ("task", "task_ok"),
         "step_failed" | "step_cancelled" => ("task", "task_err"),
-        "attempt_failed" => ("task", "task_retry"),
+        "attempt_failed" | "task_retried" => ("task", "task_retry"),
+        // What the observer itself was told: its own words come back.
+        "flow_ended" => ("flow", "flow_completed"),
+        "task_started" => ("task", "task_started"),
+        "task_ended" if body.fields.get("status").is_some_and(|it| it == "succeeded") => {
+            ("task", "task_ok")
+        }
+        "task_ended" => ("task", "task_err"),
         _ => return None,
     };
     let mut data = json!({
@@ -156,18 +164,36 @@ fn message(row: &RunRow, event: &NumberedEvent) -> Option<Value> {
             "run_created" => "RUNNING",
             "run_succeeded" => "SUCCEEDED",
             "run_failed" => "FAILED",
+            "flow_ended" => match fields.get("status").and_then(Value::as_str) {
+                Some("succeeded") => "SUCCEEDED",
+                Some("failed") => "FAILED",
+                Some("cancelled") => "CANCELLED",
+                // It follows from the tasks.
+                _ => row_status(row.status),
+            },
             _ => "CANCELLED",
         }
         .into();
     } else {
         let path = fields.get("path").and_then(Value::as_str).unwrap_or_default();
-        data["task"] = node_of(path).into();
+        // A program numbers the lives of a task: `load:1`.
+        let task = match event.event.fact {
+            Fact::TaskSeen { .. } => path.rsplit_once(':').map_or(path, |(task, _)| task),
+            _ => node_of(path),
+        };
+        data["task"] = task.into();
         data["node"] = path.into();
         data["attempt"] = fields.get("attempt").cloned().unwrap_or_else(|| 1.into());
         let started = fields.get("started_at").and_then(Value::as_str).and_then(Time::parse);
-        if let Some(started) = started {
+        let lasted = fields.get("duration").and_then(Value::as_str);
+        if let Some(lasted) = lasted.and_then(|text| text.parse::<HumanDuration>().ok()) {
+            data["duration_ms"] = (lasted.0.as_secs_f64() * 1e3).into();
+        } else if let Some(started) = started {
             data["duration_ms"] = (event.event.at.since(started).as_secs_f64() * 1e3).into();
         }
+    }
+    if let Some(said_at) = fields.get("said_at") {
+        data["ts"] = said_at.clone();
     }
     if let Some(error) = fields.get("error") {
         data["error"] = error["message"].clone();
@@ -175,9 +201,19 @@ fn message(row: &RunRow, event: &NumberedEvent) -> Option<Value> {
     Some(json!({ "kind": kind, "data": data }))
 }
 
+fn row_status(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Succeeded => "SUCCEEDED",
+        RunStatus::Failed => "FAILED",
+        RunStatus::Cancelled => "CANCELLED",
+        _ => "RUNNING",
+    }
+}
+
 fn log(row: &RunRow, line: LogRow) -> Value {
     let line = LogLineBody::from(line);
-    let level = if line.stream == "stderr" { "warning" } else { "info" };
+    let usual = if line.stream == "stderr" { "warning" } else { "info" };
+    let level = line.level.unwrap_or(usual);
     json!({ "kind": "log", "data": {
         "event": "task_log", "flow": row.workflow, "run_id": row.run_id, "ts": line.at,
         "node": line.path, "level": level, "message": line.text, "log_seq": line.log_seq,

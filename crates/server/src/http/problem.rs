@@ -66,6 +66,7 @@ codes! {
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The path does not know this method";
     REQUEST_TIMEOUT = "request-timeout", 408, "The request took too long";
     WRONG_STATE = "wrong-state", 409, "The run is in no state for this";
+    ONLY_WATCHED = "only-watched", 409, "Another program drives the run";
     LEASE_LOST = "lease-lost", 409, "The task is not the worker's own any more";
     TASK_OVER = "task-over", 409, "The task is over";
     APPROVAL_CHANGED = "approval-changed", 409, "What is asked is not what was seen";
@@ -296,6 +297,7 @@ impl From<Refused> for Problem {
                 let detail = summary(&violations).unwrap_or(message);
                 Problem::violations(INVALID_REQUEST, &detail, violations)
             }
+            Refused::OnlyWatched => Problem::new(ONLY_WATCHED, message),
             Refused::NotAGraph => Problem::new(NOT_A_GRAPH, message),
             Refused::NotHolder(_) | Refused::NotOffered(_) => Problem::new(LEASE_LOST, message),
             Refused::UnitStands { .. } => Problem::new(UNIT_STATE, message),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
-use windlass_core::run::Fact;
+use windlass_core::run::{Fact, TaskSeen, TaskWord};
 use windlass_core::{Failure, Time};
 use windlass_store::{NumberedEvent, Store, StoreError};
 
@@ -77,12 +77,37 @@ fn tell(attempts: &mut Vec<Attempt>, numbered: &NumberedEvent) {
         Fact::StepFailed { attempt, started_at, error, reused: false, .. } => {
             end(*attempt, *started_at, "failed", Some(error));
         }
+        Fact::TaskSeen { seen, .. } => tell_seen(attempts, seen),
         Fact::StepCancelled { .. } => {
             if let Some(last) = attempts.last_mut().filter(|last| last.ended.is_none()) {
                 (last.ended, last.status) = (Some(at), "cancelled");
             }
         }
         _ => {}
+    }
+}
+
+/// What another program says of a task's attempts. Times are its own, and not every word has a number.
+fn tell_seen(attempts: &mut Vec<Attempt>, seen: &TaskSeen) {
+    let latest = attempts.last().map_or(1, |last| last.number);
+    let number = if seen.attempt == 0 { latest } else { seen.attempt };
+    let mut end = |number: u32, status, error: Option<&Failure>| {
+        let began = seen.duration.map(|lasted| {
+            let micros = i64::try_from(lasted.0.as_micros()).unwrap_or(i64::MAX);
+            Time::from_micros(seen.at.micros().saturating_sub(micros))
+        });
+        let attempt = of_number(attempts, number);
+        attempt.began = attempt.began.or(began);
+        (attempt.ended, attempt.status, attempt.error) = (Some(seen.at), status, error.cloned());
+    };
+    match seen.what {
+        TaskWord::Noted => {}
+        TaskWord::Started => of_number(attempts, number).began = Some(seen.at),
+        TaskWord::Retried => {
+            end(number, "failed", seen.error.as_ref());
+            of_number(attempts, number + 1).began = Some(seen.at);
+        }
+        TaskWord::Ended(status) => end(number, status.as_str(), seen.error.as_ref()),
     }
 }
 

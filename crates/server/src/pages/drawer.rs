@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use uuid::Uuid;
 use windlass_core::definition::Plan;
-use windlass_core::run::{StepStatus, path};
+use windlass_core::run::{StepStatus, observed, path};
 use windlass_core::{Failure, Time};
 use windlass_store::{RunRow, Store, StoreError};
 
@@ -296,6 +296,7 @@ fn shown(row: &RunRow, plan: Option<&Plan>, step: StepBody) -> Drawer {
     let is_over = row.status.is_terminal();
     let is_moving = !matches!(step.status, "pending" | "skipped");
     let is_own = path::scope_of(&step.path).is_empty() && !step.path.ends_with(path::UNDO);
+    let is_ours = step.kind != observed::TASK;
     let is_block = node.is_none_or(|node| !node.bodies.is_empty());
     let must_settle = step.status == "waiting" && step.reason.as_deref() == Some("outcome_unknown");
     let is_asking = step.reason.as_deref() == Some("approval");
@@ -318,8 +319,8 @@ fn shown(row: &RunRow, plan: Option<&Plan>, step: StepBody) -> Drawer {
         input: step.input.as_ref().map(json),
         output: step.output.as_ref().map(json),
         must_settle,
-        can_settle: is_open && !must_settle && !is_block && !is_over,
-        can_rerun: is_over && is_own && is_moving,
+        can_settle: is_ours && is_open && !must_settle && !is_block && !is_over,
+        can_rerun: is_ours && is_over && is_own && is_moving,
         path: step.path,
         kind: step.kind,
         status: step.status,

@@ -7,7 +7,7 @@ use windlass_core::run::{StepStatus, path};
 use windlass_core::template::Template;
 use windlass_core::{Failure, Time};
 use windlass_engine::Definitions;
-use windlass_store::{LogRow, RunRow, Store, StoreError, UnitCount, UnitRow};
+use windlass_store::{LogLevel, LogRow, RunRow, Store, StoreError, UnitCount, UnitRow};
 
 use super::graph;
 use super::render::{Moment, json, moment, took};
@@ -15,7 +15,7 @@ use super::runs::short_id;
 use super::timeline::{self, Span, Timeline};
 use super::unit_rows::UnitLine;
 use super::usage::{self, Took};
-use crate::api::run::RunBody;
+use crate::api::run::{ObservedBody, RunBody};
 use crate::api::step::{StepBody, StepPlace, bodies, read_steps};
 use crate::client::segment;
 
@@ -69,6 +69,10 @@ pub struct Head {
     pub is_over: bool,
     /// The instance, if it is a run of units of work.
     pub instance: Option<String>,
+    /// What is known of it because another program drives it.
+    pub observed: Option<ObservedBody>,
+    /// More about it, as that program says.
+    pub metadata: Option<String>,
 }
 
 /// Steps of one status, and their part of a bar of 1,000 units.
@@ -122,6 +126,8 @@ pub struct Line {
     pub path: String,
     /// Where to.
     pub stream: &'static str,
+    /// How serious it is.
+    pub level: Option<&'static str>,
     /// The text.
     pub text: String,
 }
@@ -133,6 +139,7 @@ impl From<LogRow> for Line {
             at: moment(row.at),
             path: row.path,
             stream: row.stream.as_str(),
+            level: row.level.map(LogLevel::as_str),
             text: row.text,
         }
     }
@@ -300,6 +307,8 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
         usage,
         is_over,
         instance: None,
+        metadata: body.observed.as_ref().and_then(|it| it.metadata.as_ref()).map(json),
+        observed: body.observed,
     })
 }
 

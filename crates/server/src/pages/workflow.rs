@@ -42,6 +42,9 @@ struct Context {
     format: String,
     source: String,
     graph: String,
+    /// Whether another program runs it.
+    is_flow: bool,
+    flow: Option<Flow>,
     problem: Option<Told>,
     paused: Option<Paused>,
     form: Form,
@@ -49,6 +52,14 @@ struct Context {
     runs: Vec<Run>,
     /// What models took, by day.
     days: Vec<Day>,
+}
+
+/// What is known of a flow that another program runs.
+#[derive(Serialize)]
+struct Flow {
+    name: Option<String>,
+    owner: Option<String>,
+    tags: Vec<String>,
 }
 
 /// Who has paused it.
@@ -160,6 +171,11 @@ pub(super) async fn show(
         is_shown: definition.version == version,
     };
     let paused = row.pause.clone();
+    let flow = plan.as_ref().and_then(|plan| plan.flow.as_deref()).map(|flow| Flow {
+        name: flow.name.clone(),
+        owner: flow.owner.clone(),
+        tags: flow.tags.iter().cloned().collect(),
+    });
     let context = Context {
         nav: "workflows",
         title: row.name.clone(),
@@ -171,6 +187,8 @@ pub(super) async fn show(
         format: shown.format,
         source: shown.source,
         graph: plan.as_ref().map_or_else(String::new, |plan| graph::draw(plan, None)),
+        is_flow: flow.is_some(),
+        flow,
         problem,
         paused: paused.map(|Pause { at, by, reason }| Paused { at: moment(at), by, reason }),
         form,

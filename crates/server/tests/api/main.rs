@@ -20,6 +20,7 @@ mod mcp;
 mod model;
 mod node_pages;
 mod nodes;
+mod observed;
 mod operations;
 mod pilots;
 mod plue;

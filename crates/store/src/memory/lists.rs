@@ -109,6 +109,14 @@ impl Data {
             .or_else(|| self.by_external_id(project, word))
     }
 
+    pub(super) fn find_called(&self, project: &str, names: &[String]) -> Vec<(String, Uuid)> {
+        let run = |name: &String| {
+            let run = self.by_external_id(project, name)?;
+            Some((name.clone(), run.row.run_id))
+        };
+        names.iter().filter_map(run).collect()
+    }
+
     pub(super) fn list_runs(
         &self,
         project: &str,

@@ -230,6 +230,14 @@ impl Store for MemoryStore {
         Ok(self.data.lock().find_run(project, word).map(Run::row_up_to_date))
     }
 
+    fn runs_called(
+        &self,
+        project: &str,
+        names: &[String],
+    ) -> Result<Vec<(String, Uuid)>, StoreError> {
+        Ok(self.data.lock().find_called(project, names))
+    }
+
     fn overview(&self, run_id: Uuid, step_limit: usize) -> Result<Option<Overview>, StoreError> {
         let data = self.data.lock();
         Ok(data.runs.get(&run_id).map(|run| Overview {

@@ -9,7 +9,7 @@ use super::waves::{Writing, rows_of};
 use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement};
 use crate::blobs::Blobs;
 use crate::error::StoreError;
-use crate::rows::{LogRow, LogStream, NumberedEvent, Page, Snapshot};
+use crate::rows::{LogLevel, LogRow, LogStream, NumberedEvent, Page, Snapshot};
 use crate::text::nul_safe;
 
 static INSERT_CHUNK: Statement = Statement::new(
@@ -42,17 +42,17 @@ static FIND_SNAPSHOT: Statement =
     Statement::new("SELECT seq, version, state FROM snapshot WHERE run_id = $1 AND version = $2");
 
 static INSERT_LOG: Statement = Statement::new(
-    "INSERT INTO log (run_id, log_seq, at, path, attempt, stream, text)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    "INSERT INTO log (run_id, log_seq, at, path, attempt, stream, text, level)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
 );
 
 static LOGS: Statement = Statement::new(
-    "SELECT log_seq, at, path, attempt, stream, text FROM log
+    "SELECT log_seq, at, path, attempt, stream, text, level FROM log
       WHERE run_id = $1 AND log_seq > $2 ORDER BY log_seq LIMIT $3",
 );
 
 static LOGS_OF_STEP: Statement = Statement::new(
-    "SELECT log_seq, at, path, attempt, stream, text FROM log
+    "SELECT log_seq, at, path, attempt, stream, text, level FROM log
       WHERE run_id = $1 AND log_seq > $2 AND path = $4 ORDER BY log_seq LIMIT $3",
 );
 
@@ -137,6 +137,7 @@ pub(super) fn insert_logs(
             log.attempt.into(),
             log.stream.as_str().into(),
             (&**text).into(),
+            log.level.map(LogLevel::number).into(),
         ]
     });
     connection.execute_many(&INSERT_LOG, rows)
@@ -275,6 +276,7 @@ impl<D: Driver> SqlStore<D> {
                     attempt: columns.int()?,
                     stream: columns.word(LogStream::parse)?,
                     text: columns.text()?,
+                    level: columns.opt_number()?.and_then(LogLevel::of_number),
                 });
                 Ok(())
             };

@@ -21,6 +21,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "cache", include_str!("../../migrations/0009_cache.sql")),
     (10, "usage", include_str!("../../migrations/0010_usage.sql")),
     (11, "units", include_str!("../../migrations/0011_units.sql")),
+    (12, "levels", include_str!("../../migrations/0012_levels.sql")),
 ];
 
 static CREATE_TABLE: Statement = Statement::new(

@@ -19,6 +19,9 @@ const COLUMNS: &str = "run.run_id, run.project, run.workflow_id, run.workflow, r
     run.concurrency_limit, run.priority, run.created_by, run.created_at, run.started_at, run.finished_at, run.last_seq, run.counts,
     run.owner";
 
+static RUN_CALLED: Statement =
+    Statement::new("SELECT run_id FROM run WHERE project = $1 AND external_id = $2");
+
 /// In the words of the index `run_open`, so that the planner sees that it applies.
 static ORPHANS: Statement = Statement::new(
     "SELECT run_id FROM run
@@ -154,6 +157,23 @@ impl<D: Driver> SqlStore<D> {
                 Some(run) => Ok(Some(up_to_date(connection, run)?)),
                 None => Ok(None),
             }
+        })
+    }
+
+    pub(super) fn read_runs_called(
+        &self,
+        project: &str,
+        names: &[String],
+    ) -> Result<Vec<(String, Uuid)>, StoreError> {
+        self.0.read(|connection| {
+            let mut found = Vec::new();
+            for name in names {
+                connection.query(&RUN_CALLED, &[project.into(), name.into()], &mut |row| {
+                    found.push((name.clone(), Columns::of(row).id()?));
+                    Ok(())
+                })?;
+            }
+            Ok(found)
         })
     }
 

@@ -135,6 +135,14 @@ impl<D: Driver> Store for SqlStore<D> {
         self.read_run(project, word)
     }
 
+    fn runs_called(
+        &self,
+        project: &str,
+        names: &[String],
+    ) -> Result<Vec<(String, Uuid)>, StoreError> {
+        self.read_runs_called(project, names)
+    }
+
     fn overview(&self, run_id: Uuid, step_limit: usize) -> Result<Option<Overview>, StoreError> {
         self.read_overview(run_id, step_limit)
     }

@@ -105,6 +105,10 @@ pub(crate) fn an_external_id_is_unique_in_its_project(store: &dyn Store) {
     assert_eq!(found.run_id, id(7));
     assert_eq!(store.run(PROJECT, "order-6").unwrap(), None);
     assert_eq!(store.run("other", "order-5").unwrap(), None);
+    let names = ["order-6".to_owned(), "order-5".to_owned()];
+    let called = store.runs_called(PROJECT, &names).unwrap();
+    assert_eq!(called, [("order-5".to_owned(), id(7))]);
+    assert_eq!(store.runs_called("other", &names).unwrap(), []);
     let elsewhere = with(named(9), |write| new_of(write).project = "other".into());
     assert_eq!(store.commit(epoch, &[elsewhere]).unwrap(), []);
 }

@@ -38,6 +38,7 @@ pub(crate) fn created(run_id: Uuid, input: Value) -> Event {
         by: None,
         reused: BTreeMap::new(),
         unit: None,
+        observed: None,
     };
     Event { at: at(1), fact: Fact::RunCreated(Box::new(created)) }
 }
@@ -193,6 +194,7 @@ pub(crate) fn log(log_seq: u64, path: &str, text: &str) -> LogRow {
         attempt: 1,
         stream: LogStream::Stdout,
         text: text.into(),
+        level: log_seq.is_multiple_of(2).then_some(LogLevel::Warning),
     }
 }
 

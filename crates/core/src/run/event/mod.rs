@@ -158,6 +158,11 @@ pub enum Fact {
         /// What.
         seen: Box<TaskSeen>,
     },
+    /// Lines were logged by the program that drives the run.
+    LinesSeen {
+        /// What their sender calls them.
+        ids: Vec<u64>,
+    },
     /// Something was heard of the run that another program drives.
     Watched {
         /// When its silence will be too long.

@@ -18,6 +18,7 @@ impl Fact {
             Fact::UnitNoted { .. } => "unit_noted",
             Fact::FlowSeen { seen } => seen.name(),
             Fact::TaskSeen { seen, .. } => seen.name(),
+            Fact::LinesSeen { .. } => "lines_seen",
             Fact::Watched { .. } => "watched",
             Fact::Inferred { .. } => "inferred",
             Fact::AttemptStarted { .. } => "attempt_started",

@@ -86,6 +86,9 @@ pub struct TaskSeen {
     /// What it is: its name, its priority, its tags.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<Arc<Value>>,
+    /// Whether what it is was only said again.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub restates: bool,
 }
 
 /// What has happened to a task.
@@ -142,6 +145,11 @@ impl TaskSeen {
 }
 
 impl SeenEnd {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        self.of_step().as_str()
+    }
+
     pub(in crate::run) fn of_step(self) -> StepStatus {
         match self {
             SeenEnd::Skipped => StepStatus::Skipped,

@@ -83,6 +83,7 @@ impl RunState {
             // Only runs of other programs have these.
             | Fact::FlowSeen { .. }
             | Fact::TaskSeen { .. }
+            | Fact::LinesSeen { .. }
             | Fact::Watched { .. }
             | Fact::Inferred { .. } => {}
             Fact::RunAdmitted {} => self.is_admitted = true,

@@ -48,6 +48,7 @@ impl Decider<'_> {
                     facts.push(Fact::FlowSeen { seen: without_old_end(seen, self.observed) });
                 }
             }
+            Seen::Lines(ids) => facts.push(Fact::LinesSeen { ids: ids.clone() }),
             Seen::Task { path, seen } => self.task(path, seen, &mut facts)?,
         }
         let is_new = self.state.deadline().is_none();
@@ -83,8 +84,8 @@ impl Decider<'_> {
             seen.what = TaskWord::Noted;
             (seen.error, seen.output, seen.duration) = (None, None, None);
         }
-        if known.is_some_and(|known| known.is_about_as(&after)) {
-            seen.about = None;
+        if let Some(known) = known {
+            (seen.about, seen.restates) = known.restated(&seen);
         }
         facts.push(Fact::TaskSeen { path: path.to_owned(), seen: Box::new(seen) });
         Ok(())

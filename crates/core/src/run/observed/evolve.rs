@@ -1,6 +1,7 @@
 use super::task::TaskFacts;
 use super::{Observed, TASK};
 use crate::failure::Failure;
+use crate::limits::OBSERVED_LINE_IDS_MAX;
 use crate::run::event::{Event, Fact, Inferred, SeenEnd};
 use crate::run::{RunState, RunStatus, StepStatus};
 use crate::time::Time;
@@ -26,6 +27,12 @@ impl RunState {
                     }
                 }
                 self.stand(path, &observed);
+            }
+            Fact::LinesSeen { ids } => {
+                observed.seen_at = observed.seen_at.max(event.at);
+                observed.line_ids.extend(ids);
+                let surplus = observed.line_ids.len().saturating_sub(OBSERVED_LINE_IDS_MAX);
+                observed.line_ids.drain(..surplus);
             }
             Fact::StepCancelled { path, .. } => self.stand(path, &observed),
             Fact::Watched { until } => {

@@ -15,7 +15,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,6 +42,8 @@ pub struct Observed {
     pub inferred: Option<Inferred>,
     flow: FlowFacts,
     tasks: BTreeMap<Arc<str>, TaskFacts>,
+    /// The ids of log lines, the latest ones.
+    line_ids: VecDeque<u64>,
 }
 
 /// What is known of the run as a whole.
@@ -141,6 +143,11 @@ impl Observed {
     /// Words to find it by.
     pub fn tags(&self) -> &BTreeSet<String> {
         &self.flow.tags
+    }
+
+    /// Whether a log line of this id is there, as far as that is still known.
+    pub fn knows_line(&self, id: u64) -> bool {
+        self.line_ids.contains(&id)
     }
 
     /// When it was over, by what was said or by its silence.

@@ -1,6 +1,9 @@
 //! What is known of one task.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::duration::HumanDuration;
 use crate::failure::Failure;
@@ -83,6 +86,8 @@ impl TaskFacts {
         }
         if let Some(about) = &seen.about {
             self.about = self.about.max(Some((at, digest(&about.to_string()))));
+        } else if let (true, Some((known_at, _))) = (seen.restates, &mut self.about) {
+            *known_at = at.max(*known_at);
         }
     }
 
@@ -96,8 +101,14 @@ impl TaskFacts {
         self.end == other.end
     }
 
-    pub(super) fn is_about_as(&self, other: &TaskFacts) -> bool {
-        self.about == other.about
+    /// What is to be written of what a word says the task is: it, that it was said again, or nothing.
+    pub(super) fn restated(&self, seen: &TaskSeen) -> (Option<Arc<Value>>, bool) {
+        let Some(about) = &seen.about else { return (None, false) };
+        match self.about {
+            Some((_, known)) if known == digest(&about.to_string()) => (None, true),
+            Some((known_at, _)) if known_at > seen.at => (None, false),
+            _ => (Some(about.clone()), false),
+        }
     }
 
     /// Its end, unless an attempt has begun since.

@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -21,14 +21,16 @@ const BEGIN: Time = Time::from_micros(1_000_000_000_000_000);
 /// A flow's run that is told of by hand.
 struct Watched {
     state: RunState,
-    plan: Plan,
+    plan: &'static Plan,
     now: Time,
     events: Vec<Event>,
 }
 
 impl Watched {
     fn start() -> Watched {
-        let plan = check(r#"{ "flow": "shop:nightly" }"#, &Kinds::pure()).plan.unwrap();
+        static PLAN: LazyLock<Plan> =
+            LazyLock::new(|| check(r#"{ "flow": "shop:nightly" }"#, &Kinds::pure()).plan.unwrap());
+        let plan = &*PLAN;
         let request = CreateRun {
             run_id: Uuid::from_u128(1),
             observed: Some(ObservedTerms {
@@ -37,14 +39,14 @@ impl Watched {
             }),
             ..CreateRun::default()
         };
-        let first = create(&plan, request, BEGIN).unwrap();
+        let first = create(plan, request, BEGIN).unwrap();
         let state = RunState::from_first(&first).unwrap();
         Watched { state, plan, now: BEGIN, events: vec![first] }
     }
 
     fn try_take(&mut self, what: What) -> Result<usize, Refused> {
         let input = Input { now: self.now, dice: 0.5, what };
-        let events = self.state.decide(&self.plan, &input)?;
+        let events = self.state.decide(self.plan, &input)?;
         for event in &events {
             self.state.evolve(event);
         }
@@ -232,8 +234,7 @@ fn nobody_here_drives_it() {
     let mut run = Watched::start();
     let cancel = What::Cancel { by: "ada".to_owned(), reason: None };
     assert_eq!(run.try_take(cancel), Err(Refused::OnlyWatched));
-    let plan = &run.plan;
-    let refused = create(plan, CreateRun::default(), BEGIN).unwrap_err();
+    let refused = create(run.plan, CreateRun::default(), BEGIN).unwrap_err();
     assert_eq!(refused, Refused::OnlyWatched);
 }
 
@@ -287,7 +288,8 @@ fn any_task() -> impl Strategy<Value = Seen> {
             let error = matches!(what, TaskWord::Ended(SeenEnd::Failed))
                 .then(|| Failure::new("boom", format!("{path} {attempt}")));
             let at = at(seconds);
-            let seen = TaskSeen { at, what, attempt, duration, error, output, about };
+            let restates = false;
+            let seen = TaskSeen { at, what, attempt, duration, error, output, about, restates };
             Seen::Task { path, seen: Box::new(seen) }
         },
     )

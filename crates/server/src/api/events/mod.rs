@@ -1,3 +1,4 @@
 //! `/api/v1/events`.
 
+pub mod ingest;
 pub mod send;

@@ -172,6 +172,7 @@ pub(crate) fn decide(plan: &Plan, input: Value, now: Time) -> Result<Decided, Pr
         held: false,
         by: None,
         reused: BTreeMap::new(),
+        observed: None,
     };
     let first = run::create(plan, request, now)?;
     let gone = || Problem::new(problem::INTERNAL, "a run that was created has no state");

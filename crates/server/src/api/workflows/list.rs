@@ -1,7 +1,12 @@
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
-use windlass_store::{Store, WorkflowRow};
+use utoipa::ToSchema;
+use windlass_core::definition::Plan;
+use windlass_engine::Definitions;
+use windlass_store::{Store, StoreError, WorkflowRow};
 
 use crate::access::Caller;
 use crate::api::page::PageQuery;
@@ -10,6 +15,11 @@ use crate::api::workflow::WorkflowBody;
 use crate::app::{App, Shared};
 use crate::http::paging::{List, cursor, limit, place};
 use crate::http::{Problem, ProblemResponses};
+
+/// Workflows that a page looks at to find those of one sort.
+const LOOK_AT_MOST: usize = 2_000;
+/// Workflows read at once.
+const READ_AT_ONCE: usize = 200;
 
 /// Workflows, by name.
 #[utoipa::path(
@@ -46,4 +56,37 @@ pub async fn rows(
     let last = found.items.last().filter(|_| found.has_more);
     let next_cursor = last.map(|last| cursor(&last.name));
     Ok((found.items, next_cursor))
+}
+
+/// A page of those workflows that `pick` takes, behind a name. It looks at 2,000 at most, so it may be
+/// short and still not be the last.
+///
+/// # Errors
+///
+/// If the store cannot be read.
+pub(crate) fn those<T: ToSchema>(
+    store: &dyn Store,
+    definitions: &Definitions,
+    project: &str,
+    (mut after, limit): (Option<String>, usize),
+    pick: impl Fn(&WorkflowRow, &Arc<Plan>) -> Option<T>,
+) -> Result<List<T>, StoreError> {
+    let (mut items, mut looked_at) = (Vec::new(), 0);
+    loop {
+        let page = store.workflows(project, after.as_deref(), READ_AT_ONCE)?;
+        for row in &page.items {
+            if items.len() == limit || looked_at == LOOK_AT_MOST {
+                let next_cursor = after.as_ref().map(cursor);
+                return Ok(List { items, next_cursor });
+            }
+            looked_at += 1;
+            after = Some(row.name.clone());
+            // One that this version cannot read any more is of no sort to it.
+            let Ok(plan) = definitions.plan(row.definition_id) else { continue };
+            items.extend(pick(row, &plan));
+        }
+        if !page.has_more {
+            return Ok(List { items, next_cursor: None });
+        }
+    }
 }

@@ -28,8 +28,15 @@ pub struct Standing<'a> {
 /// Boxes past which a graph is told in words: nobody could read the picture.
 const BOX_COUNT_MAX: usize = 250;
 
+/// What is shown of a flow whose tasks nobody has described.
+const NOT_DESCRIBED: &str = "<p class=\"quiet\">Nobody has described this flow. \
+    <code>POST /api/v1/flows</code> with its <code>nodes</code> does.</p>";
+
 /// A definition as SVG.
 pub fn draw(plan: &Plan, standing: Option<&Standing<'_>>) -> String {
+    if plan.flow.is_some() && plan.graph.is_empty() {
+        return NOT_DESCRIBED.to_owned();
+    }
     if count(&plan.graph) > BOX_COUNT_MAX {
         return String::new();
     }

@@ -1,0 +1,103 @@
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, header};
+
+use crate::access::Caller;
+use crate::app::{App, Shared};
+use crate::http::problem::{self, ProblemBody};
+use crate::http::{Problem, ProblemResponses, body};
+use crate::observe::{Taken, event, split, take};
+
+/// Bodies from this size on are read where they hold nobody up.
+const LARGE_BYTES: usize = 64 * 1024;
+
+/// Takes in what another program says of its runs.
+///
+/// One event, a list, `{"events": […]}` or a line each (`application/x-ndjson`), up to 1 MiB an event,
+/// `Content-Encoding` `gzip`, `zstd` or `deflate`. An event that cannot be is named under `rejected`,
+/// and the others count. The order does not matter, nor how often an event comes: where a run stands
+/// follows from the set of its events. Log lines are told apart by `event_id` alone. What is accepted
+/// is durable.
+#[utoipa::path(
+    post, path = "/api/v1/events", tag = "events",
+    request_body(
+        content((Object = "application/json"), (String = "application/x-ndjson")),
+        description = "`event`, `run_id`, `flow` (needed with the first event of a run), `flow_key`, \
+            `ts` (RFC 3339 or seconds since 1970; left out: now), `task`, `node`, `attempt`, \
+            `duration_ms`, `error`, `result`, `status`, `params`, `metadata`, `tags`, `priority`, \
+            `level`, `message`, `payload`, `event_id`"
+    ),
+    responses(
+        (status = 200, body = Taken),
+        (status = 413, description = "`body-too-large`",
+         body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid-request`",
+         body = ProblemBody, content_type = "application/problem+json"),
+        ProblemResponses
+    )
+)]
+pub async fn report_events(
+    State(app): Shared,
+    caller: Caller,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Json<Taken>, Problem> {
+    let bytes = body::read(request, &app).await?;
+    ingest(&app, &caller, headers, bytes).await.map(Json)
+}
+
+/// Takes in what another program says of its runs, at the path of the first flow observer.
+#[utoipa::path(
+    post, path = "/api/events", tag = "facades",
+    request_body(
+        content((Object = "application/json"), (String = "application/x-ndjson")),
+        description = "As at `/api/v1/events`"
+    ),
+    responses(
+        (status = 200, body = Taken),
+        (status = 413, description = "`body-too-large`",
+         body = ProblemBody, content_type = "application/problem+json"),
+        (status = 422, description = "`invalid-request`",
+         body = ProblemBody, content_type = "application/problem+json"),
+        ProblemResponses
+    )
+)]
+pub async fn report_events_there(
+    State(app): Shared,
+    caller: Caller,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Json<Taken>, Problem> {
+    let bytes = body::read(request, &app).await?;
+    ingest(&app, &caller, headers, bytes).await.map(Json)
+}
+
+async fn ingest(
+    app: &App,
+    caller: &Caller,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Taken, Problem> {
+    let (now, bytes_max) = (app.engine.clock().now(), app.config.server.body_bytes_max);
+    let is_large = bytes.len() >= LARGE_BYTES || headers.contains_key(header::CONTENT_ENCODING);
+    let read = move || {
+        let bytes = split::decoded(&headers, bytes, bytes_max)?;
+        let (mut items, mut rejected) = (Vec::new(), Vec::new());
+        for (index, text) in split::items(&headers, &bytes)?.into_iter().enumerate() {
+            match event::read(index, text, now) {
+                Ok(item) => items.push(item),
+                Err(one) => rejected.push(one),
+            }
+        }
+        Ok::<_, Problem>((items, rejected))
+    };
+    let (items, rejected) = match is_large {
+        false => read()?,
+        true => tokio::task::spawn_blocking(read).await.map_err(|error| {
+            tracing::error!(%error, "events could not be read");
+            Problem::new(problem::INTERNAL, "the server's log says more")
+        })??,
+    };
+    take(app, caller, items, rejected).await
+}
