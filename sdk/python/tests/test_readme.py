@@ -24,7 +24,7 @@ def test_every_example_runs(server: Server, one_step: Callable[..., str], client
         r"```python\n# (\w+)\.py\n(.*?)```", (PACKAGE / "README.md").read_text(), re.S
     )
     examples = dict(blocks)
-    assert set(examples) == {"greet", "refund", "shout_worker"}
+    assert set(examples) == {"greet", "refund", "seen", "shout_worker"}
     environment = {**os.environ, "WINDLASS_SERVER": server.url, "WINDLASS_API_KEY": KEY}
 
     def run(name: str) -> str:
@@ -35,6 +35,7 @@ def test_every_example_runs(server: Server, one_step: Callable[..., str], client
 
     assert run("greet") == "Hello Ada\n"
     assert run("refund") == "[('ask', 'succeeded'), ('paid', 'succeeded')]\n409 wrong-state\n"
+    assert run("seen") == "2\n"
     worker = subprocess.Popen([sys.executable, "-c", examples["shout_worker"]], env=environment)
     try:
         shouted = client.execute(one_step("shout", {"text": "ada"})).result(30)

@@ -11,8 +11,9 @@ use uuid::Uuid;
 use windlass_core::definition::{Plan, check};
 use windlass_core::kinds::{Kind, Kinds, NodeConfig, Work};
 use windlass_core::run::{
-    AttemptError, CreateRun, Decision, Event, Hold, Input, Mark, Outcome, PilotAct, RunState, Step,
-    TaskAct, UnitDone, UnitTerms, Verdict, Vote, What, create,
+    AttemptError, CreateRun, Decision, Event, FlowSeen, Hold, Input, Mark, ObservedTerms, Outcome,
+    PilotAct, RunState, Seen, SeenEnd, Step, TaskAct, TaskSeen, TaskWord, UnitDone, UnitTerms,
+    Verdict, Vote, What, create,
 };
 use windlass_core::{Failure, HumanDuration, Time};
 
@@ -56,6 +57,10 @@ pub(crate) fn play(scene: &Scene) -> Vec<Event> {
         labels: BTreeMap::from([("team".to_owned(), "sales".to_owned())]),
         rerun_of: scene.is_named.then(|| id(5)),
         external_id: scene.is_named.then(|| "order-7".to_owned()),
+        observed: plan.flow.is_some().then(|| ObservedTerms {
+            stalled_after: HumanDuration::from_secs(600),
+            given_up_after: HumanDuration::from_secs(86_400),
+        }),
         unit: plan.tokens.is_some().then(UnitTerms::default),
         ..CreateRun::default()
     };
@@ -178,6 +183,20 @@ impl Desk {
                 let (rule, reason) = (rule.to_string(), "seen".to_owned());
                 piloted(path, PilotAct::Waive { rule, reason })
             }
+            Act::Flow(what, status) => What::Seen(Seen::Flow(Box::new(FlowSeen {
+                at: self.now,
+                what: *what,
+                status: *status,
+                params: Some(Arc::new(serde_json::json!({ "day": 7 }))),
+                ..FlowSeen::default()
+            }))),
+            Act::Task(path, what) => {
+                let is_bad = *what == TaskWord::Ended(SeenEnd::Failed);
+                let error = is_bad.then(|| Failure::new("task_failed", "it has failed"));
+                let seen = TaskSeen { at: self.now, what: *what, error, ..TaskSeen::default() };
+                What::Seen(Seen::Task { path: path.to_string(), seen: Box::new(seen) })
+            }
+            Act::Line(id) => What::Seen(Seen::Lines(vec![*id])),
             Act::Abort(code) => What::Abort { error: Failure::new(*code, "past a limit") },
         };
         self.decide(what);

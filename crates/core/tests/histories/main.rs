@@ -141,11 +141,13 @@ fn every_type_of_event_is_in_some_history() {
     let known: BTreeSet<String> =
         complaint.split('`').skip(3).step_by(2).map(str::to_owned).collect();
     assert!(known.contains("run_created") && known.contains("run_cancelled"), "{complaint}");
-    let recorded: BTreeSet<String> = histories()
-        .iter()
-        .flat_map(History::events)
-        .map(|event| event.fact.name().to_owned())
-        .collect();
+    // As they are written: what another program says has several names in the API.
+    let written = |event: Event| match serde_json::to_value(&event.fact) {
+        Ok(serde_json::Value::Object(fact)) => fact.keys().next().unwrap().clone(),
+        other => panic!("{other:?}"),
+    };
+    let recorded: BTreeSet<String> =
+        histories().iter().flat_map(History::events).map(written).collect();
     assert_eq!(recorded, known);
 }
 

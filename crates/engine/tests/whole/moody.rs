@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -27,12 +28,19 @@ pub(crate) struct Moody {
     pub(crate) mood: Mutex<Mood>,
     /// How many groups were refused that had the end of an attempt in them.
     pub(crate) refused_ends: watch::Sender<u32>,
+    /// How many commits it was asked for.
+    pub(crate) commits: AtomicU64,
 }
 
 impl Moody {
     pub(crate) fn over(store: Arc<dyn Store>) -> Arc<Moody> {
         let refused_ends = watch::channel(0).0;
-        Arc::new(Moody { store, mood: Mutex::new(Mood::Fine), refused_ends })
+        Arc::new(Moody {
+            store,
+            mood: Mutex::new(Mood::Fine),
+            refused_ends,
+            commits: AtomicU64::new(0),
+        })
     }
 }
 
@@ -47,6 +55,7 @@ macro_rules! hand_on {
 
 impl Store for Moody {
     fn commit(&self, epoch: i64, group: &[RunWrite]) -> Result<Vec<(usize, Conflict)>> {
+        self.commits.fetch_add(1, Ordering::Relaxed);
         let mut mood = self.mood.lock();
         let unknown = || StoreError::OutcomeUnknown("the sync failed".into());
         match *mood {

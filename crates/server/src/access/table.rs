@@ -106,6 +106,8 @@ pub const ROUTES: &[Route] = &[
     // Not in the audit log: what is reported is in the journals, with whose key it came.
     acts("POST", "/api/v1/events", Ingest, ""),
     acts("POST", "/api/events", Ingest, ""),
+    acts("POST", "/api/v1/lineage", Ingest, ""),
+    acts("POST", "/v1/traces", Ingest, ""),
     read("/api/v1/flows"),
     acts("POST", "/api/v1/flows", Ingest, "flow.register"),
     read("/api/v1/flows/{flow}"),

@@ -127,6 +127,8 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(events::send::send_event))
         .routes(routes!(events::ingest::report_events))
         .routes(routes!(events::ingest::report_events_there))
+        .routes(routes!(events::lineage::report_lineage))
+        .routes(routes!(events::traces::report_traces))
         .routes(routes!(flows::list::list_flows, flows::register::register_flow))
         .routes(routes!(flows::get::get_flow))
         .routes(routes!(approvals::list::list_approvals))

@@ -1,15 +1,19 @@
 //! What other programs say of their runs: from the shapes in which it comes in to words about runs.
 //!
 //! ```text
-//!   events    ─┐
-//!   …          ├──► Item (flow, run, word) ──► grouped by run ──► Engine::observe ──► durable
-//!              ┘
+//!   events      ─┐
+//!   CloudEvents ─┼──► Item (flow, run, word) ──► grouped by run ──► Engine::observe ──► durable
+//!   OpenLineage ─┤
+//!   OTLP traces ─┘
 //! ```
 //!
 //! An item that cannot be is refused by itself, with its place and why; the others count. So who sends
 //! a batch again after an answer was lost does no harm.
 
+pub mod cloud;
 pub mod event;
+pub mod lineage;
+pub mod otlp;
 pub mod split;
 pub mod value;
 
@@ -183,8 +187,13 @@ fn group(items: Vec<Item>) -> Vec<Group> {
             }
         };
         let group = &mut groups[place];
-        // A key says more than a name.
-        if group.flow.as_ref().is_none_or(|known| known.name.is_none()) && flow.is_some() {
+        // A key with a name says more than one of the two.
+        let says_more = match (&group.flow, &flow) {
+            (None, _) => true,
+            (Some(known), Some(flow)) => known.name.is_none() && flow.name.is_some(),
+            (Some(_), None) => false,
+        };
+        if says_more {
             group.flow = flow;
         }
         group.words.push(word);

@@ -63,9 +63,8 @@ fn inflate(encoding: &str, from: impl Read, bytes_max: u64) -> Result<Bytes, Pro
 /// `body-too-large` if one item is.
 pub fn items<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Vec<&'a [u8]>, Problem> {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let is_lines = content_type.is_some_and(|it| {
-        ["ndjson", "jsonl", "json-seq", "jsonlines"].iter().any(|one| it.contains(one))
-    });
+    let is_lines = content_type
+        .is_some_and(|it| ["ndjson", "jsonl", "jsonlines"].iter().any(|one| it.contains(one)));
     let trimmed = body.trim_ascii();
     let items = match trimmed.first() {
         _ if is_lines => lines(body),

@@ -1,7 +1,9 @@
 """Client and worker for Windlass, the durable workflow engine.
 
 `Client` and `AsyncClient` deploy and run workflows and follow their runs. `Worker` does steps and
-units of work that a server hands out.
+units of work that a server hands out. `flow`, `task` and `LogHandler` let a server see what a script
+does by itself; if the environment names one (`WINDLASS_URL`, `AUTO_WORKFLOW_SERVER_URL`), it also sees
+flows of the auto-workflow library, with no change to them.
 """
 
 from .aio import AsyncClient, AsyncRunHandle
@@ -18,6 +20,7 @@ from .errors import (
     WaitTimeout,
     WindlassError,
 )
+from .flows import LogHandler, flow, observe, task
 from .models import (
     Approval,
     Instance,
@@ -28,10 +31,15 @@ from .models import (
     UnitOfWork,
     Workflow,
 )
-from .task import Cancelled, Child, Fail, Submit, Task, Unit
+from .sender import Sender, url_of
+from .sink import bind_at_import, post_event_sink
+from .tasks import Cancelled, Child, Fail, Submit, Task, Unit
 from .worker import Worker
 
 __version__ = "0.1.0"
+
+if url_of():
+    bind_at_import()
 
 __all__ = [
     "ApiError",
@@ -45,12 +53,14 @@ __all__ = [
     "Denied",
     "Fail",
     "Instance",
+    "LogHandler",
     "LogLine",
     "NotFound",
     "Refused",
     "Run",
     "RunFailed",
     "RunHandle",
+    "Sender",
     "Step",
     "StreamEvent",
     "Submit",
@@ -63,4 +73,8 @@ __all__ = [
     "WindlassError",
     "Worker",
     "Workflow",
+    "flow",
+    "observe",
+    "post_event_sink",
+    "task",
 ]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, Mapping, NamedTuple
 from ._call import Call, body, segment
 from ._duration import seconds
 from .errors import ApiError, Unavailable, Unreachable
-from .task import Cancelled, Fail, Submit, Task, Unit
+from .tasks import Cancelled, Fail, Submit, Task, Unit
 
 if TYPE_CHECKING:
     from .aio import AsyncClient

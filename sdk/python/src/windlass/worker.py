@@ -13,7 +13,7 @@ from typing import Any, Awaitable, Callable, Mapping, TypeVar, Union
 from ._session import Handlers, Session
 from .aio import AsyncClient
 from .client import Client
-from .task import Submit, Task, Unit
+from .tasks import Submit, Task, Unit
 
 Answer = Union[Mapping[str, Any], Submit, None]
 UnitFunction = Callable[[Unit], Union[Answer, Awaitable[Answer]]]

@@ -60,7 +60,14 @@ impl Decider<'_> {
             (before, after) if before == after => {}
             (None, Some(_)) => facts.extend(self.state.active.iter().map(|path| over(path))),
             (Some(_), Some(_)) => facts.extend(self.cut_short().map(|(path, _)| over(path))),
-            (Some(_), None) => facts.extend(self.cut_short().map(taken_back)),
+            (Some(_), None) => {
+                let spoken_of = match seen {
+                    Seen::Task { path, .. } => &**path,
+                    Seen::Flow(_) | Seen::Lines(_) => "",
+                };
+                let others = self.cut_short().filter(|(path, _)| *path != spoken_of);
+                facts.extend(others.map(taken_back));
+            }
             (None, None) => {}
         }
         Ok(facts)

@@ -84,6 +84,9 @@ impl RunState {
         self.output = flow.end.as_ref().and_then(|end| end.output.clone());
         self.error = None;
         (self.status, self.reason) = (RunStatus::Running, None);
+        if flow.first_at.is_none() {
+            self.status = RunStatus::Queued;
+        }
         let has_failed = self.counts.of(StepStatus::Failed) > 0;
         match (&flow.end, observed.inferred) {
             (Some(end), _) => {

@@ -4,6 +4,7 @@
 mod blocks;
 mod failures;
 mod jumps;
+mod observed;
 mod others;
 mod units;
 mod waits;
@@ -11,6 +12,7 @@ mod ways;
 mod words;
 
 use serde_json::Value;
+use windlass_core::run::{FlowWord, SeenEnd, TaskWord};
 
 /// A definition, and what happens in a run of it.
 pub(crate) struct Scene {
@@ -77,10 +79,16 @@ pub(crate) enum Act {
     Kill,
     /// A pilot lets a unit go on, past a guardian if one is named.
     LetGo(&'static str, Option<&'static str>),
+    /// Another program says something of its run.
+    Flow(FlowWord, Option<SeenEnd>),
+    /// And of a task of it.
+    Task(&'static str, TaskWord),
+    /// It has logged a line of this id.
+    Line(u64),
 }
 
 pub(crate) fn all() -> Vec<Scene> {
-    let others = [others::all(), jumps::all(), words::all(), units::all()];
+    let others = [others::all(), jumps::all(), words::all(), units::all(), observed::all()];
     [ways::all(), failures::all(), blocks::all(), waits::all()]
         .into_iter()
         .chain(others)

@@ -1,0 +1,43 @@
+"""Which run and which task the code that is running belongs to."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from .sender import Sender
+
+
+@dataclass
+class Current:
+    """A run that is under way in this process."""
+
+    sender: Sender
+    run_id: str
+    flow: str
+    flow_key: str
+    _numbers: defaultdict[str, itertools.count[int]] = field(
+        default_factory=lambda: defaultdict(lambda: itertools.count(1))
+    )
+
+    def node(self, task: str) -> str:
+        """The next life of a task: `load:1`, `load:2`."""
+        return f"{task}:{next(self._numbers[task])}"
+
+    def say(self, event: str, **fields: object) -> None:
+        """Reports an event of this run."""
+        self.sender.put(
+            {
+                "event": event,
+                "run_id": self.run_id,
+                "flow": self.flow,
+                "flow_key": self.flow_key,
+                **fields,
+            }
+        )
+
+
+current_run: ContextVar[Current | None] = ContextVar("windlass_run", default=None)
+current_node: ContextVar[str | None] = ContextVar("windlass_node", default=None)

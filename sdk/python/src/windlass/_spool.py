@@ -1,0 +1,112 @@
+"""Events that could not be sent, in files: they outlive the process.
+
+A file is a batch. It gets its name once it is whole and on the disk. Who sends one takes it by
+renaming it, so that no two processes send the same; the files of a process that died are free again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import Iterator
+
+KEPT = ".ndjson.gz"
+TAKEN = ".taken-"
+
+
+def place_of(named: str | None) -> Path | None:
+    """Where to keep them: as named, by `WINDLASS_SPOOL`, else where programs keep their state. An
+    empty name is nowhere."""
+    named = os.environ.get("WINDLASS_SPOOL") if named is None else named
+    if named is not None:
+        return Path(named) if named else None
+    state = os.environ.get("XDG_STATE_HOME")
+    with contextlib.suppress(RuntimeError):
+        return (Path(state) if state else Path.home() / ".local" / "state") / "windlass" / "spool"
+    return None
+
+
+class Spool:
+    """A directory of batches."""
+
+    def __init__(self, place: Path, bytes_max: int) -> None:
+        self._place = place
+        self._bytes_max = bytes_max
+        self._count = 0
+
+    def keep(self, batch: bytes) -> bool:
+        """Whether the batch is on the disk. It is not if there is no room, or no disk."""
+        try:
+            self._place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if self._size() + len(batch) > self._bytes_max:
+                return False
+            self._count += 1
+            name = f"{time.time_ns():020}-{os.getpid()}-{self._count}"
+            unfinished = self._place / f"{name}.tmp"
+            with open(unfinished, "xb") as file:
+                file.write(batch)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.rename(self._place / f"{name}{KEPT}")
+        except OSError:
+            return False
+        return True
+
+    def take(self) -> Iterator[tuple[Path, bytes]]:
+        """The batches, the oldest first, each this process's own until `done` or `back`."""
+        self._free_those_of_the_dead()
+        for path in self._files(KEPT):
+            taken = path.with_name(f"{path.name}{TAKEN}{os.getpid()}")
+            try:
+                path.rename(taken)
+                batch = taken.read_bytes()
+            except OSError:
+                continue
+            yield taken, batch
+
+    def done(self, taken: Path) -> None:
+        """A batch was sent."""
+        with contextlib.suppress(OSError):
+            taken.unlink()
+
+    def back(self, taken: Path) -> None:
+        """A batch could not be sent after all."""
+        with contextlib.suppress(OSError):
+            taken.rename(taken.with_name(taken.name.partition(TAKEN)[0]))
+
+    def _files(self, ending: str) -> list[Path]:
+        try:
+            return sorted(path for path in self._place.iterdir() if path.name.endswith(ending))
+        except OSError:
+            return []
+
+    def _size(self) -> int:
+        total = 0
+        for path in self._place.iterdir():
+            with contextlib.suppress(OSError):
+                total += path.stat().st_size
+        return total
+
+    def _free_those_of_the_dead(self) -> None:
+        try:
+            paths = [path for path in self._place.iterdir() if TAKEN in path.name]
+        except OSError:
+            return
+        for path in paths:
+            owner = path.name.rpartition("-")[2]
+            if not owner.isdigit() or not _is_alive(int(owner)):
+                self.back(path)
+
+
+def _is_alive(process: int) -> bool:
+    if process == os.getpid():
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

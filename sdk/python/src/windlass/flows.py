@@ -1,0 +1,306 @@
+"""Plain scripts, seen: `@flow` and `@task` report what a function does, and `LogHandler` what it logs.
+
+Without a server in the environment, and without one in `observe`, nothing is reported and the
+functions are called as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import logging
+import random
+import threading
+import time
+import uuid
+from typing import Any, Callable, Iterable, TypeVar, cast, overload
+
+from ._context import Current, current_node, current_run
+from .sender import Sender, url_of
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_sender: Sender | None = None
+_lock = threading.Lock()
+
+
+def observe(url: str | None = None, api_key: str | None = None, **options: Any) -> Sender:
+    """Reports to this server from now on. `options` are those of `Sender`."""
+    global _sender
+    with _lock:
+        if _sender is not None:
+            _sender.close()
+        _sender = Sender(url, api_key, **options)
+        return _sender
+
+
+def sender() -> Sender | None:
+    """What events are sent with; the server in the environment, if there is one."""
+    global _sender
+    if _sender is None and url_of() is not None:
+        with _lock:
+            if _sender is None:
+                _sender = Sender()
+    return _sender
+
+
+@overload
+def flow(function: F) -> F: ...
+
+
+@overload
+def flow(
+    *,
+    name: str | None = None,
+    key: str | None = None,
+    tags: Iterable[str] = (),
+    metadata: dict[str, Any] | None = None,
+) -> Callable[[F], F]: ...
+
+
+def flow(
+    function: F | None = None,
+    *,
+    name: str | None = None,
+    key: str | None = None,
+    tags: Iterable[str] = (),
+    metadata: dict[str, Any] | None = None,
+) -> F | Callable[[F], F]:
+    """A function whose calls are runs. `key` tells the flow from all others; left out, it is
+    `module:name`. The arguments are the run's parameters. What it raises it still raises."""
+
+    def decorate(function: F) -> F:
+        label = name or function.__name__
+        flow_key = key or f"{function.__module__}:{label}"
+        signature = inspect.signature(function)
+
+        def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Current | None:
+            to = sender()
+            if to is None:
+                return None
+            run = Current(to, str(uuid.uuid4()), label, flow_key)
+            more: dict[str, object] = {"params": _params(signature, args, kwargs)}
+            if tags:
+                more["tags"] = list(tags)
+            if metadata:
+                more["metadata"] = metadata
+            run.say("flow_started", **more)
+            return run
+
+        def end(run: Current, error: BaseException | None) -> None:
+            if error is None:
+                run.say("flow_completed", status="SUCCEEDED")
+            elif _is_cancelled(error):
+                run.say("flow_completed", status="CANCELLED")
+            else:
+                run.say("flow_completed", status="FAILED", error=_told(error))
+
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def runs_async(*args: Any, **kwargs: Any) -> Any:
+                run = begin(args, kwargs)
+                if run is None:
+                    return await function(*args, **kwargs)
+                tokens = current_run.set(run), current_node.set(None)
+                try:
+                    result = await function(*args, **kwargs)
+                except BaseException as error:
+                    end(run, error)
+                    raise
+                finally:
+                    current_run.reset(tokens[0])
+                    current_node.reset(tokens[1])
+                end(run, None)
+                return result
+
+            return cast(F, runs_async)
+
+        @functools.wraps(function)
+        def runs(*args: Any, **kwargs: Any) -> Any:
+            run = begin(args, kwargs)
+            if run is None:
+                return function(*args, **kwargs)
+            tokens = current_run.set(run), current_node.set(None)
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                end(run, error)
+                raise
+            finally:
+                current_run.reset(tokens[0])
+                current_node.reset(tokens[1])
+            end(run, None)
+            return result
+
+        return cast(F, runs)
+
+    return decorate if function is None else decorate(function)
+
+
+@overload
+def task(function: F) -> F: ...
+
+
+@overload
+def task(
+    *,
+    name: str | None = None,
+    retries: int = 0,
+    backoff: float = 0.0,
+    jitter: float = 0.0,
+    tags: Iterable[str] = (),
+) -> Callable[[F], F]: ...
+
+
+def task(
+    function: F | None = None,
+    *,
+    name: str | None = None,
+    retries: int = 0,
+    backoff: float = 0.0,
+    jitter: float = 0.0,
+    tags: Iterable[str] = (),
+) -> F | Callable[[F], F]:
+    """A function whose calls are tasks of the run around them. It is called again `retries` times
+    after an exception, `backoff` seconds later, twice as many each time, and up to `jitter` more.
+    Outside of a flow it is called just the same, and nothing is reported."""
+
+    def decorate(function: F) -> F:
+        label = name or function.__name__
+        more: dict[str, object] = {"tags": list(tags)} if tags else {}
+
+        def pause(attempt: int) -> float:
+            return float(backoff * 2 ** (attempt - 1) + random.uniform(0, jitter))
+
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def does_async(*args: Any, **kwargs: Any) -> Any:
+                life = _Life(label, retries, more)
+                try:
+                    while True:
+                        try:
+                            result = await function(*args, **kwargs)
+                        except Exception as error:
+                            if not life.fails(error):
+                                raise
+                            await asyncio.sleep(pause(life.attempt - 1))
+                        else:
+                            life.ends("task_ok")
+                            return result
+                except BaseException as error:
+                    life.breaks(error)
+                    raise
+                finally:
+                    life.leave()
+
+            return cast(F, does_async)
+
+        @functools.wraps(function)
+        def does(*args: Any, **kwargs: Any) -> Any:
+            life = _Life(label, retries, more)
+            try:
+                while True:
+                    try:
+                        result = function(*args, **kwargs)
+                    except Exception as error:
+                        if not life.fails(error):
+                            raise
+                        time.sleep(pause(life.attempt - 1))
+                    else:
+                        life.ends("task_ok")
+                        return result
+            except BaseException as error:
+                life.breaks(error)
+                raise
+            finally:
+                life.leave()
+
+        return cast(F, does)
+
+    return decorate if function is None else decorate(function)
+
+
+class _Life:
+    """One call of a task."""
+
+    def __init__(self, task: str, retries: int, more: dict[str, object]) -> None:
+        self.attempt = 1
+        self._retries, self._task = retries, task
+        self._run = current_run.get()
+        self._is_over = False
+        if self._run is not None:
+            self._node = self._run.node(task)
+            self._token = current_node.set(self._node)
+            self._began = time.perf_counter()
+            self._run.say("task_started", task=task, node=self._node, **more)
+
+    def fails(self, error: Exception) -> bool:
+        """An attempt has failed. Answers whether there is another one."""
+        if self.attempt > self._retries:
+            return False
+        self._say("task_retry", attempt=self.attempt, max=self._retries, error=_told(error))
+        self.attempt += 1
+        return True
+
+    def breaks(self, error: BaseException) -> None:
+        """The call ends with an exception."""
+        if _is_cancelled(error):
+            self.ends("task_cancelled")
+        else:
+            self.ends("task_err", error=_told(error))
+
+    def ends(self, event: str, **fields: object) -> None:
+        if self._run is not None and not self._is_over:
+            self._is_over = True
+            lasted = (time.perf_counter() - self._began) * 1e3
+            self._say(event, duration_ms=lasted, attempt=self.attempt, **fields)
+
+    def leave(self) -> None:
+        if self._run is not None:
+            current_node.reset(self._token)
+
+    def _say(self, event: str, **fields: object) -> None:
+        if self._run is not None:
+            self._run.say(event, task=self._task, node=self._node, **fields)
+
+
+class LogHandler(logging.Handler):
+    """Reports log records of flows as their log lines. Records outside of a flow are left alone."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        run = current_run.get()
+        if run is None or record.name.startswith(("windlass.", "httpx", "httpcore")):
+            return
+        try:
+            message = self.format(record)
+        except Exception:
+            self.handleError(record)
+            return
+        fields: dict[str, object] = {"level": record.levelname, "message": message}
+        node = current_node.get()
+        if node is not None:
+            fields["node"] = node
+        run.say("task_log", ts=record.created, **fields)
+
+
+def _params(
+    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any]:
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError:
+        # The call itself will say what is wrong.
+        return {}
+    bound.apply_defaults()
+    return dict(bound.arguments)
+
+
+def _told(error: BaseException) -> dict[str, str]:
+    return {"type": type(error).__name__, "message": f"{type(error).__name__}: {error}"}
+
+
+def _is_cancelled(error: BaseException) -> bool:
+    return isinstance(error, (asyncio.CancelledError, KeyboardInterrupt))

@@ -1,0 +1,285 @@
+"""Sending events from a thread of its own, so that whoever reports them never waits and never fails.
+
+```
+  put() ──► queue ──► thread ──► POST /api/v1/events (gzip, keep-alive)
+                         │  ▲
+              server away▼  │server back
+                        spool (files)
+```
+
+`put` only appends to a queue. The thread makes batches and sends them. What cannot be sent goes to
+files at once, and is sent when the server is back, by this process or the next one. What neither can
+be sent nor kept is counted as dropped.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gzip
+import itertools
+import json
+import logging
+import os
+import queue
+import random
+import threading
+import time
+import uuid
+import weakref
+from typing import Any, Mapping
+
+import httpx
+
+from ._settings import DEFAULT_SERVER, Settings
+from ._spool import Spool, place_of
+
+log = logging.getLogger("windlass.sender")
+# A sender that told of its own troubles would send them.
+log.addHandler(logging.NullHandler())
+
+EVENTS = "/api/v1/events"
+PAUSE_FIRST, PAUSE_MAX = 0.5, 30.0
+# An answer that means the same the next time.
+HOPELESS = {400, 404, 405, 413, 415, 422}
+
+_senders: weakref.WeakSet[Sender] = weakref.WeakSet()
+
+
+def url_of(environment: Mapping[str, str] = os.environ) -> str | None:
+    """The server that the environment names, if it names one."""
+    names = ("WINDLASS_URL", "AUTO_WORKFLOW_SERVER_URL", "WINDLASS_SERVER")
+    return next((environment[name] for name in names if environment.get(name)), None)
+
+
+class Sender:
+    """Sends events to a server, in batches, in the background."""
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        queue_max: int = 10_000,
+        batch_max: int = 1_000,
+        linger: float = 0.05,
+        spool: str | None = None,
+        spool_bytes_max: int = 64 * 1024 * 1024,
+        timeout: float = 10.0,
+        flush_timeout: float = 5.0,
+    ) -> None:
+        """What is left out comes from the environment: `WINDLASS_URL` or `AUTO_WORKFLOW_SERVER_URL`,
+        `WINDLASS_API_KEY` or `AUTO_WORKFLOW_SERVER_API_KEY`, `WINDLASS_SPOOL` (a directory; empty for
+        none). At most `queue_max` events wait in memory; a batch is sent `linger` seconds after its
+        first event, or once it has `batch_max`. At the end of the process up to `flush_timeout`
+        seconds are spent on what is left."""
+        key = os.environ.get("WINDLASS_API_KEY") or os.environ.get("AUTO_WORKFLOW_SERVER_API_KEY")
+        server = url or url_of() or DEFAULT_SERVER
+        self._settings = Settings.of(server, key if api_key is None else api_key, timeout, 0, True)
+        place = place_of(spool)
+        self._spool = Spool(place, spool_bytes_max) if place else None
+        self._queue_max, self._batch_max = queue_max, batch_max
+        self._linger, self._flush_timeout = linger, flush_timeout
+        self._sent = self._dropped = self._rejected = self._spooled = 0
+        self._begin()
+        _senders.add(self)
+
+    def _begin(self) -> None:
+        self._queue: queue.SimpleQueue[dict[str, Any] | threading.Event | None] = (
+            queue.SimpleQueue()
+        )
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+        self._is_closed = False
+        self._prefix = uuid.uuid4().hex
+        self._number = itertools.count()
+
+    def put(self, event: dict[str, Any]) -> bool:
+        """Takes an event, without waiting. Gives it a time and an id if it has none. Answers whether
+        there was room for it. The event must not be changed afterwards."""
+        if self._is_closed or self._queue.qsize() >= self._queue_max:
+            self._dropped += 1
+            return False
+        if "ts" not in event:
+            event["ts"] = time.time()
+        if "event_id" not in event:
+            event["event_id"] = f"{self._prefix}-{next(self._number)}"
+        self._queue.put(event)
+        if self._thread is None:
+            self._start()
+        return True
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many events were `sent`, are kept in files (`spooled`, so far), were `rejected` by the
+        server, or `dropped` because there was no room."""
+        return {
+            "sent": self._sent,
+            "spooled": self._spooled,
+            "rejected": self._rejected,
+            "dropped": self._dropped,
+        }
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Waits until everything so far was sent or kept in a file. Answers whether it was."""
+        if self._thread is None:
+            return True
+        done = threading.Event()
+        self._queue.put(done)
+        return done.wait(self._flush_timeout if timeout is None else timeout)
+
+    def close(self) -> None:
+        """Sends or keeps what is left, and ends the thread. Waits for `flush_timeout` at most."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._queue.put(None)
+        if self._thread is not None:
+            self._thread.join(self._flush_timeout)
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="windlass", daemon=True)
+                self._thread.start()
+
+    # In the thread.
+
+    def _run(self) -> None:
+        pause, away_until = PAUSE_FIRST, 0.0
+        with httpx.Client(**self._settings.http()) as http:
+            has_files = self._spool is not None
+            while True:
+                batch, waiting, is_last = self._gather(away_until if has_files else None)
+                is_away = time.monotonic() < away_until
+                if has_files and not is_away and not is_last:
+                    has_files, is_away = self._send_files(http)
+                if batch and (is_away or not self._send(http, batch)):
+                    is_away = True
+                    has_files = self._keep(batch) or has_files
+                if not is_away:
+                    pause = PAUSE_FIRST
+                elif time.monotonic() >= away_until:
+                    away_until = time.monotonic() + pause * random.uniform(0.5, 1.0)
+                    pause = min(pause * 2, PAUSE_MAX)
+                for done in waiting:
+                    done.set()
+                if is_last:
+                    return
+
+    def _gather(
+        self, look_again_at: float | None
+    ) -> tuple[list[dict[str, Any]], list[threading.Event], bool]:
+        """A batch, who waits for it, and whether it is the last one."""
+        batch: list[dict[str, Any]] = []
+        waiting: list[threading.Event] = []
+        timeout = None if look_again_at is None else max(look_again_at - time.monotonic(), 0.01)
+        until = None
+        while len(batch) < self._batch_max:
+            try:
+                one = self._queue.get(timeout=timeout)
+            except queue.Empty:
+                break
+            if one is None:
+                return batch, waiting, True
+            if isinstance(one, threading.Event):
+                # Whoever waits does so for no company.
+                waiting.append(one)
+                break
+            batch.append(one)
+            until = until or time.monotonic() + self._linger
+            timeout = max(until - time.monotonic(), 0)
+        return batch, waiting, False
+
+    def _send(self, http: httpx.Client, batch: list[dict[str, Any]]) -> bool:
+        return self._post(http, _packed(batch), len(batch))
+
+    def _post(self, http: httpx.Client, packed: bytes, count: int) -> bool:
+        """Whether the batch is the server's business now."""
+        headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+        try:
+            answer = http.post(EVENTS, content=packed, headers=headers, timeout=self._time_left())
+        except (httpx.HTTPError, OSError) as error:
+            log.debug("events could not be sent: %s", error)
+            return False
+        if answer.status_code == 200:
+            rejected = _rejected(answer)
+            self._sent += count - len(rejected)
+            self._rejected += len(rejected)
+            for one in rejected[:1]:
+                log.warning("the server refuses events: %s", one)
+            return True
+        log.debug("events were answered with %s", answer.status_code)
+        if answer.status_code in HOPELESS:
+            self._rejected += count
+            return True
+        return False
+
+    def _time_left(self) -> float:
+        """At the end there must be time left to keep what could not be sent."""
+        timeout = self._settings.timeout
+        return min(timeout, self._flush_timeout / 2) if self._is_closed else timeout
+
+    def _keep(self, batch: list[dict[str, Any]]) -> bool:
+        if self._spool is not None and self._spool.keep(_packed(batch)):
+            self._spooled += len(batch)
+            return True
+        self._dropped += len(batch)
+        return False
+
+    def _send_files(self, http: httpx.Client) -> tuple[bool, bool]:
+        """Whether there may be more files, and whether the server is away."""
+        if self._spool is None:
+            return False, False
+        for path, packed in self._spool.take():
+            if not self._post(http, packed, _lines(packed)):
+                self._spool.back(path)
+                return True, True
+            self._spool.done(path)
+            if not self._queue.empty():
+                # What is new does not wait behind all that is old.
+                return True, False
+        return False, False
+
+
+def _packed(batch: list[dict[str, Any]]) -> bytes:
+    text = "\n".join(_line(event) for event in batch)
+    return gzip.compress(text.encode("utf-8", "replace"), compresslevel=1)
+
+
+def _line(event: dict[str, Any]) -> str:
+    try:
+        return json.dumps(event, default=repr, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        # A value that is no JSON must not cost the event.
+        plain = (str, int, bool)
+        return json.dumps({name: one for name, one in event.items() if isinstance(one, plain)})
+
+
+def _lines(packed: bytes) -> int:
+    with contextlib.suppress(OSError, EOFError):
+        return gzip.decompress(packed).count(b"\n") + 1
+    return 0
+
+
+def _rejected(answer: httpx.Response) -> list[Any]:
+    with contextlib.suppress(ValueError, AttributeError):
+        found = answer.json().get("rejected")
+        return found if isinstance(found, list) else []
+    return []
+
+
+def _close_all() -> None:
+    for sender in list(_senders):
+        sender.close()
+
+
+def _begin_anew() -> None:
+    """A child of a fork has no thread; what waits there is its parent's."""
+    for sender in list(_senders):
+        sender._begin()
+
+
+atexit.register(_close_all)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)

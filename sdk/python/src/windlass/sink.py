@@ -1,0 +1,222 @@
+"""Flows of the auto-workflow library, seen without a change to their code.
+
+The library's bus has `subscribe(name, callback)` and tells of tasks without saying of which run; that
+is asked of its context. A run that fails ends without an event, so its one entry is wrapped.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.abc
+import importlib.util
+import logging
+import sys
+import time
+from contextvars import ContextVar
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, Callable, Protocol, Sequence
+
+from ._context import Current, current_node, current_run
+from .flows import sender as default_sender
+from .sender import Sender
+
+log = logging.getLogger("windlass.sink")
+
+LIBRARY = "auto_workflow"
+# Where the flow that is beginning was written: the first half of its key.
+flow_module: ContextVar[str | None] = ContextVar("windlass_flow_module", default=None)
+EVENTS = (
+    "flow_started",
+    "flow_completed",
+    "task_started",
+    "task_succeeded",
+    "task_failed",
+    "task_retry",
+    "middleware_error",
+)
+
+
+class Bus(Protocol):
+    """What events are heard on."""
+
+    def subscribe(self, name: str, callback: Callable[[dict[str, Any]], object], /) -> object: ...
+
+
+def post_event_sink(
+    bus: Bus,
+    *,
+    sender: Sender | None = None,
+    context: Callable[[], Any] | None = None,
+    events: tuple[str, ...] = EVENTS,
+) -> Sink:
+    """Reports what a bus tells. `context` answers with the run that is under way (`run_id`,
+    `flow_name`, `params`), for events that do not say. Left out, the sender is that of `observe` or of
+    the environment."""
+    sink = Sink(sender, context)
+    for name in events:
+        bus.subscribe(name, functools.partial(sink, name))
+    return sink
+
+
+class Sink:
+    """Turns what a bus tells into events of the server's."""
+
+    def __init__(self, sender: Sender | None, context: Callable[[], Any] | None) -> None:
+        self._sender, self._context = sender, context
+        # When tasks began: their failures do not say how long they took.
+        self._began: dict[tuple[str, str], float] = {}
+        self._flows: dict[str, str] = {}
+
+    def __call__(self, name: str, payload: dict[str, Any]) -> None:
+        """Never raises, and never waits."""
+        try:
+            self._tell(name, dict(payload))
+        except Exception:
+            log.debug("an event was not understood", exc_info=True)
+
+    def fails(self, run_id: str, flow: str, error: BaseException) -> None:
+        """A run has ended with an exception, of which the bus says nothing."""
+        message = {"type": type(error).__name__, "message": repr(error)}
+        self._put({"event": "flow_completed", "run_id": run_id, "status": "FAILED", "error": message,
+                   **self._named(run_id, flow)})
+        self._forget(run_id)
+
+    def _tell(self, name: str, payload: dict[str, Any]) -> None:
+        context = self._context() if self._context is not None else None
+        run_id = payload.get("run_id") or getattr(context, "run_id", None)
+        if run_id is None:
+            return
+        run_id = str(run_id)
+        flow = payload.get("flow") or getattr(context, "flow_name", None) or "flow"
+        if name == "flow_started":
+            self._enter(run_id, str(flow))
+        event: dict[str, Any] = {**payload, "event": name, "run_id": run_id}
+        event.setdefault("ts", time.time())
+        event.update(self._named(run_id, str(flow)))
+        node = str(payload["node"]) if "node" in payload else None
+        if name == "flow_started":
+            params = getattr(context, "params", None)
+            if isinstance(params, dict):
+                event.setdefault("params", params)
+        if name == "task_started" and node is not None:
+            # Each node runs in a task of its own, so its log records and retries see this too.
+            current_node.set(node)
+            self._began[run_id, node] = time.perf_counter()
+        elif name == "task_retry":
+            node = node or current_node.get()
+            if node is not None:
+                event["node"] = node
+        elif node is not None:
+            began = self._began.pop((run_id, node), None)
+            if began is not None:
+                event.setdefault("duration_ms", (time.perf_counter() - began) * 1e3)
+        self._put(event)
+        if name == "flow_completed":
+            self._forget(run_id)
+
+    def _enter(self, run_id: str, flow: str) -> None:
+        module = flow_module.get()
+        key = self._flows[run_id] = f"{module}:{flow}" if module else flow
+        sender = self._sender or default_sender()
+        if sender is not None:
+            current_run.set(Current(sender, run_id, flow, key))
+
+    def _named(self, run_id: str, flow: str) -> dict[str, str]:
+        return {"flow": flow, "flow_key": self._flows.get(run_id, flow)}
+
+    def _forget(self, run_id: str) -> None:
+        self._flows.pop(run_id, None)
+        for place in [place for place in self._began if place[0] == run_id]:
+            del self._began[place]
+
+    def _put(self, event: dict[str, Any]) -> None:
+        sender = self._sender or default_sender()
+        if sender is not None:
+            sender.put(event)
+
+
+def bind_library() -> bool:
+    """Reports what flows of the library do, if it is there. Answers whether it is."""
+    library = sys.modules.get(LIBRARY)
+    if library is None:
+        return False
+    bus = _part(library, "events")
+    if bus is None:
+        return False
+    sink = post_event_sink(bus, context=_part_of(library, "context", "get_context"))
+    flow_class = _part_of(library, "flow", "Flow")
+    entry = getattr(flow_class, "_run_internal", None)
+    if flow_class is not None and entry is not None:
+        setattr(flow_class, "_run_internal", _watched(entry, sink))
+    return True
+
+
+def bind_at_import() -> None:
+    """Binds the library now, or as soon as it is imported."""
+    if not bind_library() and not any(isinstance(one, _Finder) for one in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Waits for the library to be imported."""
+
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None,
+        target: ModuleType | None = None,
+    ) -> ModuleSpec | None:
+        if fullname != LIBRARY:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                bind_library()
+
+            setattr(spec.loader, "exec_module", exec_module)
+        return spec
+
+
+def _watched(entry: Callable[..., Any], sink: Sink) -> Callable[..., Any]:
+    @functools.wraps(entry)
+    async def runs(self: Any, *args: Any, **kwargs: Any) -> Any:
+        token = current_run.set(None)
+        module = getattr(getattr(self, "build_fn", None), "__module__", None)
+        flow_module.set(module)
+        try:
+            return await entry(self, *args, **kwargs)
+        except BaseException as error:
+            run = current_run.get()
+            if run is not None:
+                sink.fails(run.run_id, run.flow, error)
+            raise
+        finally:
+            current_run.reset(token)
+
+    return runs
+
+
+def _part(library: ModuleType, name: str) -> Any:
+    """The library itself, or the part of it that has the bus."""
+    if hasattr(library, "subscribe"):
+        return library
+    try:
+        part = importlib.import_module(f"{LIBRARY}.{name}")
+    except ImportError:
+        return None
+    return part if hasattr(part, "subscribe") else None
+
+
+def _part_of(library: ModuleType, module: str, name: str) -> Any:
+    if hasattr(library, name):
+        return getattr(library, name)
+    try:
+        return getattr(importlib.import_module(f"{LIBRARY}.{module}"), name, None)
+    except ImportError:
+        return None

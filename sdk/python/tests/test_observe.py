@@ -1,0 +1,352 @@
+"""What scripts do by themselves is seen, and costs them nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import uuid
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import httpx
+import pytest
+import windlass
+from server import Server
+from windlass import LogHandler, Sender, flow, post_event_sink, task
+
+from conftest import KEY
+
+
+class Seen:
+    """What the server knows."""
+
+    def __init__(self, server: Server) -> None:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        self._http = httpx.Client(base_url=server.url, headers=headers, trust_env=False)
+
+    def get(self, path: str, **params: str) -> Any:
+        answer = self._http.get(f"/api/v1{path}", params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def runs(self, flow_key: str) -> list[Any]:
+        found = self._http.get(f"/api/v1/flows/{httpx.URL(path=flow_key).raw_path.decode()}")
+        return list(found.json()["runs"]) if found.status_code == 200 else []
+
+    def run(self, flow_key: str) -> Any:
+        [run] = self.runs(flow_key)
+        return self.get(f"/runs/{run['id']}")
+
+    def steps(self, run: Any) -> dict[str, Any]:
+        items = self.get(f"/runs/{run['id']}/steps")["items"]
+        return {step["path"]: step for step in items}
+
+    def lines(self, run: Any) -> list[Any]:
+        return list(self.get(f"/runs/{run['id']}/logs")["items"])
+
+    def close(self) -> None:
+        self._http.close()
+
+
+@pytest.fixture
+def seen(server: Server) -> Iterator[Seen]:
+    seen = Seen(server)
+    yield seen
+    seen.close()
+
+
+@pytest.fixture
+def sender(server: Server, tmp_path: Path) -> Iterator[Sender]:
+    sender = windlass.observe(server.url, KEY, spool=str(tmp_path / "spool"))
+    yield sender
+    sender.close()
+
+
+def key() -> str:
+    return f"tests:{uuid.uuid4().hex}"
+
+
+def test_a_script_is_seen_with_its_tasks_retries_and_lines(seen: Seen, sender: Sender) -> None:
+    log, name = logging.getLogger("shop"), key()
+    log.setLevel(logging.INFO)
+    handler = LogHandler()
+    log.addHandler(handler)
+    tries: list[int] = []
+
+    @task(retries=2)
+    def load(day: int) -> int:
+        tries.append(day)
+        log.warning("try %s of day %s", len(tries), day)
+        if len(tries) < 2:
+            raise OSError("not yet")
+        return day * 2
+
+    @task
+    def save(rows: int) -> None:
+        raise ValueError(f"no room for {rows}")
+
+    @flow(key=name, tags=["etl"], metadata={"env": "test"})
+    def nightly(day: int = 7) -> None:
+        log.info("begins")
+        save(load(day))
+
+    with pytest.raises(ValueError, match="no room for 14"):
+        nightly()
+    log.removeHandler(handler)
+    assert sender.flush(30)
+    run = seen.run(name)
+    assert (run["status"], run["input"]) == ("failed", {"day": 7})
+    assert run["observed"]["tags"] == ["etl"] and run["observed"]["metadata"] == {"env": "test"}
+    assert run["error"]["message"] == "ValueError: no room for 14"
+    steps = seen.steps(run)
+    assert (steps["load:1"]["status"], steps["load:1"]["attempt"]) == ("succeeded", 2)
+    assert steps["save:1"]["error"]["details"] == {"type": "ValueError"}
+    lines = [(line["path"], line["level"], line["text"]) for line in seen.lines(run)]
+    assert lines == [
+        ("", "info", "begins"),
+        ("load:1", "warning", "try 1 of day 7"),
+        ("load:1", "warning", "try 2 of day 7"),
+    ]
+
+
+def test_tasks_of_a_loop_are_told_apart(seen: Seen, sender: Sender) -> None:
+    name = key()
+
+    @task
+    async def square(number: int) -> int:
+        await asyncio.sleep(0)
+        return number * number
+
+    @flow(key=name)
+    async def squares() -> list[int]:
+        return list(await asyncio.gather(*(square(number) for number in range(3))))
+
+    assert asyncio.run(squares()) == [0, 1, 4]
+    assert asyncio.run(squares()) == [0, 1, 4]
+    assert sender.flush(30)
+    first, second = seen.runs(name)
+    assert first["status"] == second["status"] == "succeeded"
+    assert set(seen.steps(first)) == {"square:1", "square:2", "square:3"}
+
+
+class StandInBus:
+    """What the library's bus does: callbacks by name, on the loop's thread."""
+
+    def __init__(self) -> None:
+        self._callbacks: dict[str, list[Callable[[dict[str, Any]], object]]] = {}
+
+    def subscribe(self, name: str, callback: Callable[[dict[str, Any]], object]) -> None:
+        self._callbacks.setdefault(name, []).append(callback)
+
+    def emit(self, name: str, payload: dict[str, Any]) -> None:
+        for callback in self._callbacks.get(name, []):
+            callback(payload)
+
+
+def test_any_bus_that_can_be_subscribed_to_is_heard(seen: Seen, sender: Sender) -> None:
+    bus, name, run_id = StandInBus(), key(), str(uuid.uuid4())
+
+    class Context:
+        flow_name = name
+        params = {"day": 7}
+
+    Context.run_id = run_id  # type: ignore[attr-defined]
+    post_event_sink(bus, sender=sender, context=lambda: Context)
+    bus.emit("flow_started", {"flow": name, "run_id": run_id})
+    bus.emit("task_started", {"task": "load", "node": "load:1"})
+    bus.emit("task_retry", {"task": "load", "attempt": 1, "max": 2})
+    bus.emit("task_succeeded", {"task": "load", "node": "load:1", "duration_ms": 12.5})
+    bus.emit("task_started", {"task": "save", "node": "save:1"})
+    bus.emit("task_failed", {"task": "save", "node": "save:1", "error": "Boom('no')"})
+    bus.emit("middleware_error", {"task": "save", "middleware_index": 0, "error": "odd"})
+    bus.emit("flow_completed", {"flow": name, "run_id": run_id, "tasks": 2})
+    assert sender.flush(30)
+    run = seen.run(name)
+    assert (run["status"], run["input"]) == ("failed", {"day": 7})
+    steps = seen.steps(run)
+    assert (steps["load:1"]["status"], steps["load:1"]["attempt"]) == ("succeeded", 2)
+    assert steps["save:1"]["error"]["message"] == "Boom('no')"
+
+
+LIBRARY = '''
+import asyncio, contextvars, uuid
+_callbacks, _context = {}, contextvars.ContextVar("context")
+
+def subscribe(name, callback):
+    _callbacks.setdefault(name, []).append(callback)
+
+def get_context():
+    return _context.get(None)
+
+def emit(name, **payload):
+    for callback in _callbacks.get(name, []):
+        callback(payload)
+
+class Context:
+    def __init__(self, flow_name, params):
+        self.run_id, self.flow_name, self.params = str(uuid.uuid4()), flow_name, params
+
+class Flow:
+    def __init__(self, build_fn):
+        self.build_fn, self.name = build_fn, build_fn.__name__
+    def run(self, **params):
+        return asyncio.run(self._run_internal(params))
+    async def _run_internal(self, params):
+        context = Context(self.name, params)
+        _context.set(context)
+        emit("flow_started", flow=self.name, run_id=context.run_id)
+        emit("task_started", task="load", node="load:1")
+        self.build_fn(**params)
+        emit("task_succeeded", task="load", node="load:1", duration_ms=1.5)
+        emit("flow_completed", flow=self.name, run_id=context.run_id, tasks=1)
+'''
+
+
+def test_the_library_is_bound_by_the_environment_alone(server: Server, seen: Seen, tmp_path: Path) -> None:
+    (tmp_path / "auto_workflow.py").write_text(LIBRARY)
+    module = f"jobs_{uuid.uuid4().hex}"
+    (tmp_path / f"{module}.py").write_text(
+        textwrap.dedent(
+            """
+            import windlass, auto_workflow
+
+            def nightly(day):
+                if day < 0:
+                    raise ValueError("no such day")
+
+            def hourly(day):
+                pass
+
+            if __name__ != "__main__":
+                auto_workflow.Flow(hourly).run(day=1)
+                auto_workflow.Flow(nightly).run(day=-1)
+            """
+        )
+    )
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(tmp_path),
+        "AUTO_WORKFLOW_SERVER_URL": server.url,
+        "AUTO_WORKFLOW_SERVER_API_KEY": KEY,
+        "WINDLASS_SPOOL": "",
+    }
+    for name in ("WINDLASS_URL", "WINDLASS_API_KEY", "WINDLASS_SERVER"):
+        environment.pop(name, None)
+    command = [sys.executable, "-c", f"import {module}"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert "ValueError: no such day" in done.stderr, done.stderr
+    assert seen.run(f"{module}:hourly")["status"] == "succeeded"
+    run = seen.run(f"{module}:nightly")
+    assert (run["status"], run["input"]) == ("failed", {"day": -1})
+    assert seen.steps(run)["load:1"]["status"] == "cancelled"
+
+
+def test_what_cannot_be_sent_is_kept_and_sent_by_the_next_process(
+    server: Server, seen: Seen, tmp_path: Path
+) -> None:
+    name, spool = key(), tmp_path / "spool"
+    script = textwrap.dedent(
+        f"""
+        import windlass
+
+        @windlass.flow(key={name!r})
+        def nightly():
+            pass
+
+        nightly()
+        """
+    )
+
+    def run(url: str) -> None:
+        environment = {**os.environ, "WINDLASS_URL": url, "WINDLASS_API_KEY": KEY}
+        environment["WINDLASS_SPOOL"] = str(spool)
+        command = [sys.executable, "-c", script]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+    # Nobody listens on this port.
+    run("http://127.0.0.1:9")
+    assert len(list(spool.iterdir())) == 1 and seen.runs(name) == []
+    sender = Sender(server.url, KEY, spool=str(spool))
+    sender.put({"event": "task_log", "run_id": "r", "flow": name, "message": "here"})
+    assert sender.flush(30)
+    sender.close()
+    assert list(spool.iterdir()) == []
+    kept = [run for run in seen.runs(name) if run["run_id"] != "r"]
+    assert [run["status"] for run in kept] == ["succeeded"]
+
+
+class Slow(BaseHTTPRequestHandler):
+    """A server that answers when it is told to."""
+
+    may_answer = threading.Event()
+
+    def do_POST(self) -> None:
+        self.may_answer.wait(30)
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(500)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_flow_never_waits_for_a_server(tmp_path: Path) -> None:
+    slow = HTTPServer(("127.0.0.1", 0), Slow)
+    thread = threading.Thread(target=slow.serve_forever, daemon=True)
+    thread.start()
+    sender = Sender(
+        f"http://127.0.0.1:{slow.server_port}", "", queue_max=50, spool=str(tmp_path / "spool")
+    )
+    try:
+        taken = [sender.put({"event": "task_log", "message": str(one)}) for one in range(500)]
+        # It has taken what there was room for, and has said of the rest that it has not.
+        assert taken[0] and not taken[-1]
+        assert sender.counts["dropped"] == taken.count(False)
+    finally:
+        Slow.may_answer.set()
+        sender.close()
+        slow.shutdown()
+        slow.server_close()
+        thread.join()
+    assert sender.counts["sent"] == 0
+    assert sender.counts["spooled"] == taken.count(True)
+
+
+def test_values_that_are_no_json_cost_no_event(seen: Seen, sender: Sender) -> None:
+    name = key()
+    around: list[object] = []
+    around.append(around)
+    sender.put({"event": "flow_started", "run_id": name, "flow": name, "params": {"a": object()}})
+    sender.put({"event": "task_log", "run_id": name, "message": "m", "payload": around})
+    sender.put({"event": "task_ok", "run_id": name, "node": "n:1", "result": float("nan")})
+    sender.put({"event": "nonsense", "run_id": name})
+    assert sender.flush(30)
+    assert sender.counts == {"sent": 3, "spooled": 0, "rejected": 1, "dropped": 0}
+    run = seen.run(name)
+    assert "<object object" in run["input"]["a"]
+    assert seen.steps(run)["n:1"]["status"] == "succeeded"
+
+
+def test_without_a_server_functions_are_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WINDLASS_URL", "AUTO_WORKFLOW_SERVER_URL", "WINDLASS_SERVER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("windlass.flows._sender", None)
+
+    @task(retries=1)
+    def one() -> int:
+        return 1
+
+    @flow
+    def both() -> int:
+        return one() + one()
+
+    assert both() == 2
+    assert one() == 1

@@ -1,0 +1,45 @@
+"""A program elsewhere says what its run does, while its page is open."""
+
+import uuid
+
+
+def event(name, run, **fields):
+    return {"event": name, "run_id": run, "flow": "nightly"} | fields
+
+
+def test_a_flow_that_runs_elsewhere_is_followed_live(server, page):
+    run = str(uuid.uuid4())
+    report = lambda *events: server.request("POST", "/api/v1/events", list(events))
+    report(
+        event("flow_started", run, tags=["etl"]),
+        event("task_started", run, task="load", node="load:1"),
+    )
+    page.open_run(server.request("GET", f"/api/v1/runs/{run}")["id"])
+    page.is_live()
+    page.mark()
+    assert page.run_status() == "running"
+    report(event("task_retry", run, task="load", node="load:1", attempt=1, max=2))
+    page.until_shown("attempt 2")
+    report(event("task_log", run, node="load:1", level="WARNING", message="12 rows are late"))
+    page.until_shown("12 rows are late")
+    report(
+        event("task_ok", run, task="load", node="load:1"),
+        event("task_started", run, task="save", node="save:1"),
+    )
+    page.until_shown("save:1")
+    report(event("task_err", run, task="save", node="save:1", error="Boom('no room')"))
+    page.until_shown("Boom('no room')")
+    report(event("flow_completed", run))
+    page.until(lambda: page.run_status() == "failed", "its end is not shown")
+    assert page.is_marked(), "the page was reloaded"
+    assert "Run again" not in page.text
+
+
+def test_a_new_run_of_a_flow_comes_up_in_the_list(server, page):
+    run = str(uuid.uuid4())
+    page.open("/runs")
+    page.is_live()
+    page.mark()
+    server.request("POST", "/api/v1/events", event("flow_started", run, flow=f"flow {run}"))
+    page.until_shown(f"flow {run}")
+    assert page.is_marked(), "the page was reloaded"
