@@ -53,7 +53,6 @@ pub use engine::{Engine, EngineConfig, Health, NewRun, Spent, Submitted};
 pub use feed::{Feed, News, Subscription};
 pub use halt::Halt;
 pub use live::{LLM_TOKEN, LiveFeed, LiveNote, LiveSubscription, Said};
-pub use load::state_of;
 pub use observe::{FlowError, Observation};
 pub use replay::Replay;
 pub use tasks::{Claimed, Told, Unheard};

@@ -45,18 +45,7 @@ pub(crate) fn find(
     })))
 }
 
-/// A run as it stands in the store; `None` if there is no such run, or nothing that is one.
-///
-/// # Errors
-///
-/// If the store cannot be read now.
-pub fn state_of(store: &dyn Store, run_id: uuid::Uuid) -> Result<Option<RunState>, StoreError> {
-    match store.load_run(run_id, STATE_VERSION)? {
-        Some(stored) => fold(store, stored),
-        None => Ok(None),
-    }
-}
-
+/// The state that what is stored of a run amounts to; `None` if that is nothing.
 fn fold(store: &dyn Store, stored: StoredRun) -> Result<Option<RunState>, StoreError> {
     let has_snapshot = stored.snapshot.is_some();
     let folded =

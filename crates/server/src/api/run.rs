@@ -143,6 +143,9 @@ fn by_status(
     counts.map(|(status, count)| (status.as_str(), count)).collect()
 }
 
+/// Events at either end of another program's run that are looked through for what is said of it.
+const END_EVENTS: u64 = 200;
+
 /// What a run was given, and what has come of it.
 #[derive(Default)]
 struct Payloads {
@@ -160,8 +163,7 @@ fn payloads(store: &dyn Store, row: &RunRow) -> Result<Payloads, StoreError> {
     for numbered in store.events_at(row.run_id, seqs)? {
         match numbered.event.fact {
             Fact::RunCreated(created) if created.observed.is_some() => {
-                let state = windlass_engine::state_of(store, row.run_id)?;
-                return Ok(state.map_or(found, |state| Payloads::of_observed(&state)));
+                return observed_payloads(store, row);
             }
             Fact::RunCreated(created) => {
                 found.input = std::sync::Arc::unwrap_or_clone(created.input);
@@ -173,6 +175,18 @@ fn payloads(store: &dyn Store, row: &RunRow) -> Result<Payloads, StoreError> {
         }
     }
     Ok(found)
+}
+
+/// Of a run with a long journal only both ends are looked at: what is said of the run as a whole is said
+/// there, and lists show many of them.
+fn observed_payloads(store: &dyn Store, row: &RunRow) -> Result<Payloads, StoreError> {
+    let ends = match row.last_seq {
+        last if last <= 2 * END_EVENTS => (1..=last).collect::<Vec<u64>>(),
+        last => (1..=END_EVENTS).chain(last - END_EVENTS + 1..=last).collect(),
+    };
+    let events = store.events_at(row.run_id, &ends)?;
+    let state = RunState::replay(events.iter().map(|numbered| &numbered.event));
+    Ok(state.as_ref().map_or_else(Payloads::default, Payloads::of_observed))
 }
 
 impl Payloads {

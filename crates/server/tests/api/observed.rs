@@ -273,6 +273,29 @@ async fn what_was_accepted_outlives_the_server() {
     assert_eq!(run_of(&server, "kept").await["status"], "failed");
 }
 
+/// Lists show many runs, so of a long one only the ends are looked at.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_long_run_was_given_and_has_come_to_is_found_at_its_ends() {
+    let server = Server::new();
+    let event = |name: &str, more: Value| {
+        let mut event = json!({ "event": name, "run_id": "long", "flow": "long" });
+        event.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        event
+    };
+    let mut events = vec![event("flow_started", json!({ "params": { "day": 7 }, "tags": ["x"] }))];
+    for task in 0..400 {
+        let node = json!({ "node": format!("t:{task}"), "ts": "2026-11-22T10:00:00Z" });
+        events.push(event("task_started", node.clone()));
+        events.push(event("task_ok", node));
+    }
+    events.push(event("flow_completed", json!({ "status": "SUCCEEDED", "result": [1, 2] })));
+    assert_eq!(report(&server, Value::from(events).to_string()).await["accepted"], 802);
+    let run = server.get("/api/v1/runs").await.body["items"][0].clone();
+    assert_eq!((&run["status"], &run["steps_total"]), (&"succeeded".into(), &400.into()));
+    assert_eq!((&run["input"], &run["output"]), (&json!({ "day": 7 }), &json!([1, 2])));
+    assert_eq!(run["observed"]["tags"], json!(["x"]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_here_drives_another_program_s_run() {
     let server = Server::new();
