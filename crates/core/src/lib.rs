@@ -15,6 +15,7 @@
 
 mod budget;
 pub mod definition;
+mod digest;
 pub mod duration;
 pub mod expr;
 mod failure;
@@ -29,6 +30,7 @@ pub mod template;
 mod time;
 
 pub use budget::{Budget, Budgets, OnSpent, Per};
+pub use digest::digest;
 pub use duration::HumanDuration;
 pub use failure::Failure;
 pub use finding::{Finding, Severity, nearest};

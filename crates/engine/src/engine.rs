@@ -272,7 +272,7 @@ impl Engine {
         let is_fenced = self.shared.is_fenced.load(Ordering::Relaxed);
         let in_trouble = gauges.iter().any(|one| one.is_in_trouble.load(Ordering::Relaxed));
         Health {
-            can_write: !is_fenced && !in_trouble && !self.is_stopped.load(Ordering::Relaxed),
+            can_write: !is_fenced && !in_trouble && !self.is_stopped(),
             is_fenced,
             live_run_count: gauges.iter().map(|one| one.live_count.load(Ordering::Relaxed)).sum(),
             attempt_count: self.dispatcher.running_count(),
@@ -360,7 +360,7 @@ impl Engine {
                 ticket: Some(ticket),
             });
         }
-        if sender.len() > BACKLOG_MAX || self.is_stopped.load(Ordering::Relaxed) {
+        if sender.len() > BACKLOG_MAX || self.is_stopped() {
             let message = "the server has more to do than it can take";
             for create in creates {
                 let answer = Answer::Unavailable(message.to_owned());
@@ -467,11 +467,7 @@ pub(crate) fn gone() -> Answer {
 }
 
 pub(crate) fn hash_of(text: &str) -> usize {
-    // FNV-1a: only for spreading, and the same in every process.
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
-    });
-    usize::try_from(hash >> 16).unwrap_or(0)
+    usize::try_from(windlass_core::digest(text) >> 16).unwrap_or(0)
 }
 
 /// Runs read at once when the gate is counted.

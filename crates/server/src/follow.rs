@@ -169,7 +169,7 @@ impl Follower {
             } else {
                 let portion = self.pass_on(portion);
                 // No event of another program's run says by itself that it is over.
-                self.has_looked = !published.is_over;
+                self.has_looked = self.is_over || !published.is_over;
                 return Ok(Some(portion));
             }
         }

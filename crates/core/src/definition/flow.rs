@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::doc::{Effect, On, Policy};
+use super::doc::{Effect, On};
 use super::findings::Findings;
 use super::plan::{Edge, Graph, Node, Plan};
 use crate::expr::Template;
@@ -139,21 +139,8 @@ fn check(flow: &FlowPlan, findings: &mut Findings<'_>) {
 }
 
 fn plan(flow: FlowPlan) -> Plan {
-    Plan {
-        name: flow.key.clone(),
-        description: flow.description.clone(),
-        input: None,
-        vars: Value::Object(Map::new()),
-        labels: BTreeMap::new(),
-        on_failure: Policy::default(),
-        deadline: None,
-        concurrency: None,
-        priority: 0,
-        budgets: Vec::new(),
-        graph: graph(&flow),
-        tokens: None,
-        flow: Some(Arc::new(flow)),
-    }
+    let bare = Plan::bare(flow.key.clone(), flow.description.clone());
+    Plan { graph: graph(&flow), flow: Some(Arc::new(flow)), ..bare }
 }
 
 /// The graph, to be looked at. What a description has twice or in a circle is drawn once.

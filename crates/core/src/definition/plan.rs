@@ -56,7 +56,7 @@ pub struct SharedRuns {
 }
 
 /// Nodes and edges: those of the definition, or those inside a block.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Graph {
     /// The nodes, in the order of the document.
     pub nodes: Vec<Node>,
@@ -182,6 +182,25 @@ pub struct Jump {
 }
 
 impl Plan {
+    /// A definition that says nothing but what it is called and for.
+    pub(super) fn bare(name: String, description: Option<String>) -> Plan {
+        Plan {
+            name,
+            description,
+            input: None,
+            vars: Value::Object(Default::default()),
+            labels: BTreeMap::new(),
+            on_failure: Policy::default(),
+            deadline: None,
+            concurrency: None,
+            priority: 0,
+            budgets: Vec::new(),
+            graph: Graph::default(),
+            tokens: None,
+            flow: None,
+        }
+    }
+
     /// The node that the step at `path` is a life of, such as `each[3].fetch`, and its graph. Of
     /// `book~undo` it is what undoes `book`.
     pub fn locate(&self, path: &str) -> Option<(&Graph, &Node)> {

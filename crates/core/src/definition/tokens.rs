@@ -1,13 +1,12 @@
 //! Definitions that actors drive: a template, or an instance's own copy of several.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::doc::Policy;
-use super::plan::{Graph, Plan};
+use super::plan::Plan;
 use crate::finding::Finding;
 use crate::run::token::{TokenPlan, TokenSettings};
 use crate::template::{self, Template};
@@ -60,25 +59,5 @@ pub(super) fn of_instance(document: &Value) -> Result<Plan, Vec<Finding>> {
 }
 
 fn plan(name: String, description: Option<String>, tokens: TokenPlan) -> Plan {
-    Plan {
-        name,
-        description,
-        input: None,
-        vars: Value::Object(Default::default()),
-        labels: BTreeMap::new(),
-        on_failure: Policy::default(),
-        deadline: None,
-        concurrency: None,
-        priority: 0,
-        budgets: Vec::new(),
-        graph: Graph {
-            nodes: Vec::new(),
-            roots: Vec::new(),
-            output: None,
-            ends: Vec::new(),
-            by_id: HashMap::new(),
-        },
-        tokens: Some(Arc::new(tokens)),
-        flow: None,
-    }
+    Plan { tokens: Some(Arc::new(tokens)), ..Plan::bare(name, description) }
 }

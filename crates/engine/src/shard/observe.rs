@@ -157,15 +157,17 @@ impl<T> LiveRun<T> {
         history_max: u64,
     ) -> (bool, Vec<(usize, Refused)>) {
         let (mut has_changed, mut rejected) = (false, Vec::new());
-        let (mut places, mut ids) = (Vec::new(), HashSet::new());
+        let (mut kept, mut ids) = (Vec::new(), HashSet::new());
         for (place, word) in words.into_iter().enumerate() {
             let heard = match word {
                 Word::Seen(seen) => self.see(moment, seen, history_max),
                 Word::Line(line) => match line.id {
                     Some(id) if self.knows_line(id) || !ids.insert(id) => Ok(false),
                     id => {
-                        places.extend(id);
-                        self.note_line(moment, line, history_max)
+                        let noted = self.note_line(moment, line, history_max);
+                        // One that was not kept is not known either.
+                        kept.extend(id.filter(|_| noted.is_ok()));
+                        noted
                     }
                 },
             };
@@ -174,7 +176,7 @@ impl<T> LiveRun<T> {
                 Err(refused) => rejected.push((place, refused)),
             }
         }
-        if !places.is_empty() && self.see(moment, Seen::Lines(places), history_max).is_ok() {
+        if !kept.is_empty() && self.see(moment, Seen::Lines(kept), history_max).is_ok() {
             has_changed = true;
         }
         (has_changed, rejected)

@@ -59,15 +59,18 @@ pub fn parse<T: DeserializeOwned + JsonSchema + 'static>(bytes: &[u8]) -> Result
         Ok(_) => "an object is expected".to_owned(),
         Err(error) => error.to_string(),
     };
-    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
-        let message = error.to_string();
-        let what = message.split(" at line ").next().unwrap_or_default();
-        Problem::new(problem::BAD_JSON, format!("{place}: {what}"))
-    })?;
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| bad_json(&error))?;
     let violations = schema::<T>().violations(&value);
     let detail = problem::summary(&violations).unwrap_or(error);
     Err(Problem::violations(problem::INVALID_REQUEST, &detail, violations))
+}
+
+/// Where a body is no JSON, and why.
+pub(crate) fn bad_json(error: &serde_json::Error) -> Problem {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    let message = error.to_string();
+    let what = message.split(" at line ").next().unwrap_or_default();
+    Problem::new(problem::BAD_JSON, format!("{place}: {what}"))
 }
 
 /// The JSON Schema of a body, compiled once.

@@ -236,7 +236,7 @@ pub fn summary(violations: &[Violation]) -> Option<String> {
 }
 
 /// A word from outside, cut so that a message stays one.
-fn short(word: &str) -> String {
+pub(crate) fn short(word: &str) -> String {
     match word.char_indices().nth(100) {
         Some((end, _)) => format!("{}…", &word[..end]),
         None => word.to_owned(),

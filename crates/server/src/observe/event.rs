@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use windlass_core::Time;
 use windlass_core::limits::{JSON_DEPTH_MAX, LABEL_BYTES_MAX, LABEL_COUNT_MAX, NAME_BYTES_MAX};
 use windlass_core::run::{FlowSeen, FlowWord, Seen, SeenEnd, TaskSeen, TaskWord};
+use windlass_core::{Time, digest};
 use windlass_engine::shard::{Line, Word};
 use windlass_store::LogLevel;
 
-use super::value::{Stamp, cut, digest, duration, failure, name, short, text};
+use super::value::{Stamp, cut, duration, failure, name, text};
 use super::{FlowName, Item, Rejected};
+use crate::http::problem::short;
 
 /// A log line's text, in bytes, as everywhere.
 const LINE_BYTES_MAX: usize = 16 * 1024;

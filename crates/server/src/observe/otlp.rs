@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
@@ -11,18 +10,15 @@ use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
 use serde_json::{Map, Value};
 use windlass_core::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX};
 use windlass_core::run::{FlowSeen, FlowWord, Seen, SeenEnd, TaskSeen, TaskWord};
-use windlass_core::{Failure, HumanDuration, Time};
+use windlass_core::{Failure, HumanDuration, Time, digest};
 use windlass_engine::shard::{Line, Word};
 use windlass_store::LogLevel;
 
-use super::value::{cut, digest};
+use super::value::{AHEAD_MAX, beginning, cut};
 use super::{FlowName, Item, Rejected};
 
 /// How deep values of attributes may nest.
 const DEPTH_MAX: usize = 20;
-/// How far ahead of ours a clock may be.
-const AHEAD_MAX: Duration = Duration::from_secs(3_600);
-
 /// What the spans of a request say; the places are those of the spans, in order.
 pub fn read(request: ExportTraceServiceRequest, now: Time) -> (Vec<Item>, Vec<Rejected>) {
     let (mut items, mut rejected) = (Vec::new(), Vec::new());
@@ -35,7 +31,7 @@ pub fn read(request: ExportTraceServiceRequest, now: Time) -> (Vec<Item>, Vec<Re
             .and_then(Value::as_str)
             .filter(|name| !name.trim().is_empty() && !name.contains(char::is_control));
         let flow = FlowName {
-            key: cut_to(service.unwrap_or("unknown_service"), NAME_BYTES_MAX),
+            key: beginning(service.unwrap_or("unknown_service"), NAME_BYTES_MAX).to_owned(),
             name: None,
         };
         for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
@@ -155,12 +151,7 @@ fn path_of(span: &Span) -> String {
     let name: String = span.name.chars().filter(|letter| !letter.is_control()).collect();
     let name = if name.trim().is_empty() { "span" } else { &*name };
     let id = hex(&span.span_id);
-    format!("{}:{}", cut_to(name, LABEL_BYTES_MAX - 20), &id[..8])
-}
-
-fn cut_to(text: &str, bytes_max: usize) -> String {
-    let end = (0..=bytes_max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    text[..end.unwrap_or(0)].to_owned()
+    format!("{}:{}", beginning(name, LABEL_BYTES_MAX - 20), &id[..8])
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use serde_json::value::RawValue;
 
+use crate::http::body::bad_json;
 use crate::http::problem::{self, Problem};
 
 /// One item, in bytes.
@@ -97,13 +98,6 @@ fn lines(body: &[u8]) -> Vec<&[u8]> {
 fn has_further_lines(body: &[u8]) -> bool {
     let Some(end) = body.iter().position(|byte| *byte == b'\n') else { return false };
     serde_json::from_slice::<&RawValue>(&body[..end]).is_ok()
-}
-
-fn bad_json(error: &serde_json::Error) -> Problem {
-    let place = format!("line {}, column {}", error.line(), error.column());
-    let message = error.to_string();
-    let what = message.split(" at line ").next().unwrap_or_default();
-    Problem::new(problem::BAD_JSON, format!("{place}: {what}"))
 }
 
 fn whole(body: &[u8]) -> Result<&RawValue, Problem> {

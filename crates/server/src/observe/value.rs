@@ -9,9 +9,10 @@ use serde_json::Value;
 use windlass_core::{Failure, HumanDuration, Time};
 
 use super::Rejected;
+use crate::http::problem::short;
 
 /// How far ahead of ours a clock may be.
-const AHEAD_MAX: Duration = Duration::from_secs(3_600);
+pub(super) const AHEAD_MAX: Duration = Duration::from_secs(3_600);
 /// A failure's message, in bytes.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
@@ -128,22 +129,19 @@ pub fn failure(code: &'static str, error: &Value) -> Failure {
     }
 }
 
-/// A text of at most so many bytes.
+/// A text of at most so many bytes, with a sign where it was cut.
 pub fn cut(mut text: String, bytes_max: usize) -> String {
     if text.len() > bytes_max {
-        let end = (0..=bytes_max).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-        text.truncate(end);
+        text.truncate(beginning(&text, bytes_max).len());
         text.push('…');
     }
     text
 }
 
-/// A word from outside, cut so that a message stays one.
-pub fn short(word: &str) -> String {
-    match word.char_indices().nth(60) {
-        Some((end, _)) => format!("{}…", &word[..end]),
-        None => word.to_owned(),
-    }
+/// As much of a text as has so many bytes at most.
+pub fn beginning(text: &str, bytes_max: usize) -> &str {
+    let end = (0..=bytes_max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 /// A name that something goes by.
@@ -167,11 +165,4 @@ pub fn name(
         return Err(Rejected::new(index, "bad-value", detail));
     }
     Ok(Some(value))
-}
-
-/// A number for an id, the same in every version: it is kept.
-pub fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }

@@ -42,8 +42,7 @@ struct Context {
     format: String,
     source: String,
     graph: String,
-    /// Whether another program runs it.
-    is_flow: bool,
+    /// What is known of it, if another program runs it.
     flow: Option<Flow>,
     problem: Option<Told>,
     paused: Option<Paused>,
@@ -187,7 +186,6 @@ pub(super) async fn show(
         format: shown.format,
         source: shown.source,
         graph: plan.as_ref().map_or_else(String::new, |plan| graph::draw(plan, None)),
-        is_flow: flow.is_some(),
         flow,
         problem,
         paused: paused.map(|Pause { at, by, reason }| Paused { at: moment(at), by, reason }),

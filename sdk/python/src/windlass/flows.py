@@ -7,6 +7,7 @@ functions are called as they are.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import inspect
 import logging
@@ -14,7 +15,7 @@ import random
 import threading
 import time
 import uuid
-from typing import Any, Callable, Iterable, TypeVar, cast, overload
+from typing import Any, Callable, Iterable, Iterator, TypeVar, cast, overload
 
 from ._context import Current, current_node, current_run
 from .sender import Sender, url_of
@@ -88,14 +89,6 @@ def flow(
             run.say("flow_started", **more)
             return run
 
-        def end(run: Current, error: BaseException | None) -> None:
-            if error is None:
-                run.say("flow_completed", status="SUCCEEDED")
-            elif _is_cancelled(error):
-                run.say("flow_completed", status="CANCELLED")
-            else:
-                run.say("flow_completed", status="FAILED", error=_told(error))
-
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
@@ -103,17 +96,8 @@ def flow(
                 run = begin(args, kwargs)
                 if run is None:
                     return await function(*args, **kwargs)
-                tokens = current_run.set(run), current_node.set(None)
-                try:
-                    result = await function(*args, **kwargs)
-                except BaseException as error:
-                    end(run, error)
-                    raise
-                finally:
-                    current_run.reset(tokens[0])
-                    current_node.reset(tokens[1])
-                end(run, None)
-                return result
+                with _within(run):
+                    return await function(*args, **kwargs)
 
             return cast(F, runs_async)
 
@@ -122,17 +106,8 @@ def flow(
             run = begin(args, kwargs)
             if run is None:
                 return function(*args, **kwargs)
-            tokens = current_run.set(run), current_node.set(None)
-            try:
-                result = function(*args, **kwargs)
-            except BaseException as error:
-                end(run, error)
-                raise
-            finally:
-                current_run.reset(tokens[0])
-                current_node.reset(tokens[1])
-            end(run, None)
-            return result
+            with _within(run):
+                return function(*args, **kwargs)
 
         return cast(F, runs)
 
@@ -221,6 +196,24 @@ def task(
         return cast(F, does)
 
     return decorate if function is None else decorate(function)
+
+
+@contextlib.contextmanager
+def _within(run: Current) -> Iterator[None]:
+    """What happens here is of this run, and ends it."""
+    tokens = current_run.set(run), current_node.set(None)
+    try:
+        yield
+    except BaseException as error:
+        if _is_cancelled(error):
+            run.say("flow_completed", status="CANCELLED")
+        else:
+            run.say("flow_completed", status="FAILED", error=_told(error))
+        raise
+    finally:
+        current_run.reset(tokens[0])
+        current_node.reset(tokens[1])
+    run.say("flow_completed", status="SUCCEEDED")
 
 
 class _Life:

@@ -1,5 +1,5 @@
-use super::Observed;
 use super::task::TaskFacts;
+use super::{FlowFacts, Observed};
 use crate::limits::OBSERVED_TASK_COUNT_MAX;
 use crate::run::event::{
     Event, Fact, FlowSeen, FlowWord, Inferred, ObservedTerms, TaskSeen, TaskWord,
@@ -45,7 +45,8 @@ impl Decider<'_> {
                 flow.merge(seen);
                 over_after = flow.end.as_ref().map(|end| end.at);
                 if flow != self.observed.flow {
-                    facts.push(Fact::FlowSeen { seen: without_old_end(seen, self.observed) });
+                    facts
+                        .push(Fact::FlowSeen { seen: without_old_end(seen, self.observed, &flow) });
                 }
             }
             Seen::Lines(ids) => facts.push(Fact::LinesSeen { ids: ids.clone() }),
@@ -149,11 +150,9 @@ fn taken_back((path, facts): (&str, &TaskFacts)) -> Fact {
 
 /// An end that does not count is left out of the journal: whoever reads takes the last for the one
 /// that does.
-fn without_old_end(seen: &FlowSeen, observed: &Observed) -> Box<FlowSeen> {
-    let mut flow = observed.flow.clone();
-    flow.merge(seen);
+fn without_old_end(seen: &FlowSeen, before: &Observed, after: &FlowFacts) -> Box<FlowSeen> {
     let mut seen = Box::new(seen.clone());
-    if seen.what == FlowWord::Ended && flow.end == observed.flow.end {
+    if seen.what == FlowWord::Ended && before.flow.end == after.end {
         seen.what = FlowWord::Noted;
         (seen.status, seen.error, seen.output) = (None, None, None);
     }

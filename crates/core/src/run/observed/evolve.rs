@@ -17,7 +17,8 @@ impl RunState {
             }
             Fact::TaskSeen { path, seen } => {
                 observed.hear(event);
-                observed.flow.spans_task(seen);
+                // A task's words say when the run was under way, too.
+                observed.flow.spans(seen.at);
                 match observed.tasks.get_mut(path.as_str()) {
                     Some(facts) => facts.merge(seen),
                     None => {

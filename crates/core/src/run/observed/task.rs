@@ -5,11 +5,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::digest::digest;
 use crate::duration::HumanDuration;
 use crate::failure::Failure;
+use crate::run::StepStatus;
 use crate::run::event::{SeenEnd, TaskSeen, TaskWord};
 use crate::run::evolve::reason;
-use crate::run::{StepStatus, observed::FlowFacts};
 use crate::time::Time;
 
 /// Times alone say what came last: a node's attempts follow each other on one clock, and many senders
@@ -176,18 +177,4 @@ pub(super) struct Stands {
     pub(super) started_at: Option<Time>,
     pub(super) finished_at: Option<Time>,
     pub(super) error: Option<Failure>,
-}
-
-impl FlowFacts {
-    /// A task's words say when the run was under way, too.
-    pub(super) fn spans_task(&mut self, seen: &TaskSeen) {
-        self.spans(seen.at);
-    }
-}
-
-/// A number for a text. FNV-1a: it is in snapshots, so it must not differ between versions.
-fn digest(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
