@@ -17,10 +17,10 @@ use windlass_core::run::Counts;
 use windlass_store::{
     Access, ActorRow, Admission, ApiKeyRow, AskKey, AskRow, AssignmentRow, AuditEntry, AuditRow,
     AuditVerdict, CacheRow, Conflict, DefinitionRow, Deploy, Deployed, InstanceRow, InstanceStatus,
-    InterventionFilter, InterventionMetrics, InterventionRow, KeyRow, LogRow, MemoryRow, Message,
-    MessageKey, NewInstance, NumberedEvent, Overview, Page, Pause, RunFilter, RunPage, RunRow,
-    RunWrite, SecretRow, Spent, StepRow, Store, StoreError, StoredRun, TaskRow, TimerRow, Tokens,
-    UnitCount, UnitFilter, UnitRow, UsageFilter, UsageRow, WorkflowRow,
+    InterventionFilter, InterventionMetrics, InterventionRow, KeyRow, KindSum, LogRow, MemoryRow,
+    Message, MessageKey, NewInstance, NumberedEvent, Overview, Page, Pause, RunFilter, RunGlance,
+    RunPage, RunRow, RunWrite, ScanFilter, SecretRow, Spent, StepRow, Store, StoreError, StoredRun,
+    TaskRow, TimerRow, Tokens, UnitCount, UnitFilter, UnitRow, UsageFilter, UsageRow, WorkflowRow,
 };
 
 /// What to write down of the commits, and where to end.
@@ -148,6 +148,11 @@ impl Store for CrashStore {
         overview(run_id: Uuid, step_limit: usize) -> Result<Option<Overview>, StoreError>;
         runs(project: &str, filter: &RunFilter, before: Option<Uuid>, limit: usize)
             -> Result<RunPage, StoreError>;
+        scan_runs(
+            project: &str, filter: &ScanFilter, at_most: usize, each: &mut dyn FnMut(RunGlance)
+        ) -> Result<bool, StoreError>;
+        kinds_of_steps(project: &str, filter: &ScanFilter, at_most: usize)
+            -> Result<Vec<KindSum>, StoreError>;
         steps(run_id: Uuid, after: Option<u32>, limit: usize) -> Result<Page<StepRow>, StoreError>;
         standings(run_id: Uuid) -> Result<BTreeMap<String, Counts>, StoreError>;
         events(run_id: Uuid, after: u64, limit: usize, bytes_max: usize)

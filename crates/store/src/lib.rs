@@ -14,6 +14,7 @@
 #![warn(missing_docs)]
 
 mod access;
+mod analytics;
 mod audit;
 mod blobs;
 mod error;
@@ -32,6 +33,7 @@ mod tokens;
 mod write;
 
 pub use access::{Access, ApiKeyRow, SecretRow};
+pub use analytics::{KindSum, RunGlance, ScanFilter};
 pub use audit::{AuditEntry, AuditRow, AuditVerdict};
 pub use blobs::{BlobPlace, S3Options};
 pub use error::StoreError;

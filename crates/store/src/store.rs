@@ -5,6 +5,7 @@ use windlass_core::Time;
 use windlass_core::run::Counts;
 
 use crate::access::Access;
+use crate::analytics::{KindSum, RunGlance, ScanFilter};
 use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
@@ -132,6 +133,25 @@ pub trait Store: Access + Tokens + Send + Sync + 'static {
         before: Option<Uuid>,
         limit: usize,
     ) -> Result<RunPage, StoreError>;
+
+    /// Hands over runs, the newest first, at most `at_most`. Answers whether there are more. It is one
+    /// read, with the time limit of one: what is handed over should only be counted or put away.
+    fn scan_runs(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+        each: &mut dyn FnMut(RunGlance),
+    ) -> Result<bool, StoreError>;
+
+    /// What the steps of those runs came to, by the kind of their node. Looks at the newest `at_most`
+    /// of the runs, however many steps these have.
+    fn kinds_of_steps(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+    ) -> Result<Vec<KindSum>, StoreError>;
 
     /// Steps of a run in the order in which they came up, behind ordinal `after`.
     fn steps(

@@ -4,6 +4,7 @@
 //! `windlass run` keeps a run that nobody asked to keep. Nothing in it outlives the process.
 
 mod access;
+mod analytics;
 mod lists;
 mod tokens;
 mod units;
@@ -17,6 +18,7 @@ use windlass_core::Time;
 use windlass_core::run::{Counts, StepStatus, path};
 
 use crate::access::{ApiKeyRow, SecretRow};
+use crate::analytics::{KindSum, RunGlance, ScanFilter};
 use crate::audit::AuditRow;
 use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
@@ -255,6 +257,28 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<RunPage, StoreError> {
         Ok(self.data.lock().list_runs(project, filter, before, limit))
+    }
+
+    fn scan_runs(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+        each: &mut dyn FnMut(RunGlance),
+    ) -> Result<bool, StoreError> {
+        // Whoever counts may ask the store something else meanwhile.
+        let (glances, has_more) = self.data.lock().glances(project, filter, at_most);
+        glances.into_iter().for_each(each);
+        Ok(has_more)
+    }
+
+    fn kinds_of_steps(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+    ) -> Result<Vec<KindSum>, StoreError> {
+        Ok(self.data.lock().kind_sums(project, filter, at_most))
     }
 
     fn steps(

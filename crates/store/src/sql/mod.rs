@@ -8,6 +8,7 @@
 mod access;
 mod actors;
 mod admissions;
+mod analytics;
 mod api_keys;
 mod asks;
 mod assignments;
@@ -24,6 +25,7 @@ mod messages;
 pub(crate) mod migrate;
 mod read;
 mod retention;
+mod run_list;
 mod runs;
 mod secrets;
 mod settings;

@@ -8,6 +8,7 @@ use windlass_core::run::Counts;
 
 use super::read::Columns;
 use super::{Connection, Driver, SqlStore, Statement};
+use crate::analytics::{KindSum, RunGlance, ScanFilter};
 use crate::error::StoreError;
 use crate::message::{Message, MessageKey};
 use crate::rows::{
@@ -155,6 +156,25 @@ impl<D: Driver> Store for SqlStore<D> {
         limit: usize,
     ) -> Result<RunPage, StoreError> {
         self.read_runs(project, filter, before, limit)
+    }
+
+    fn scan_runs(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+        each: &mut dyn FnMut(RunGlance),
+    ) -> Result<bool, StoreError> {
+        self.read_glances(project, filter, at_most, each)
+    }
+
+    fn kinds_of_steps(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+    ) -> Result<Vec<KindSum>, StoreError> {
+        self.read_kind_sums(project, filter, at_most)
     }
 
     fn steps(

@@ -255,6 +255,18 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
     let limit = 1 + dice.below(8) as usize;
     pair.both(|store| store.runs(PROJECT, &filter, before, limit).unwrap());
     pair.both(|store| store.orphans(epoch, before, limit).unwrap());
+    let filter = ScanFilter {
+        workflow_id: filter.workflow_id,
+        from: filter.created_after,
+        until: filter.created_before,
+    };
+    pair.both(|store| {
+        let mut found = Vec::new();
+        let each = &mut |glance| found.push(glance);
+        let more = store.scan_runs(PROJECT, &filter, limit, each).unwrap();
+        (more, found)
+    });
+    pair.both(|store| store.kinds_of_steps(PROJECT, &filter, limit).unwrap());
     pair.both(|store| store.due_timers(at(10), limit).unwrap());
     let key = ask(dice.run(), "s1", "event", "n0", 2).key();
     pair.both(|store| store.asks(PROJECT, "event", None, None, limit).unwrap());

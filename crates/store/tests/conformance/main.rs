@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a promise that cannot be tried is a broken one")]
 
 mod access;
+mod analytics;
 mod blobs;
 mod bucket;
 mod commits;
@@ -101,6 +102,10 @@ promises! {
         a_very_large_old_run_goes_in_parts,
         a_key_has_its_time,
         an_empty_store_has_empty_lists;
+    analytics:
+        runs_are_scanned_newest_first,
+        many_runs_are_scanned_without_a_gap,
+        steps_are_summed_by_kind;
     instances:
         an_instance_has_its_own_definition,
         instances_are_listed_newest_first,
