@@ -33,9 +33,9 @@
   };
 
   const search = () => {
-    const field = document.querySelector("main input[type=search]");
-    // A field that is the target of an address gets the focus by itself.
-    if (field) { field.focus(); field.select(); } else location.href = "/runs#search";
+    // A list has a search of its own.
+    const field = document.querySelector("main input[type=search]") ?? document.querySelector(".find input");
+    if (field) { field.focus(); field.select(); } else location.href = "/search";
   };
 
   const SINGLE = {

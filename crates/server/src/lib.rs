@@ -14,6 +14,7 @@
 //! Not here: what a run does (`windlass-core`), when (`windlass-engine`), SQL (`windlass-store`).
 
 pub mod access;
+pub mod analytics;
 pub mod api;
 pub mod app;
 pub mod boot;
@@ -22,6 +23,7 @@ pub mod client;
 pub mod config;
 pub mod crash;
 pub mod database;
+pub mod difference;
 pub mod facade;
 pub mod follow;
 pub mod http;

@@ -4,6 +4,7 @@
 //! test in `tests/api`. Handlers shape what the engine and its store say; SQL and decisions are
 //! theirs.
 
+pub mod analytics;
 pub mod approval;
 pub mod approvals;
 pub mod audit;
@@ -53,7 +54,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::app::App;
-use crate::facade::{auto_workflow, chameleon, plue, workflow_service, workflow_socket};
+use crate::facade::{
+    auto_workflow, auto_workflow_tasks, chameleon, hybrid, plue, workflow_service, workflow_socket,
+};
 
 /// What the document says besides its paths.
 #[derive(OpenApi)]
@@ -70,6 +73,7 @@ use crate::facade::{auto_workflow, chameleon, plue, workflow_service, workflow_s
         (name = "workflows", description = "Names with versions"),
         (name = "runs", description = "Executions of workflows"),
         (name = "events", description = "What other programs say of their runs, and the catalogue of their flows"),
+        (name = "analytics", description = "How workflows have fared, and what models have taken"),
         (name = "approvals", description = "What people are asked"),
         (name = "templates", description = "Roles, interactions and guardians: what instances are made of"),
         (name = "instances", description = "Copies of templates that units of work move through"),
@@ -110,7 +114,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(workflows::rerun_failed::rerun_failed))
         .routes(routes!(runs::list::list_runs))
         .routes(routes!(runs::get::get_run))
+        .routes(routes!(runs::compare::compare_runs))
         .routes(routes!(runs::steps::list_steps))
+        .routes(routes!(auto_workflow_tasks::list_tasks))
         .routes(routes!(runs::events::list_events))
         .routes(routes!(runs::logs::list_logs))
         .routes(routes!(runs::export::export_run))
@@ -121,6 +127,9 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(runs::why::why))
         .routes(routes!(runs::usage::run_usage))
         .routes(routes!(usage::usage))
+        .routes(routes!(analytics::workflows::workflow_analytics))
+        .routes(routes!(analytics::jobs::job_analytics))
+        .routes(routes!(analytics::usage::usage_analytics))
         .routes(routes!(runs::mark::mark_step))
         .routes(routes!(runs::rerun::rerun_run))
         .routes(routes!(runs::signal::send_signal))
@@ -223,6 +232,20 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(plue::register::beat))
         .routes(routes!(plue::stream::stream))
         .routes(routes!(plue::complete::complete))
+        .routes(routes!(plue::run::run_workflow))
+        .routes(routes!(plue::runs::list_plue_runs))
+        .routes(routes!(plue::runs::get_plue_run))
+        .routes(routes!(plue::run_stream::stream_plue_run))
+        .routes(routes!(plue::cancel::cancel_plue_run))
+        .routes(routes!(hybrid::list::list_states, hybrid::create::create_state))
+        .routes(routes!(hybrid::from_template::start_from_template))
+        .routes(routes!(hybrid::get::get_state))
+        .routes(routes!(hybrid::stop::stop_state))
+        .routes(routes!(hybrid::resume::resume_state))
+        .routes(routes!(hybrid::external_data::list_data, hybrid::external_data::add_data))
+        .routes(routes!(hybrid::branch::branch_state))
+        .routes(routes!(hybrid::templates::list_old_templates))
+        .routes(routes!(hybrid::summary::show_summary))
         .routes(routes!(auto_workflow::sse_run))
         .routes(routes!(auto_workflow::ws_run))
         .routes(routes!(operations::livez::livez))

@@ -16,6 +16,7 @@ use super::{ConfigArgs, Exit, connect, exit};
 use crate::boot::{House, Purpose, build};
 use crate::config::{Config, LogFormat, load};
 use crate::crash::{Boundary, Crash};
+use crate::facade::hybrid::mirror::Mirror;
 use crate::http::{listen, router};
 use crate::plugins::Children;
 
@@ -122,6 +123,9 @@ impl Server {
             IpAddr::V6(_) => SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())),
         };
         let children = Children::start(&house.app, &format!("http://{own}"));
+        if let Some(mirror) = Mirror::of(&house.app) {
+            tokio::spawn(mirror.follow(house.app.clone()));
+        }
         Ok(Server { house, url, data, serving, children })
     }
 

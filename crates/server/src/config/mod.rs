@@ -12,6 +12,7 @@ mod http;
 mod llm;
 mod load;
 mod log;
+mod mirror;
 mod observe;
 mod plugins;
 mod queues;
@@ -37,6 +38,7 @@ pub use http::HttpSection;
 pub use llm::{LlmSection, ProviderSection};
 pub use load::{ConfigError, Flags, Loaded, Setting, load};
 pub use log::{LogFormat, LogSection};
+pub use mirror::MirrorSection;
 pub use observe::ObserveSection;
 pub use plugins::PluginSection;
 pub(crate) use plugins::search_path;
@@ -80,6 +82,8 @@ pub struct Config {
     pub sweeper: SweeperSection,
     /// Runs that other programs drive and tell of.
     pub observe: ObserveSection,
+    /// Runs as files.
+    pub mirror: MirrorSection,
     /// How much of a queue is handed out to workers, by the queue's name or its beginning and `*`.
     pub queues: BTreeMap<String, QueueSection>,
     /// What is written to standard error.

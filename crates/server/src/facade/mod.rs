@@ -2,7 +2,9 @@
 //! same runs and the same feed. One file or folder for each; nothing is decided here.
 
 pub mod auto_workflow;
+pub mod auto_workflow_tasks;
 pub mod chameleon;
+pub mod hybrid;
 pub mod plue;
 mod trouble;
 pub mod workflow_service;

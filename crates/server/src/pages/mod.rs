@@ -4,14 +4,18 @@
 //! To add a page: a file here with its context and handlers, a template of the same name in
 //! `templates/`, one line in [`router`], a sample in `tests/pages`.
 
+mod analytics;
 mod approval;
 mod approvals;
 mod assets;
 mod attempts;
 mod audit;
+mod chart;
+mod compare;
 mod conversation;
 mod drawer;
 mod error;
+mod flows;
 pub mod form;
 pub mod graph;
 mod inbox;
@@ -31,9 +35,11 @@ pub mod render;
 mod run;
 mod run_actions;
 mod run_at;
+mod run_errors;
 mod run_live;
 pub mod run_view;
 mod runs;
+mod search;
 mod subject;
 mod task;
 mod task_actions;
@@ -53,7 +59,6 @@ mod workflow;
 mod workflow_actions;
 mod workflow_diff;
 mod workflow_run;
-mod workflows;
 
 use std::sync::Arc;
 
@@ -75,7 +80,12 @@ pub fn problem(problem: Problem) -> Response {
 pub fn router() -> Router<Arc<App>> {
     Router::new()
         .route("/", page_or_json(chameleon::root::page, chameleon::root::root))
+        .route("/flows", get(flows::page))
+        .route("/flows/live", get(flows::live))
+        .route("/analytics", get(analytics::page))
+        .route("/search", get(search::page))
         .route("/runs", get(runs::page))
+        .route("/runs/compare", get(compare::page))
         .route("/runs/live", get(runs::live))
         .route("/runs/{run}", get(run::page))
         .route("/runs/{run}/drawer", get(drawer::part))
@@ -88,7 +98,7 @@ pub fn router() -> Router<Arc<App>> {
         .route("/runs/{run}/rerun", post(run_actions::rerun))
         .route("/runs/{run}/approvals/{step}", get(approval::page).post(approval::decide))
         .route("/approvals", get(approvals::page))
-        .route("/workflows", page_or_json(workflows::page, chameleon::workflows::list_workflows))
+        .route("/workflows", page_or_json(flows::moved, chameleon::workflows::list_workflows))
         .route(
             "/workflows/{workflow}",
             page_or_json(workflow::page, chameleon::workflows::get_workflow),

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use windlass_store::{RunRow, Store};
+use windlass_store::{RunFilter, RunRow, Store, StoreError};
 
 use super::drawer::{self, Drawer};
 use super::error::PageProblem;
@@ -73,6 +73,8 @@ pub(super) struct Context {
     pub(super) lines: Vec<Line>,
     pub(super) lines_before: Option<u64>,
     pub(super) lines_after: Option<u64>,
+    /// Where it is compared with the run before it, or the one that it repeats.
+    pub(super) compare: Option<String>,
     pub(super) live: Option<String>,
     /// The event at which the run is looked at, if that is not now.
     pub(super) place: Option<Place>,
@@ -101,10 +103,11 @@ pub(super) async fn page(
         let last = u64::try_from(LINES_SHOWN).unwrap_or(u64::MAX);
         let after = logs.unwrap_or_else(|| shown.log_seq.saturating_sub(last));
         let lines = store.logs(run_id, after, None, LINES_SHOWN)?;
-        Ok(Some((shown, lines, after)))
+        let compare = compared(store, &shown.row)?;
+        Ok(Some((shown, lines, after, compare)))
     };
     let found = app.engine.read(look).await?;
-    let (shown, lines, after) = found.ok_or_else(|| Problem::no_run(&word))?;
+    let (shown, lines, after, compare) = found.ok_or_else(|| Problem::no_run(&word))?;
     let drawer = drawer::now(&app, row, &query).await?;
     let is_over = shown.head.is_over;
     let why = if is_over { None } else { why(&app, &shown.row).await };
@@ -130,12 +133,26 @@ pub(super) async fn page(
         lines_before: (after > 0).then(|| after.saturating_sub(window)),
         lines_after: last_line.filter(|_| lines.has_more),
         lines: lines.items.into_iter().map(Line::from).collect(),
+        compare,
         live,
         place: None,
         keep: String::new(),
         drawer,
     };
     Ok(page_for("run.html", &Me::of(&app, &caller), context).into_response())
+}
+
+/// Where a run is compared with the one that it repeats, else with the one before it of its workflow.
+fn compared(store: &dyn Store, row: &RunRow) -> Result<Option<String>, StoreError> {
+    let other = match row.rerun_of {
+        Some(other) => Some(other),
+        None => {
+            let filter = RunFilter { workflow_id: Some(row.workflow_id), ..RunFilter::default() };
+            let before = store.runs(&row.project, &filter, Some(row.run_id), 1)?;
+            before.items.first().map(|before| before.run_id)
+        }
+    };
+    Ok(other.map(|other| format!("/runs/compare?a={other}&b={}", row.run_id)))
 }
 
 /// Why a run does not move; `None` if it cannot be told now.

@@ -91,6 +91,7 @@ pub(super) async fn page(
         lines,
         lines_before,
         lines_after,
+        compare: None,
         live: None,
         place: Some(place),
         keep: format!("at={at}&"),

@@ -11,6 +11,7 @@ use windlass_store::{LogLevel, LogRow, RunRow, Store, StoreError, UnitCount, Uni
 
 use super::graph;
 use super::render::{Moment, json, moment, took};
+use super::run_errors::{self, Alike};
 use super::runs::short_id;
 use super::timeline::{self, Span, Timeline};
 use super::unit_rows::UnitLine;
@@ -63,6 +64,8 @@ pub struct Head {
     pub counts: Vec<Count>,
     /// How many steps there are.
     pub total: u32,
+    /// What went wrong in its steps, if several have failed.
+    pub(super) errors: Vec<Alike>,
     /// What its models have taken.
     pub usage: Option<Took>,
     /// Whether it is over.
@@ -229,6 +232,7 @@ pub fn read(
     let steps = steps.into_iter().map(|step| step_row(step, plan, &link)).collect();
     let log_seq = overview.last_log_seq;
     let mut head = head(store, row.clone())?;
+    head.errors = run_errors::read(store, &row, &link)?;
     if let Some(counts) = unit_counts {
         head.instance = Some(row.workflow_id.to_string());
         head.counts = bar_of(&counts);
@@ -303,6 +307,7 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
         output: body.output.as_ref().map(json),
         error: body.error,
         counts,
+        errors: Vec::new(),
         total: body.steps_total,
         usage,
         is_over,

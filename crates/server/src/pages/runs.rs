@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use windlass_core::Time;
 use windlass_core::run::RunStatus;
 use windlass_store::{RunRow, Store};
 
@@ -24,6 +25,35 @@ use crate::http::problem::Problem;
 /// Runs of a page.
 const PAGE_SIZE: usize = 50;
 
+/// Times that are offered, what people call them, and how many hours that is.
+const SINCE: [(&str, &str, i64); 4] = [
+    ("1h", "the last hour", 1),
+    ("24h", "24 hours", 24),
+    ("7d", "7 days", 168),
+    ("30d", "30 days", 720),
+];
+
+/// Which runs.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(super) struct Query {
+    /// One of [`SINCE`].
+    since: Option<String>,
+    #[serde(flatten)]
+    runs: RunsQuery,
+}
+
+impl Query {
+    /// The same, with the time that is meant now.
+    fn at(mut self, now: Time) -> Query {
+        let since = self.since.as_deref().unwrap_or_default();
+        if let Some((_, _, hours)) = SINCE.iter().find(|(word, ..)| *word == since) {
+            let after = Time::from_micros(now.micros() - hours * 3_600_000_000);
+            self.runs.created_after.get_or_insert_with(|| after.to_string());
+        }
+        self
+    }
+}
+
 #[derive(Serialize)]
 struct Context {
     nav: &'static str,
@@ -31,6 +61,7 @@ struct Context {
     query: Filled,
     statuses: Vec<&'static str>,
     workflows: Vec<String>,
+    times: Vec<(&'static str, &'static str)>,
     is_filtered: bool,
     is_first: bool,
     next: Option<String>,
@@ -53,6 +84,10 @@ struct Filled {
     status: String,
     workflow: String,
     label: String,
+    tag: String,
+    since: String,
+    created_after: String,
+    created_before: String,
     text: String,
 }
 
@@ -110,15 +145,20 @@ pub(super) async fn page(
     State(app): Shared,
     caller: Caller,
     uri: Uri,
-    Asked(query): Asked<RunsQuery>,
+    Asked(asked): Asked<Query>,
 ) -> Result<Response, PageProblem> {
-    let (rows, next) = read(&app, &caller, query.clone()).await?;
+    let (since, query) = (asked.since.clone().unwrap_or_default(), asked.runs.clone());
+    let (rows, next) = read(&app, &caller, asked).await?;
     let project = caller.project().to_owned();
     let workflows = app.engine.read(move |store| store.workflows(&project, None, 1_000)).await?;
     let filled = Filled {
         status: query.status.clone().unwrap_or_default(),
         workflow: query.workflow.clone().unwrap_or_default(),
         label: query.label.clone().unwrap_or_default(),
+        tag: query.tag.clone().unwrap_or_default(),
+        since,
+        created_after: query.created_after.clone().unwrap_or_default(),
+        created_before: query.created_before.clone().unwrap_or_default(),
         text: query.text.clone().unwrap_or_default(),
     };
     let kept = kept(&uri);
@@ -126,9 +166,19 @@ pub(super) async fn page(
     let context = Context {
         nav: "runs",
         title: "Runs",
-        is_filtered: [&filled.status, &filled.workflow, &filled.label, &filled.text]
-            .iter()
-            .any(|text| !text.is_empty()),
+        is_filtered: [
+            &filled.status,
+            &filled.workflow,
+            &filled.label,
+            &filled.tag,
+            &filled.since,
+            &filled.created_after,
+            &filled.created_before,
+            &filled.text,
+        ]
+        .iter()
+        .any(|text| !text.is_empty()),
+        times: SINCE.iter().map(|(word, name, _)| (*word, *name)).collect(),
         query: filled,
         statuses: RunStatus::ALL.iter().map(|status| status.as_str()).collect(),
         workflows: workflows.items.into_iter().map(|row| row.name).collect(),
@@ -153,8 +203,9 @@ fn kept(uri: &Uri) -> String {
 async fn read(
     app: &Arc<App>,
     caller: &Caller,
-    query: RunsQuery,
+    query: Query,
 ) -> Result<(Vec<Row>, Option<Uuid>), Problem> {
+    let query = query.at(app.engine.clock().now()).runs;
     let before: Option<Uuid> = place(query.cursor.as_deref())?;
     let mut filter = filter_of(&query)?;
     let workflow = query.workflow.filter(|name| !name.is_empty());
@@ -174,10 +225,10 @@ async fn read(
 pub(super) async fn live(
     State(app): Shared,
     caller: Caller,
-    Asked(query): Asked<RunsQuery>,
+    Asked(query): Asked<Query>,
 ) -> Result<Response, PageProblem> {
     // A filter that makes no sense is told now and not in the stream.
-    filter_of(&query)?;
+    filter_of(&query.runs)?;
     let (of, whose) = (app.clone(), caller.clone());
     Ok(watch(&app, &caller, None, move || {
         let (app, caller, query) = (of.clone(), whose.clone(), query.clone());

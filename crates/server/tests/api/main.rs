@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod access;
+mod analytics;
 mod bad_input;
 mod batch;
 mod budgets;
@@ -14,6 +15,7 @@ mod export;
 mod facade;
 mod guard;
 mod harness;
+mod hybrid;
 mod keys;
 mod live;
 mod mcp;

@@ -1,4 +1,4 @@
-//! The window of plue's pool of runners.
+//! The window of plue: its pool of runners, and its runs.
 
 use serde_json::{Value, json};
 
@@ -212,4 +212,89 @@ async fn runners_see_the_tasks_of_their_queue_alone() {
         let answer = server.post(path, body).await;
         assert_eq!(answer.status, 400, "{path}: {}", answer.body);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_started_and_read() {
+    let server = Server::new();
+    let text = "name: greet\ninput: {type: object, properties: {who: {type: string}, trigger: {}}}\n\
+                nodes:\n  - {id: say, name: Say it, type: shell, config: {script: 'echo hello'}}\n  \
+                - {id: done, type: transform, needs: [say], config: {output: '{{ input.trigger.ref }}'}}\n";
+    let workflow = server.deploy(text).await;
+    let body = json!({
+        "workflow_definition_id": workflow["id"], "trigger_type": "push",
+        "trigger_payload": { "ref": "main" }, "inputs": { "who": "Ada" },
+    });
+    let started = server.post("/api/workflows/run", body).await;
+    assert_eq!((started.status.as_u16(), &started.body["status"]), (201, &"queued".into()));
+    let id = started.body["run_id"].as_str().unwrap();
+    at(&server, &format!("/api/v1/runs/{id}"), &["succeeded"]).await;
+    let detail = server.get(&format!("/api/workflows/runs/{id}")).await.body;
+    assert_eq!(detail["run"]["status"], "completed");
+    assert_eq!(detail["run"]["trigger_type"], "push");
+    assert_eq!(detail["run"]["outputs"], "main");
+    assert!(detail["run"]["completed_at"].as_i64().unwrap() > 1_700_000_000, "{detail}");
+    assert_eq!(detail["steps"][0]["step_type"], "shell");
+    assert_eq!(
+        (&detail["steps"][0]["exit_code"], &detail["steps"][0]["status"]),
+        (&0.into(), &"completed".into())
+    );
+
+    let stream = server.get(&format!("/api/workflows/runs/{id}/stream")).await.body;
+    let said: Vec<Value> = stream
+        .as_str()
+        .unwrap()
+        .lines()
+        .filter_map(|line| serde_json::from_str(line.strip_prefix("data: ")?).ok())
+        .collect();
+    let mut words: Vec<String> = said
+        .iter()
+        .map(|it| {
+            format!("{} {}", it["type"].as_str().unwrap(), it["step_id"].as_str().unwrap_or(""))
+        })
+        .collect();
+    assert_eq!(words.remove(0), "connected ");
+    // A line may be told before or after the events around it.
+    words.retain(|word| word != "step_output say");
+    assert_eq!(
+        words,
+        [
+            "run_started ",
+            "step_started say",
+            "step_completed say",
+            "step_completed done",
+            "run_completed ",
+        ]
+    );
+    assert_eq!(said.iter().find(|it| it["type"] == "step_output").unwrap()["line"], "hello");
+    assert_eq!(said.last().unwrap()["outputs"], "main");
+    let path = format!("/api/workflows/runs/{id}/stream?after=1000");
+    assert_eq!(server.get(&path).await.status, 204);
+
+    let cancelled = server.post(&format!("/api/workflows/runs/{id}/cancel"), json!({})).await;
+    assert_eq!(cancelled.status, 400, "it is over: {}", cancelled.body);
+    let named = server.post("/api/workflows/run", json!({ "workflow_name": "greet" })).await;
+    assert_eq!(named.status, 201);
+    let page = server.get("/api/workflows/runs?per_page=1&page=2").await.body;
+    assert_eq!((&page["count"], &page["per_page"]), (&1.into(), &1.into()));
+    assert_eq!(page["runs"][0]["id"], id);
+    assert_eq!(server.get("/api/workflows/runs?status=completed").await.status, 200);
+    for path in ["?status=odd", "?page=0", "?per_page=101", "?page=51"] {
+        assert_eq!(server.get(&format!("/api/workflows/runs{path}")).await.status, 400, "{path}");
+    }
+    assert_eq!(server.post("/api/workflows/run", json!({})).await.status, 400);
+    let unknown = json!({ "workflow_name": "nope" });
+    assert_eq!(server.post("/api/workflows/run", unknown).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_cancelled() {
+    let server = server().await;
+    let run = start(&server).await;
+    let id = run.rsplit('/').next().unwrap();
+    let path = format!("/api/workflows/runs/{id}/cancel");
+    let cancelled = server.post(&path, json!({})).await;
+    assert_eq!((cancelled.status.as_u16(), &cancelled.body["ok"]), (200, &true.into()));
+    at(&server, &run, &["cancelled"]).await;
+    assert_eq!(server.post(&path, json!({})).await.status, 400);
 }

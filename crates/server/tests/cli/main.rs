@@ -11,6 +11,7 @@ mod database;
 #[path = "../../../../sdk/rust/tests/desk/mod.rs"]
 #[expect(dead_code, reason = "the client's own tests need more of it")]
 mod desk;
+mod hybrid;
 mod mcp;
 #[path = "../api/model.rs"]
 #[expect(dead_code, reason = "the API's tests need more of it")]
@@ -94,6 +95,7 @@ fn help_says_what_there_is() {
         "runs terminate",
         "runs rerun",
         "runs export",
+        "runs import",
         "template",
         "template import",
         "template export",

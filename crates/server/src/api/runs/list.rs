@@ -28,6 +28,8 @@ pub struct RunsQuery {
     pub workflow: Option<String>,
     /// Only runs with these labels: `key=value`, with commas between them.
     pub label: Option<String>,
+    /// Only runs of other programs with this tag.
+    pub tag: Option<String>,
     /// Only runs created at this time (RFC 3339) or later.
     pub created_after: Option<String>,
     /// Only runs created before this time (RFC 3339).
@@ -96,6 +98,11 @@ pub fn page_of(
     Ok(List { items, next_cursor: next.map(|next| cursor(&next)) })
 }
 
+/// The label that a tag of another program's run is kept as.
+pub(crate) fn tag_label(tag: &str) -> (String, String) {
+    (format!("tag.{tag}"), "true".to_owned())
+}
+
 /// The filter that a query asks for, without its workflow.
 ///
 /// # Errors
@@ -121,6 +128,9 @@ pub fn filter_of(query: &RunsQuery) -> Result<RunFilter, Problem> {
             .split_once('=')
             .ok_or_else(|| Problem::parameter("label", "`key=value` is expected"))?;
         filter.labels.push((key.to_owned(), value.to_owned()));
+    }
+    if let Some(tag) = query.tag.as_deref().filter(|tag| !tag.is_empty()) {
+        filter.labels.push(tag_label(tag));
     }
     let time = |name: &str, text: &Option<String>| -> Result<Option<Time>, Problem> {
         let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! `/api/v1/runs`.
 
 pub mod cancel;
+pub mod compare;
 pub mod events;
 pub mod export;
 pub mod get;

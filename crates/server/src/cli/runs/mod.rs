@@ -1,5 +1,6 @@
 mod cancel;
 mod export;
+mod import;
 mod list;
 mod logs;
 mod mark;
@@ -35,6 +36,7 @@ pub(crate) enum Runs {
     Resume(resume::Resume),
     Why(why::Why),
     Export(export::Export),
+    Import(import::Import),
 }
 
 impl Runs {
@@ -53,6 +55,7 @@ impl Runs {
             Runs::Resume(command) => command.run().await,
             Runs::Why(command) => command.run().await,
             Runs::Export(command) => command.run().await,
+            Runs::Import(command) => command.run().await,
         }
     }
 }

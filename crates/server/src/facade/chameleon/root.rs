@@ -14,7 +14,7 @@ pub struct RootBody {
     pub status: &'static str,
 }
 
-/// What this is, for programs; people are led to `/runs`.
+/// What this is, for programs; people are led to `/flows`.
 #[utoipa::path(
     get, path = "/", tag = "facades",
     responses((status = 200, body = RootBody), crate::facade::DetailResponses)
@@ -25,5 +25,5 @@ pub async fn root() -> Json<RootBody> {
 
 /// The same, for people.
 pub(crate) async fn page() -> Redirect {
-    Redirect::to("/runs")
+    Redirect::to("/flows")
 }

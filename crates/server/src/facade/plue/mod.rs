@@ -1,9 +1,14 @@
-//! The window of plue's pool of runners: they register, take tasks of the queue `runners`, tell what
-//! happens and what has come of it. Their leases are those of all workers.
+//! The window of plue. Its pool of runners: they register, take tasks of the queue `runners`, tell what
+//! happens and what has come of it; their leases are those of all workers. And its runs: to start, read,
+//! follow and cancel.
 
+pub mod cancel;
 pub mod complete;
 pub mod register;
+pub mod run;
+pub mod run_stream;
 pub(crate) mod runners;
+pub mod runs;
 pub mod stream;
 
 use serde::Serialize;

@@ -1,0 +1,49 @@
+// What only makes sense where scripts run: times as they are said, with the exact one on hover, and
+// buttons that copy an id.
+"use strict";
+
+(() => {
+  document.documentElement.classList.add("js");
+  const AGAIN_MS = 20000;
+  const UNITS = [[60, "s"], [60, "min"], [24, "h"], [30, "d"]];
+
+  // `3 min ago`; what lies a month back or ahead is said exactly.
+  const said = (millis) => {
+    const isAhead = millis < 0;
+    let amount = Math.abs(millis) / 1000;
+    if (amount < 5) return "now";
+    for (const [size, unit] of UNITS) {
+      if (amount < size) {
+        const text = `${Math.floor(amount)} ${unit}`;
+        return isAhead ? `in ${text}` : `${text} ago`;
+      }
+      amount /= size;
+    }
+    return null;
+  };
+
+  const tell = () => {
+    for (const time of document.querySelectorAll("main time[datetime], aside time[datetime]")) {
+      // A line of a log stands beside others of the same second.
+      if (time.closest(".line")) continue;
+      const at = Date.parse(time.dateTime);
+      const text = Number.isNaN(at) ? null : said(Date.now() - at);
+      if (text === null) continue;
+      const exact = `${time.dateTime.slice(0, 19).replace("T", " ")} UTC`;
+      if (time.title !== exact) time.title = exact;
+      if (time.textContent !== text) time.textContent = text;
+    }
+  };
+  tell();
+  setInterval(tell, AGAIN_MS);
+  addEventListener("part-changed", tell);
+  addEventListener("step-chosen", tell);
+
+  addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard?.writeText(button.dataset.copy).catch(() => {});
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  });
+})();

@@ -1,0 +1,330 @@
+//! `/flows`: the catalogue. All workflows, those that run here and those that other programs run, with
+//! how they have fared of late.
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use windlass_core::Time;
+use windlass_core::run::RunStatus;
+use windlass_engine::Definitions;
+use windlass_store::{RunGlance, ScanFilter, Store, StoreError, WorkflowRow};
+
+use super::error::PageProblem;
+use super::live::{watch, whole};
+use super::render::{Me, Moment, moment, page_for, render, took};
+use crate::access::Caller;
+use crate::analytics::series::took as took_of;
+use crate::api::query::Asked;
+use crate::app::Shared;
+use crate::client::segment;
+use crate::http::paging::{cursor, place};
+
+/// Workflows of a page.
+const PAGE_SIZE: usize = 50;
+/// Workflows that a page with a filter looks at.
+const LOOK_AT_MOST: usize = 2_000;
+/// How far back runs are counted.
+const LATELY: Duration = Duration::from_secs(7 * 86_400);
+/// Runs of one workflow that are counted.
+const COUNT_MAX: usize = 1_000;
+/// Runs of the sparkline.
+const SPARKS: usize = 24;
+
+/// Which workflows.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Query {
+    /// A text in the name, the description, the owner or a tag.
+    q: Option<String>,
+    /// Exactly this tag.
+    tag: Option<String>,
+    /// `here`, `elsewhere` or `template`.
+    origin: Option<String>,
+    cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Context {
+    nav: &'static str,
+    title: &'static str,
+    query: Filled,
+    is_filtered: bool,
+    is_first: bool,
+    live: Option<String>,
+    rows: Vec<Row>,
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Filled {
+    q: String,
+    tag: String,
+    origin: String,
+}
+
+#[derive(Serialize)]
+struct Row {
+    key: String,
+    name: String,
+    /// What its program calls it, if that is something else.
+    title: Option<String>,
+    href: String,
+    runs_href: String,
+    origin: &'static str,
+    description: Option<String>,
+    owner: Option<String>,
+    tags: Vec<String>,
+    is_paused: bool,
+    last: Option<Last>,
+    sparks: Vec<Spark>,
+    /// How many runs there were of late, such as `12` or `1000+`.
+    count: String,
+    failed: u64,
+    going_on: u64,
+    rate: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Last {
+    id: String,
+    status: &'static str,
+    created: Moment,
+}
+
+/// A run in a sparkline: the higher, the longer it took.
+#[derive(Serialize)]
+struct Spark {
+    x: usize,
+    y: u32,
+    height: u32,
+    status: &'static str,
+    told: String,
+}
+
+/// A page of the catalogue, and where the next one begins.
+type Page = (Vec<Row>, Option<String>);
+
+pub(super) async fn page(
+    State(app): Shared,
+    caller: Caller,
+    Asked(query): Asked<Query>,
+) -> Result<Response, PageProblem> {
+    let after: Option<String> = place(query.cursor.as_deref())?;
+    let is_first = after.is_none();
+    let (project, now) = (caller.project().to_owned(), app.engine.clock().now());
+    let (definitions, wanted) = (app.engine.definitions().clone(), query.clone());
+    let look = move |store: &dyn Store| read(store, &definitions, &project, &wanted, after, now);
+    let (rows, next) = app.engine.read(look).await?;
+    let kept = kept(&query);
+    let filled = Filled {
+        q: query.q.unwrap_or_default(),
+        tag: query.tag.unwrap_or_default(),
+        origin: query.origin.unwrap_or_default(),
+    };
+    let context = Context {
+        nav: "workflows",
+        title: "Workflows",
+        is_filtered: !kept.is_empty(),
+        query: filled,
+        is_first,
+        live: is_first.then(|| format!("/flows/live?{kept}")),
+        rows,
+        next: next.map(|next| format!("/flows?{kept}cursor={}", cursor(&next))),
+    };
+    Ok(page_for("flows.html", &Me::of(&app, &caller), context).into_response())
+}
+
+/// The catalogue was once here.
+pub(super) async fn moved() -> axum::response::Redirect {
+    axum::response::Redirect::to("/flows")
+}
+
+/// The table anew whenever it has changed.
+pub(super) async fn live(
+    State(app): Shared,
+    caller: Caller,
+    Asked(query): Asked<Query>,
+) -> Result<Response, PageProblem> {
+    let (of, project) = (app.clone(), caller.project().to_owned());
+    Ok(watch(&app, &caller, None, move || {
+        let (app, project, query) = (of.clone(), project.clone(), query.clone());
+        async move {
+            let (definitions, now) = (app.engine.definitions().clone(), app.engine.clock().now());
+            let look =
+                move |store: &dyn Store| read(store, &definitions, &project, &query, None, now);
+            let (rows, _) = app.engine.read(look).await?;
+            let rows = std::collections::BTreeMap::from([("rows", rows)]);
+            Ok(vec![whole("rows", render("parts/flow_rows.html", rows))])
+        }
+    }))
+}
+
+/// The query without its cursor, to be gone on with.
+fn kept(query: &Query) -> String {
+    let pairs = [("q", &query.q), ("tag", &query.tag), ("origin", &query.origin)];
+    let pairs = pairs.into_iter().filter_map(|(name, value)| {
+        let value = value.as_deref().filter(|value| !value.is_empty())?;
+        Some(format!("{name}={}&", segment(value)))
+    });
+    pairs.collect()
+}
+
+fn read(
+    store: &dyn Store,
+    definitions: &Definitions,
+    project: &str,
+    query: &Query,
+    after: Option<String>,
+    now: Time,
+) -> Result<Page, StoreError> {
+    let (mut rows, mut after, mut looked) = (Vec::new(), after, 0);
+    loop {
+        let page = store.workflows(project, after.as_deref(), PAGE_SIZE * 2)?;
+        let has_more = page.has_more;
+        for workflow in page.items {
+            looked += 1;
+            let name = workflow.name.clone();
+            if let Some(row) = row_of(definitions, workflow, query) {
+                if rows.len() == PAGE_SIZE {
+                    return Ok((rows, after));
+                }
+                rows.push(with_runs(store, project, row, now)?);
+            }
+            after = Some(name);
+        }
+        if !has_more {
+            return Ok((rows, None));
+        }
+        if looked >= LOOK_AT_MOST {
+            return Ok((rows, after));
+        }
+    }
+}
+
+/// A row without its runs, if it is wanted.
+fn row_of(definitions: &Definitions, row: WorkflowRow, query: &Query) -> Option<(uuid::Uuid, Row)> {
+    let plan = definitions.plan(row.definition_id).ok();
+    let flow = plan.as_ref().and_then(|plan| plan.flow.as_deref());
+    let is_template = plan.as_ref().is_some_and(|plan| plan.tokens.is_some());
+    let origin = match (flow.is_some(), is_template) {
+        (true, _) => "elsewhere",
+        (false, true) => "template",
+        (false, false) => "here",
+    };
+    let part = if is_template { "templates" } else { "workflows" };
+    let made = Row {
+        key: format!("flow-{}", row.workflow_id),
+        href: format!("/{part}/{}", segment(&row.name)),
+        runs_href: format!("/runs?workflow={}", segment(&row.name)),
+        title: flow.and_then(|flow| flow.name.clone()).filter(|name| *name != row.name),
+        origin,
+        owner: flow.and_then(|flow| flow.owner.clone()),
+        tags: flow.map(|flow| flow.tags.iter().cloned().collect()).unwrap_or_default(),
+        description: row.description,
+        is_paused: row.pause.is_some(),
+        name: row.name,
+        last: None,
+        sparks: Vec::new(),
+        count: String::new(),
+        failed: 0,
+        going_on: 0,
+        rate: None,
+    };
+    let is = |wanted: &Option<String>| wanted.clone().filter(|wanted| !wanted.is_empty());
+    let fits_origin = is(&query.origin).is_none_or(|origin| origin == made.origin);
+    let fits_tag = is(&query.tag).is_none_or(|tag| made.tags.contains(&tag));
+    let fits_text = is(&query.q).is_none_or(|text| {
+        let text = text.to_lowercase();
+        let said = [Some(&made.name), made.title.as_ref(), made.description.as_ref()];
+        let said = said.into_iter().chain([made.owner.as_ref()]).flatten().chain(&made.tags);
+        said.into_iter().any(|said| said.to_lowercase().contains(&text))
+    });
+    (fits_origin && fits_tag && fits_text).then_some((row.workflow_id, made))
+}
+
+/// The row with how its runs have fared of late.
+fn with_runs(
+    store: &dyn Store,
+    project: &str,
+    (workflow_id, mut row): (uuid::Uuid, Row),
+    now: Time,
+) -> Result<Row, StoreError> {
+    let mut runs: Vec<RunGlance> = Vec::new();
+    let since =
+        Time::from_micros(now.micros() - i64::try_from(LATELY.as_micros()).unwrap_or(i64::MAX));
+    let filter = ScanFilter { workflow_id: Some(workflow_id), from: None, until: None };
+    let (mut count, mut succeeded, mut over) = (0_usize, 0_u64, 0_u64);
+    // The newest run counts for its status however old it is.
+    store.scan_runs(project, &filter, COUNT_MAX, &mut |run: RunGlance| {
+        if run.created_at >= since {
+            count += 1;
+            match run.status {
+                RunStatus::Succeeded => succeeded += 1,
+                RunStatus::Failed => row.failed += 1,
+                status if !status.is_terminal() => row.going_on += 1,
+                _ => {}
+            }
+            over += u64::from(run.status.is_terminal());
+        }
+        if runs.len() < SPARKS {
+            runs.push(run);
+        }
+    })?;
+    row.count = if count >= COUNT_MAX { format!("{COUNT_MAX}+") } else { count.to_string() };
+    row.rate = (over > 0).then(|| percent(succeeded, over));
+    row.last = runs.first().map(|run| Last {
+        id: run.run_id.to_string(),
+        status: run.status.as_str(),
+        created: moment(run.created_at),
+    });
+    row.sparks = sparks(&runs, now);
+    Ok(row)
+}
+
+/// A share in whole percent. What is not all is never 100 %, and what is not nothing never 0 %.
+pub(super) fn percent(part: u64, all: u64) -> String {
+    let percent = match (part * 100).checked_div(all).unwrap_or(0) {
+        0 if part > 0 => 1,
+        percent => percent,
+    };
+    format!("{percent} %")
+}
+
+/// The newest runs, the oldest on the left.
+fn sparks(runs: &[RunGlance], now: Time) -> Vec<Spark> {
+    let lasted = |run: &RunGlance| {
+        took_of(run).unwrap_or_else(|| now.since(run.started_at.unwrap_or(run.created_at)))
+    };
+    let longest = runs.iter().map(lasted).max().unwrap_or_default().as_millis().max(1);
+    let spark = |(place, run): (usize, &RunGlance)| {
+        let share = lasted(run).as_millis() * 16 / longest;
+        let height = 4 + u32::try_from(share).unwrap_or(16).min(16);
+        Spark {
+            x: (SPARKS - 1 - place) * 5,
+            y: 20 - height,
+            height,
+            status: run.status.as_str(),
+            told: format!(
+                "{} {}, {}",
+                moment(run.created_at).short,
+                run.status.as_str(),
+                took(lasted(run))
+            ),
+        }
+    };
+    runs.iter().enumerate().map(spark).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn shares_are_whole_percents() {
+        let found =
+            [(0, 3), (1, 1_000), (999, 1_000), (3, 3)].map(|(part, all)| percent(part, all));
+        assert_eq!(found, ["0 %", "1 %", "99 %", "100 %"]);
+    }
+}
