@@ -108,6 +108,7 @@ pub const ROUTES: &[Route] = &[
     acts("POST", "/api/events", Ingest, ""),
     acts("POST", "/api/v1/lineage", Ingest, ""),
     acts("POST", "/v1/traces", Ingest, ""),
+    read("/api/v1/logs"),
     read("/api/v1/runs/compare"),
     read("/api/v1/runs/{run}/tasks"),
     read("/api/v1/analytics/workflows"),

@@ -23,6 +23,7 @@ pub mod interventions;
 pub mod key;
 pub mod keys;
 pub mod log_line;
+pub mod logs;
 pub mod me;
 pub mod nodes;
 pub mod operations;
@@ -119,6 +120,7 @@ fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(auto_workflow_tasks::list_tasks))
         .routes(routes!(runs::events::list_events))
         .routes(routes!(runs::logs::list_logs))
+        .routes(routes!(logs::search::search_logs))
         .routes(routes!(runs::export::export_run))
         .routes(routes!(runs::cancel::cancel_run))
         .routes(routes!(runs::terminate::terminate_run))

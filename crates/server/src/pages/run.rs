@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use windlass_store::{RunFilter, RunRow, Store, StoreError};
+use windlass_store::{LogFilter, LogLevel, RunFilter, RunRow, Store, StoreError};
 
 use super::drawer::{self, Drawer};
 use super::error::PageProblem;
@@ -33,6 +33,12 @@ pub(super) struct Query {
     pub(super) steps: Option<String>,
     /// Log lines behind this one; the last ones if left out.
     pub(super) logs: Option<u64>,
+    /// Only log lines that are at least this serious.
+    pub(super) level: Option<String>,
+    /// Only log lines of this step.
+    pub(super) of: Option<String>,
+    /// Only log lines with these words.
+    pub(super) q: Option<String>,
     /// As it was at this event of its journal; as it is now if left out.
     pub(super) at: Option<u64>,
     /// The step whose drawer is open.
@@ -40,6 +46,27 @@ pub(super) struct Query {
 }
 
 impl Query {
+    /// Which log lines are wanted.
+    pub(super) fn lines(&self) -> LogFilter {
+        let said = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        LogFilter {
+            path: said(&self.of),
+            level: self.level.as_deref().and_then(LogLevel::parse),
+            text: said(&self.q),
+            ..LogFilter::default()
+        }
+    }
+
+    /// What of the query says which log lines are wanted.
+    fn lines_kept(&self) -> String {
+        let pairs = [("level", &self.level), ("of", &self.of), ("q", &self.q)];
+        let pairs = pairs.into_iter().filter_map(|(name, value)| {
+            let value = value.as_deref().filter(|value| !value.trim().is_empty())?;
+            Some(format!("{name}={}&", segment(value)))
+        });
+        pairs.collect()
+    }
+
     /// The event at which the run is looked at; `None` for now. What a file has does not go on: it is
     /// looked at, at its end unless somebody says where.
     pub(super) fn at(&self, app: &App, row: &RunRow) -> Option<u64> {
@@ -71,6 +98,7 @@ pub(super) struct Context {
     pub(super) steps_next: Option<String>,
     pub(super) is_first_page: bool,
     pub(super) lines: Vec<Line>,
+    pub(super) wanted_lines: WantedLines,
     pub(super) lines_before: Option<u64>,
     pub(super) lines_after: Option<u64>,
     /// Where it is compared with the run before it, or the one that it repeats.
@@ -82,6 +110,27 @@ pub(super) struct Context {
     pub(super) keep: String,
     /// The step that is open.
     pub(super) drawer: Option<Drawer>,
+}
+
+/// Which log lines are shown, as the form says it.
+#[derive(Default, Serialize)]
+pub(super) struct WantedLines {
+    level: String,
+    of: String,
+    q: String,
+    /// The query of it, to be gone on with; empty if all lines are.
+    kept: String,
+}
+
+impl WantedLines {
+    fn of(query: &Query) -> WantedLines {
+        WantedLines {
+            level: query.level.clone().unwrap_or_default(),
+            of: query.of.clone().unwrap_or_default(),
+            q: query.q.clone().unwrap_or_default(),
+            kept: query.lines_kept(),
+        }
+    }
 }
 
 pub(super) async fn page(
@@ -98,11 +147,14 @@ pub(super) async fn page(
     let (run_id, now) = (row.run_id, app.engine.clock().now());
     let wanted = Wanted { run_id, place, now, here: query.without_step(run_id) };
     let (definitions, logs) = (app.engine.definitions().clone(), query.logs);
+    let (filter, is_all) = (query.lines(), query.lines() == LogFilter::default());
     let look = move |store: &dyn Store| {
         let Some(shown) = read(store, &definitions, &wanted)? else { return Ok(None) };
         let last = u64::try_from(LINES_SHOWN).unwrap_or(u64::MAX);
-        let after = logs.unwrap_or_else(|| shown.log_seq.saturating_sub(last));
-        let lines = store.logs(run_id, after, None, LINES_SHOWN)?;
+        // Of some lines the first ones are shown: how far back the last ones go, nobody has counted.
+        let newest = if is_all { shown.log_seq.saturating_sub(last) } else { 0 };
+        let after = logs.unwrap_or(newest);
+        let lines = store.logs(run_id, after, &filter, LINES_SHOWN)?;
         let compare = compared(store, &shown.row)?;
         Ok(Some((shown, lines, after, compare)))
     };
@@ -115,7 +167,10 @@ pub(super) async fn page(
         let steps = query.steps.as_ref();
         let steps = steps.map(|steps| format!("&steps={}", segment(steps))).unwrap_or_default();
         let (seq, log_seq) = (shown.row.last_seq, shown.log_seq);
-        format!("/runs/{run_id}/live?after={seq}&logs={log_seq}{steps}")
+        let kept = query.lines_kept();
+        let kept = kept.trim_end_matches('&');
+        let joint = if kept.is_empty() { "" } else { "&" };
+        format!("/runs/{run_id}/live?after={seq}&logs={log_seq}{steps}{joint}{kept}")
     });
     let window = u64::try_from(LINES_SHOWN).unwrap_or(u64::MAX);
     let last_line = lines.items.last().map(|line| line.log_seq);
@@ -130,6 +185,7 @@ pub(super) async fn page(
         units: shown.units,
         steps_next: shown.next.map(|next| cursor(&next)),
         is_first_page: place.is_none(),
+        wanted_lines: WantedLines::of(&query),
         lines_before: (after > 0).then(|| after.saturating_sub(window)),
         lines_after: last_line.filter(|_| lines.has_more),
         lines: lines.items.into_iter().map(Line::from).collect(),

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use uuid::Uuid;
 use windlass_core::run::path;
-use windlass_store::{LogRow, Store, StoreError};
+use windlass_store::{LogFilter, LogRow, Store, StoreError};
 
 use super::conversation::last_words;
 use super::drawer;
@@ -39,6 +39,10 @@ pub(super) struct Query {
     steps: Option<String>,
     /// The step whose drawer is open.
     step: Option<String>,
+    /// Which log lines are wanted, as the page says it.
+    level: Option<String>,
+    of: Option<String>,
+    q: Option<String>,
 }
 
 /// A page is made anew that often even if nothing happens, so that the bars of its timeline grow: the
@@ -60,8 +64,9 @@ pub(super) async fn live(
     let (sender, response) = stream();
     let follower = Follower::new(app.clone(), row.run_id);
     let follower = follower.after(query.after).with_logs_after(query.logs).with_live();
-    let page = run::Query { steps: query.steps, step: query.step, ..run::Query::default() };
-    let watched = Watched { run_id: row.run_id, place, page };
+    let Query { steps, step, level, of, q, .. } = query;
+    let page = run::Query { steps, step, level, of, q, ..run::Query::default() };
+    let watched = Watched { run_id: row.run_id, place, page, log_seq: query.logs };
     tokio::spawn(async move {
         let _count = app.metrics.stream();
         let is_left = sender.closed();
@@ -85,12 +90,14 @@ struct Watched {
     place: Option<StepPlace>,
     /// The page's own query.
     page: run::Query,
+    /// The number of the last log line that was looked at.
+    log_seq: u64,
 }
 
 async fn follow(
     app: &Arc<App>,
     caller: &Caller,
-    watched: Watched,
+    mut watched: Watched,
     mut follower: Follower,
     mut sender: Sender,
 ) -> Result<(), StoreError> {
@@ -114,10 +121,27 @@ async fn follow(
         let Heard { lines, is_durable: has_news, .. } = heard;
         let began = Instant::now();
         let (definitions, now) = (app.engine.definitions().clone(), app.engine.clock().now());
-        let Watched { run_id, place, ref page } = watched;
+        let Watched { run_id, place, ref page, log_seq } = watched;
         let wanted = Wanted { run_id, place, now, here: page.without_step(run_id) };
-        let look = move |store: &dyn Store| read(store, &definitions, &wanted);
-        let Some(shown) = app.engine.read(look).await? else { break };
+        let filter = page.lines();
+        let of_some = (filter != LogFilter::default()).then_some(filter);
+        let look = move |store: &dyn Store| {
+            let shown = read(store, &definitions, &wanted)?;
+            // The store knows best which lines have the words that are asked for.
+            let some = match of_some {
+                Some(filter) => Some(store.logs(run_id, log_seq, &filter, LINES_SHOWN)?.items),
+                None => None,
+            };
+            Ok(shown.map(|shown| (shown, some)))
+        };
+        let Some((shown, some)) = app.engine.read(look).await? else { break };
+        let newest = lines.last().map(|line| line.log_seq);
+        let lines = match some {
+            // None is told that was not heard of yet: it comes with the next news.
+            Some(some) => some.into_iter().filter(|line| Some(line.log_seq) <= newest).collect(),
+            None => lines,
+        };
+        watched.log_seq = newest.unwrap_or(log_seq);
         tick = (Span::of(&shown.row, now).length / 100).clamp(TICK_MIN, TICK_MAX);
         let skipped = lines.len().saturating_sub(LINES_SHOWN);
         let lines = lines.into_iter().skip(skipped).map(Line::from).collect();

@@ -6,6 +6,7 @@
 mod access;
 mod analytics;
 mod lists;
+mod logs;
 mod tokens;
 mod units;
 mod write;
@@ -21,11 +22,12 @@ use crate::access::{ApiKeyRow, SecretRow};
 use crate::analytics::{KindSum, RunGlance, ScanFilter};
 use crate::audit::AuditRow;
 use crate::error::StoreError;
+use crate::logs::{FoundLine, LogFilter, LogRow, LogSearch};
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview,
-    Page, Pause, RunFilter, RunPage, RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow,
-    UsageFilter, UsageRow, WorkflowRow,
+    Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, NumberedEvent, Overview, Page,
+    Pause, RunFilter, RunPage, RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow, UsageFilter,
+    UsageRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -49,6 +51,7 @@ struct Data {
     cache: BTreeMap<(String, String), CacheRow>,
     /// By run, day, node, provider and model.
     usage: BTreeMap<(Uuid, i64, String, String, String), UsageRow>,
+    last_line_id: i64,
     messages: BTreeMap<MessageKey, Message>,
     settings: BTreeMap<String, String>,
     /// By project and name.
@@ -66,12 +69,17 @@ struct Run {
     timers: BTreeMap<String, Time>,
     asks: BTreeMap<String, AskRow>,
     snapshot: Option<Snapshot>,
-    logs: Vec<LogRow>,
+    /// With their numbers among all lines.
+    logs: Vec<(i64, LogRow)>,
 }
 
 impl Run {
     fn last_seq(&self) -> u64 {
         self.events.last().map_or(0, |event| event.seq)
+    }
+
+    fn last_log_seq(&self) -> u64 {
+        self.logs.last().map_or(0, |(_, log)| log.log_seq)
     }
 
     /// The row, with what it says of late as it is now.
@@ -130,7 +138,7 @@ impl Store for MemoryStore {
                 run.snapshot.clone().filter(|snapshot| snapshot.version == state_version);
             let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
             let events = run.events.iter().filter(|event| event.seq > after).cloned().collect();
-            let last_log_seq = run.logs.last().map_or(0, |log| log.log_seq);
+            let last_log_seq = run.last_log_seq();
             StoredRun { row: run.row_up_to_date(), snapshot, events, last_log_seq }
         }))
     }
@@ -245,7 +253,7 @@ impl Store for MemoryStore {
         Ok(data.runs.get(&run_id).map(|run| Overview {
             row: run.row_up_to_date(),
             steps: data.list_steps(run_id, None, step_limit),
-            last_log_seq: run.logs.last().map_or(0, |log| log.log_seq),
+            last_log_seq: run.last_log_seq(),
         }))
     }
 
@@ -321,10 +329,20 @@ impl Store for MemoryStore {
         &self,
         run_id: Uuid,
         after: u64,
-        path: Option<&str>,
+        filter: &LogFilter,
         limit: usize,
     ) -> Result<Page<LogRow>, StoreError> {
-        Ok(self.data.lock().list_logs(run_id, after, path, limit))
+        Ok(self.data.lock().list_logs(run_id, after, filter, limit))
+    }
+
+    fn find_logs(
+        &self,
+        project: &str,
+        search: &LogSearch,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Page<FoundLine>, StoreError> {
+        Ok(self.data.lock().find_logs(project, search, before, limit))
     }
 
     fn key(&self, project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {

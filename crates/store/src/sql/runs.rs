@@ -7,7 +7,7 @@ use super::commit::prove_epoch;
 use super::read::Columns;
 use super::run_list::ListQuery;
 use super::{
-    Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value, journal, steps,
+    Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value, journal, logs, steps,
 };
 use crate::error::StoreError;
 use crate::rows::{KeyRow, Overview, RunFilter, RunPage, RunRow, StoredRun};
@@ -118,7 +118,7 @@ impl<D: Driver> SqlStore<D> {
                 usize::MAX,
             )?
             .items;
-            let last_log_seq = journal::last_log_seq(connection, &id)?;
+            let last_log_seq = logs::last_log_seq(connection, &id)?;
             Ok(Some(StoredRun { row, snapshot, events, last_log_seq }))
         })
     }
@@ -187,7 +187,7 @@ impl<D: Driver> SqlStore<D> {
             let Some(row) = by_id(connection, &id)? else { return Ok(None) };
             let row = up_to_date(connection, row)?;
             let steps = steps::behind(connection, &id, None, step_limit)?;
-            let last_log_seq = journal::last_log_seq(connection, &id)?;
+            let last_log_seq = logs::last_log_seq(connection, &id)?;
             Ok(Some(Overview { row, steps, last_log_seq }))
         })
     }

@@ -3,10 +3,10 @@ use axum::http::Uri;
 use axum::response::Response;
 use serde::Deserialize;
 use uuid::Uuid;
-use windlass_core::Time;
 use windlass_core::run::RunStatus;
 use windlass_store::{RunFilter, Store, StoreError};
 
+use super::logs::time;
 use crate::access::Caller;
 use crate::api::query::Asked;
 use crate::api::run::RunBody;
@@ -132,13 +132,8 @@ pub fn filter_of(query: &RunsQuery) -> Result<RunFilter, Problem> {
     if let Some(tag) = query.tag.as_deref().filter(|tag| !tag.is_empty()) {
         filter.labels.push(tag_label(tag));
     }
-    let time = |name: &str, text: &Option<String>| -> Result<Option<Time>, Problem> {
-        let Some(text) = text.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
-        let wanted = "an RFC 3339 time such as `2026-01-31T12:00:00Z` is expected";
-        Time::parse(text).map(Some).ok_or_else(|| Problem::parameter(name, wanted))
-    };
-    filter.created_after = time("created_after", &query.created_after)?;
-    filter.created_before = time("created_before", &query.created_before)?;
+    filter.created_after = time("created_after", query.created_after.as_deref())?;
+    filter.created_before = time("created_before", query.created_before.as_deref())?;
     filter.text = query.text.clone().filter(|text| !text.is_empty());
     filter.look_at_most = Some(LOOK_AT_MOST);
     if filter.text.as_ref().is_some_and(|text| text.chars().count() > 200) {

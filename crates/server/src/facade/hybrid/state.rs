@@ -10,7 +10,7 @@ use windlass_core::Time;
 use windlass_core::definition::{Node, OnFailure, Plan, Policy};
 use windlass_core::run::path::{scope_of, without_visit};
 use windlass_core::run::{Fact, StepStatus};
-use windlass_store::{RunFilter, RunRow, Store, StoreError};
+use windlass_store::{LogFilter, RunFilter, RunRow, Store, StoreError};
 
 use super::{DATA_PREFIX, NAME_LABEL, PARENT_LABEL, PREFIX, id_of, run_word, step_word};
 use crate::api::run::RunBody;
@@ -299,7 +299,7 @@ fn dependencies(plan: &Plan, id: &str) -> Vec<String> {
 /// What the steps have written, by node.
 fn lines(store: &dyn Store, row: &RunRow) -> Result<HashMap<String, Vec<String>>, StoreError> {
     let mut lines: HashMap<String, Vec<String>> = HashMap::new();
-    for line in store.logs(row.run_id, 0, None, LINES_MAX)?.items {
+    for line in store.logs(row.run_id, 0, &LogFilter::default(), LINES_MAX)?.items {
         let top = line.path.split(['.', '[']).next().unwrap_or_default();
         lines.entry(without_visit(top).to_owned()).or_default().push(line.text);
     }

@@ -3,6 +3,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::access::Permission;
+use windlass_store::LogFilter;
+
 use crate::api::runs::logs::lines;
 use crate::http::problem::{self, Problem};
 use crate::mcp::show;
@@ -42,7 +44,8 @@ impl Tool for ReadLogs {
             let message = format!("`limit`: a number from 1 to {LIMIT_MAX}");
             return Err(Problem::new(problem::INVALID_REQUEST, message));
         }
-        let found = lines(&call.app, &call.caller, &self.run, self.step, self.after, limit).await?;
+        let filter = LogFilter { path: self.step, ..LogFilter::default() };
+        let found = lines(&call.app, &call.caller, &self.run, filter, self.after, limit).await?;
         let (mut shown, mut bytes, mut last) = (Vec::new(), 0, self.after);
         let mut has_more = found.next_cursor.is_some();
         for line in found.items {
