@@ -90,6 +90,7 @@ impl Server {
     pub(super) async fn start(config: Config, purpose: Purpose) -> anyhow::Result<Server> {
         let (data, listen) = (config.store.data.clone(), config.server.listen);
         let is_file = purpose.file.is_some();
+        allow_open_files(config.server.connection_count_max);
         let connections = usize::try_from(config.server.connection_count_max)?;
         // The port first: whoever starts a second server should hear of the first at once.
         let listener =
@@ -166,6 +167,30 @@ impl Server {
             connect::remove_record(data);
         }
         tracing::info!("ended");
+    }
+}
+
+/// Besides connections: the database, its readers, steps and what they are connected with.
+const OTHER_OPEN_FILES: u64 = 1_024;
+
+/// Every connection is an open file, and systems are content with few unless they are asked.
+fn allow_open_files(connections: u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let wanted = connections.saturating_add(OTHER_OPEN_FILES);
+    let possible = limit.maximum.map_or(wanted, |most| most.min(wanted));
+    if possible < wanted {
+        tracing::warn!(
+            wanted,
+            possible,
+            "the system allows fewer open files than `server.connection_count_max` may need"
+        );
+    }
+    if limit.current.is_some_and(|current| current < possible) {
+        let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(possible), ..limit });
+        if let Err(error) = raised {
+            tracing::warn!(%error, "the number of open files cannot be raised");
+        }
     }
 }
 

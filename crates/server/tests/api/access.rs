@@ -203,6 +203,8 @@ async fn projects_do_not_see_each_other() {
             ("POST", "/api/v1/runs/{run}/approvals/{step}") => {
                 r#"{"decision":"approve"}"#.to_owned()
             }
+            ("POST", path) if path.ends_with("/external-data") => r#"{"content":1}"#.to_owned(),
+            ("POST", path) if path.ends_with("/branch") => r#"{"branch_name":"x"}"#.to_owned(),
             (_, path) if path.ends_with("/clarify") => r#"{"text":"x"}"#.to_owned(),
             (_, path) if path.ends_with("/waive") => {
                 r#"{"guardian":"all_home","reason":"x"}"#.to_owned()

@@ -435,12 +435,15 @@ async fn a_person_gets_a_page_and_a_program_json() {
     server.deploy(ADD).await;
     for path in ["/workflows", "/workflows/add"] {
         let page = server.page(path).await;
-        assert!(page.header("content-type").starts_with("text/html"), "{path}");
+        match path {
+            "/workflows" => assert_eq!(page.header("location"), "/flows"),
+            _ => assert!(page.header("content-type").starts_with("text/html"), "{path}"),
+        }
         let json = server.get(path).await;
         assert_eq!(json.header("content-type"), "application/json", "{path}");
         assert_eq!((page.header("vary"), json.header("vary")), ("accept", "accept"));
     }
-    assert_eq!(server.page("/").await.header("location"), "/runs");
+    assert_eq!(server.page("/").await.header("location"), "/flows");
     let root = server.get("/").await.body;
     assert_eq!((&root["name"], &root["status"]), (&json!("Windlass"), &json!("running")));
     assert!(root["version"].is_string());

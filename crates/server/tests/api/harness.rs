@@ -91,6 +91,7 @@ impl Server {
         let path = request.uri().path();
         let of_units = ["/live/", "/instances/", "/uows/", "/queues/"];
         let is_endless = path == "/runs/live"
+            || path == "/flows/live"
             || of_units.iter().any(|part| path.starts_with(part))
                 && (path.ends_with("/live") || path.starts_with("/live/"));
         let response = self.router.clone().oneshot(request).await.unwrap();

@@ -7,6 +7,7 @@ mod code;
 mod fan;
 mod latency;
 mod memory;
+mod observe;
 mod probe;
 mod profile;
 mod sequence;
@@ -14,6 +15,7 @@ mod server;
 mod start;
 mod submit;
 mod uow;
+mod watchers;
 mod wire;
 
 use clap::{Args, ValueEnum};
@@ -64,6 +66,9 @@ enum Measure {
     /// Units of work claimed and completed by 64 workers, claims with many queued, heartbeats of
     /// 50,000 leases.
     Uow,
+    /// Events of other programs, in batches and one by one, how soon they are seen, and 5,000 who watch
+    /// 1,000 runs.
+    Observe,
 }
 
 impl Bench {
@@ -99,6 +104,9 @@ impl Bench {
         }
         if is_wanted(Measure::Uow) {
             uow::measure(&place, self.queued).await?;
+        }
+        if is_wanted(Measure::Observe) {
+            observe::measure(&place).await?;
         }
         Ok(Exit::Ok)
     }

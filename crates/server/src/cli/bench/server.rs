@@ -35,6 +35,8 @@ impl Server {
             // Not an argument: all who look at the processes would see a password in it.
             command.env("WINDLASS_DATABASE_URL", database);
         }
+        // As many as may watch at once.
+        command.env("WINDLASS_SERVER__CONNECTION_COUNT_MAX", "8192");
         let child = command
             .args(["serve", "--listen", &address, "--data"])
             .arg(directory)

@@ -1,10 +1,9 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::access::Permission;
 use windlass_store::LogFilter;
 
+use crate::access::Permission;
 use crate::api::runs::logs::lines;
 use crate::http::problem::{self, Problem};
 use crate::mcp::show;
