@@ -30,7 +30,9 @@ class PluginServer(Server):  # type: ignore[misc]
         config.write_text(f"[plugins.tests]\nmanifest = {json.dumps(str(place / 'plugin.json'))}\n")
         # One that looks for dead workers often.
         often = {"WINDLASS_SWEEPER__EVERY": "100ms"}
-        return {**super().settings(), "WINDLASS_CONFIG": str(config), **often}
+        # One whose steps may ask this machine.
+        here = {"WINDLASS_HTTP__ALLOW": "127.0.0.1"}
+        return {**super().settings(), "WINDLASS_CONFIG": str(config), **often, **here}
 
 
 @pytest.fixture(scope="session")
