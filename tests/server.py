@@ -84,7 +84,8 @@ class Server:
         return self.request("POST", "/api/v1/workflows", yaml, "application/yaml")
 
     def execute(self, name, **input):
-        return self.request("POST", f"/api/v1/workflows/{name}/execute", {"input": input})["id"]
+        path = f"/api/v1/workflows/{urllib.parse.quote(name, safe='')}/execute"
+        return self.request("POST", path, {"input": input})["id"]
 
     def run(self, run):
         return self.request("GET", f"/api/v1/runs/{run}")

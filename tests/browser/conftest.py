@@ -11,6 +11,7 @@ from selenium.webdriver.chrome.service import Service
 import workflows
 from pages import Page
 from server import ROOT, Server
+from world import KEY, World
 
 SCREENSHOTS = Path(os.environ.get("WINDLASS_SCREENSHOTS", ROOT / "target" / "screenshots"))
 WIDE, NARROW = (1280, 900), (375, 800)
@@ -79,6 +80,56 @@ def page(server, scripted, request):
 def plain_page(server, unscripted, request):
     """A page in a browser that runs no JavaScript."""
     yield from fresh_page(server, unscripted, request)
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory):
+    world = World(tmp_path_factory.mktemp("world"))
+    yield world
+    world.stop()
+
+
+@pytest.fixture(scope="session")
+def cookie(world, scripted):
+    """Of somebody who has signed in to the server that asks for a key."""
+    page = Page(scripted, world.guarded.url).open("/login")
+    page.fill("Key", KEY)
+    page.press(("Sign in",))
+    page.until(lambda: page.path.startswith("/runs"), "nobody is signed in")
+    [cookie] = scripted.get_cookies()
+    scripted.delete_all_cookies()
+    return cookie
+
+
+@pytest.fixture
+def view(world, cookie, scripted, request):
+    """Opens a view of the world, as wide and as bright as it is asked for."""
+    pages = fresh_page(world.full, scripted, request)
+    page = next(pages)
+
+    def open_view(view, width=WIDE[0], scheme="light"):
+        emulate(scripted, width, scheme)
+        if view.is_guarded:
+            page.url = world.guarded.url
+            scripted.execute_cdp_cmd("Network.setCookie", cookie | {"url": page.url})
+        page.open(view.path.format_map(world.ids))
+        page.until_shown("Windlass")
+        return page
+
+    yield open_view
+    scripted.delete_all_cookies()
+    scripted.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    scripted.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+    next(pages, None)
+
+
+def emulate(driver, width, scheme):
+    """A window cannot be made as narrow as a phone; its viewport can."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+    features = [{"name": name, "value": value} for name, value in features.items()]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
 
 def fresh_page(server, driver, request):

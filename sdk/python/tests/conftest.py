@@ -1,4 +1,4 @@
-"""A server with kinds of a plugin, clients of it, and workers that end with their test."""
+"""A server with kinds of a plugin, what it knows, clients of it, and workers that end with their test."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any, Callable, ContextManager, Iterator
 
+import httpx
 import pytest
 from server import Server
 from windlass import Client, Worker
@@ -29,7 +30,9 @@ class PluginServer(Server):  # type: ignore[misc]
         config.write_text(f"[plugins.tests]\nmanifest = {json.dumps(str(place / 'plugin.json'))}\n")
         # One that looks for dead workers often.
         often = {"WINDLASS_SWEEPER__EVERY": "100ms"}
-        return {**super().settings(), "WINDLASS_CONFIG": str(config), **often}
+        # One whose steps may ask this machine.
+        here = {"WINDLASS_HTTP__ALLOW": "127.0.0.1"}
+        return {**super().settings(), "WINDLASS_CONFIG": str(config), **often, **here}
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +43,44 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
+
+
+class Seen:
+    """What the server knows."""
+
+    def __init__(self, server: Server) -> None:
+        headers = {"Authorization": f"Bearer {KEY}"}
+        self._http = httpx.Client(base_url=server.url, headers=headers, trust_env=False)
+
+    def get(self, path: str, **params: str) -> Any:
+        answer = self._http.get(f"/api/v1{path}", params=params)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def runs(self, flow_key: str) -> list[Any]:
+        found = self._http.get(f"/api/v1/flows/{httpx.URL(path=flow_key).raw_path.decode()}")
+        return list(found.json()["runs"]) if found.status_code == 200 else []
+
+    def run(self, flow_key: str) -> Any:
+        [run] = self.runs(flow_key)
+        return self.get(f"/runs/{run['id']}")
+
+    def steps(self, run: Any) -> dict[str, Any]:
+        items = self.get(f"/runs/{run['id']}/steps")["items"]
+        return {step["path"]: step for step in items}
+
+    def lines(self, run: Any) -> list[Any]:
+        return list(self.get(f"/runs/{run['id']}/logs")["items"])
+
+    def close(self) -> None:
+        self._http.close()
+
+
+@pytest.fixture
+def seen(server: Server) -> Iterator[Seen]:
+    seen = Seen(server)
+    yield seen
+    seen.close()
 
 
 @pytest.fixture

@@ -14,51 +14,12 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
-import httpx
 import pytest
 import windlass
 from server import Server
 from windlass import LogHandler, Sender, flow, post_event_sink, task
 
-from conftest import KEY
-
-
-class Seen:
-    """What the server knows."""
-
-    def __init__(self, server: Server) -> None:
-        headers = {"Authorization": f"Bearer {KEY}"}
-        self._http = httpx.Client(base_url=server.url, headers=headers, trust_env=False)
-
-    def get(self, path: str, **params: str) -> Any:
-        answer = self._http.get(f"/api/v1{path}", params=params)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def runs(self, flow_key: str) -> list[Any]:
-        found = self._http.get(f"/api/v1/flows/{httpx.URL(path=flow_key).raw_path.decode()}")
-        return list(found.json()["runs"]) if found.status_code == 200 else []
-
-    def run(self, flow_key: str) -> Any:
-        [run] = self.runs(flow_key)
-        return self.get(f"/runs/{run['id']}")
-
-    def steps(self, run: Any) -> dict[str, Any]:
-        items = self.get(f"/runs/{run['id']}/steps")["items"]
-        return {step["path"]: step for step in items}
-
-    def lines(self, run: Any) -> list[Any]:
-        return list(self.get(f"/runs/{run['id']}/logs")["items"])
-
-    def close(self) -> None:
-        self._http.close()
-
-
-@pytest.fixture
-def seen(server: Server) -> Iterator[Seen]:
-    seen = Seen(server)
-    yield seen
-    seen.close()
+from conftest import KEY, Seen
 
 
 @pytest.fixture
@@ -172,79 +133,6 @@ def test_any_bus_that_can_be_subscribed_to_is_heard(seen: Seen, sender: Sender) 
     steps = seen.steps(run)
     assert (steps["load:1"]["status"], steps["load:1"]["attempt"]) == ("succeeded", 2)
     assert steps["save:1"]["error"]["message"] == "Boom('no')"
-
-
-LIBRARY = '''
-import asyncio, contextvars, uuid
-_callbacks, _context = {}, contextvars.ContextVar("context")
-
-def subscribe(name, callback):
-    _callbacks.setdefault(name, []).append(callback)
-
-def get_context():
-    return _context.get(None)
-
-def emit(name, **payload):
-    for callback in _callbacks.get(name, []):
-        callback(payload)
-
-class Context:
-    def __init__(self, flow_name, params):
-        self.run_id, self.flow_name, self.params = str(uuid.uuid4()), flow_name, params
-
-class Flow:
-    def __init__(self, build_fn):
-        self.build_fn, self.name = build_fn, build_fn.__name__
-    def run(self, **params):
-        return asyncio.run(self._run_internal(params))
-    async def _run_internal(self, params):
-        context = Context(self.name, params)
-        _context.set(context)
-        emit("flow_started", flow=self.name, run_id=context.run_id)
-        emit("task_started", task="load", node="load:1")
-        self.build_fn(**params)
-        emit("task_succeeded", task="load", node="load:1", duration_ms=1.5)
-        emit("flow_completed", flow=self.name, run_id=context.run_id, tasks=1)
-'''
-
-
-def test_the_library_is_bound_by_the_environment_alone(server: Server, seen: Seen, tmp_path: Path) -> None:
-    (tmp_path / "auto_workflow.py").write_text(LIBRARY)
-    module = f"jobs_{uuid.uuid4().hex}"
-    (tmp_path / f"{module}.py").write_text(
-        textwrap.dedent(
-            """
-            import windlass, auto_workflow
-
-            def nightly(day):
-                if day < 0:
-                    raise ValueError("no such day")
-
-            def hourly(day):
-                pass
-
-            if __name__ != "__main__":
-                auto_workflow.Flow(hourly).run(day=1)
-                auto_workflow.Flow(nightly).run(day=-1)
-            """
-        )
-    )
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(tmp_path),
-        "AUTO_WORKFLOW_SERVER_URL": server.url,
-        "AUTO_WORKFLOW_SERVER_API_KEY": KEY,
-        "WINDLASS_SPOOL": "",
-    }
-    for name in ("WINDLASS_URL", "WINDLASS_API_KEY", "WINDLASS_SERVER"):
-        environment.pop(name, None)
-    command = [sys.executable, "-c", f"import {module}"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
-    assert "ValueError: no such day" in done.stderr, done.stderr
-    assert seen.run(f"{module}:hourly")["status"] == "succeeded"
-    run = seen.run(f"{module}:nightly")
-    assert (run["status"], run["input"]) == ("failed", {"day": -1})
-    assert seen.steps(run)["load:1"]["status"] == "cancelled"
 
 
 def test_what_cannot_be_sent_is_kept_and_sent_by_the_next_process(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from collections import defaultdict
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from .sender import Sender
 
@@ -41,3 +43,14 @@ class Current:
 
 current_run: ContextVar[Current | None] = ContextVar("windlass_run", default=None)
 current_node: ContextVar[str | None] = ContextVar("windlass_node", default=None)
+
+
+def module_of(name: str) -> str:
+    """A module's name. That of the program itself is the name under which others would import it."""
+    if name != "__main__":
+        return name
+    main = sys.modules.get(name)
+    spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
+    if spec is not None:
+        return str(spec.name).removesuffix(".__main__")
+    return PurePath(file).stem if file else name

@@ -47,7 +47,7 @@ class Settings:
         # A worker that the server has started itself finds a token instead of a key.
         found = os.environ.get("WINDLASS_API_KEY") or os.environ.get("WINDLASS_WORKER_TOKEN")
         server = server or os.environ.get("WINDLASS_SERVER") or DEFAULT_SERVER
-        if not server.startswith(("http://", "https://")):
+        if not _is_address(server):
             raise ValueError(f"{server!r} is no address such as {DEFAULT_SERVER!r}")
         api_key = api_key if api_key is not None else found
         if api_key and not (api_key.isascii() and api_key.isprintable()):
@@ -66,3 +66,11 @@ class Settings:
             # The server is asked directly, whatever proxy the machine has for the world.
             "trust_env": False,
         }
+
+
+def _is_address(server: str) -> bool:
+    try:
+        url = httpx.URL(server)
+    except (httpx.InvalidURL, ValueError):
+        return False
+    return url.scheme in ("http", "https") and bool(url.host)

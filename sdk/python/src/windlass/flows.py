@@ -17,12 +17,14 @@ import time
 import uuid
 from typing import Any, Callable, Iterable, Iterator, TypeVar, cast, overload
 
-from ._context import Current, current_node, current_run
-from .sender import Sender, url_of
+from ._context import Current, current_node, current_run, module_of
+from .sender import Sender, log, url_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 _sender: Sender | None = None
+# Whether the environment names a server that cannot be one.
+_is_hopeless = False
 _lock = threading.Lock()
 
 
@@ -37,12 +39,16 @@ def observe(url: str | None = None, api_key: str | None = None, **options: Any) 
 
 
 def sender() -> Sender | None:
-    """What events are sent with; the server in the environment, if there is one."""
-    global _sender
-    if _sender is None and url_of() is not None:
+    """What events are sent with; the server in the environment, if there is one. Never raises."""
+    global _sender, _is_hopeless
+    if _sender is None and not _is_hopeless and url_of() is not None:
         with _lock:
-            if _sender is None:
-                _sender = Sender()
+            if _sender is None and not _is_hopeless:
+                try:
+                    _sender = Sender()
+                except ValueError as error:
+                    _is_hopeless = True
+                    log.warning("nothing is reported: %s", error)
     return _sender
 
 
@@ -69,11 +75,12 @@ def flow(
     metadata: dict[str, Any] | None = None,
 ) -> F | Callable[[F], F]:
     """A function whose calls are runs. `key` tells the flow from all others; left out, it is
-    `module:name`. The arguments are the run's parameters. What it raises it still raises."""
+    `module:name`, where a program itself goes by the name of its file. The arguments are the run's
+    parameters. What it raises it still raises."""
 
     def decorate(function: F) -> F:
         label = name or function.__name__
-        flow_key = key or f"{function.__module__}:{label}"
+        flow_key = key or f"{module_of(function.__module__)}:{label}"
         signature = inspect.signature(function)
 
         def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Current | None:

@@ -40,6 +40,8 @@ log.addHandler(logging.NullHandler())
 
 EVENTS = "/api/v1/events"
 PAUSE_FIRST, PAUSE_MAX = 0.5, 30.0
+# The thread's name, in log records as well.
+THREAD = "windlass"
 # An answer that means the same the next time.
 HOPELESS = {400, 404, 405, 413, 415, 422}
 
@@ -140,7 +142,7 @@ class Sender:
     def _start(self) -> None:
         with self._starting:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="windlass", daemon=True)
+                self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
                 self._thread.start()
 
     # In the thread.
@@ -279,6 +281,14 @@ def _begin_anew() -> None:
     for sender in list(_senders):
         sender._begin()
 
+
+def _is_of_others(record: logging.LogRecord) -> bool:
+    return record.threadName != THREAD
+
+
+# Whoever wants to read of a program's own requests is not told of these.
+for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy"):
+    logging.getLogger(_name).addFilter(_is_of_others)
 
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import functools
 import importlib
-import importlib.abc
-import importlib.util
 import logging
 import sys
 import time
 from contextvars import ContextVar
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, Callable, Protocol, Sequence
+from typing import Any, Callable, Protocol
 
-from ._context import Current, current_node, current_run
+import _windlass_bind
+
+from ._context import Current, current_node, current_run, module_of
 from .flows import sender as default_sender
 from .sender import Sender
 
 log = logging.getLogger("windlass.sink")
 
-LIBRARY = "auto_workflow"
+LIBRARY = _windlass_bind.LIBRARY
 # Where the flow that is beginning was written: the first half of its key.
 flow_module: ContextVar[str | None] = ContextVar("windlass_flow_module", default=None)
 EVENTS = (
@@ -78,10 +78,14 @@ class Sink:
 
     def fails(self, run_id: str, flow: str, error: BaseException) -> None:
         """A run has ended with an exception, of which the bus says nothing."""
-        message = {"type": type(error).__name__, "message": repr(error)}
-        self._put({"event": "flow_completed", "run_id": run_id, "status": "FAILED", "error": message,
-                   **self._named(run_id, flow)})
+        named = self._named(run_id, flow)
         self._forget(run_id)
+        try:
+            told = {"type": type(error).__name__, "message": repr(error)}
+            event = {"event": "flow_completed", "run_id": run_id, "status": "FAILED", "error": told}
+            self._put({**event, **named})
+        except Exception:
+            log.debug("an end could not be told", exc_info=True)
 
     def _tell(self, name: str, payload: dict[str, Any]) -> None:
         context = self._context() if self._context is not None else None
@@ -118,7 +122,7 @@ class Sink:
 
     def _enter(self, run_id: str, flow: str) -> None:
         module = flow_module.get()
-        key = self._flows[run_id] = f"{module}:{flow}" if module else flow
+        key = self._flows[run_id] = f"{module_of(module)}:{flow}" if module else flow
         sender = self._sender or default_sender()
         if sender is not None:
             current_run.set(Current(sender, run_id, flow, key))
@@ -137,6 +141,10 @@ class Sink:
             sender.put(event)
 
 
+# Buses that are heard already: a library can be loaded again.
+_bound: list[object] = []
+
+
 def bind_library() -> bool:
     """Reports what flows of the library do, if it is there. Answers whether it is."""
     library = sys.modules.get(LIBRARY)
@@ -145,6 +153,9 @@ def bind_library() -> bool:
     bus = _part(library, "events")
     if bus is None:
         return False
+    if bus in _bound:
+        return True
+    _bound.append(bus)
     sink = post_event_sink(bus, context=_part_of(library, "context", "get_context"))
     flow_class = _part_of(library, "flow", "Flow")
     entry = getattr(flow_class, "_run_internal", None)
@@ -154,33 +165,27 @@ def bind_library() -> bool:
 
 
 def bind_at_import() -> None:
-    """Binds the library now, or as soon as it is imported."""
-    if not bind_library() and not any(isinstance(one, _Finder) for one in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    """Binds the library now, or as soon as it is imported. Never raises."""
+    try:
+        if not bind_library():
+            _windlass_bind.wait()
+    except Exception:
+        log.debug("the library could not be bound", exc_info=True)
 
 
-class _Finder(importlib.abc.MetaPathFinder):
-    """Waits for the library to be imported."""
+def watched(spec: ModuleSpec | None) -> ModuleSpec | None:
+    """The library's spec, such that it is bound once it has been imported."""
+    if spec is not None and spec.loader is not None:
+        execute = spec.loader.exec_module
 
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None,
-        target: ModuleType | None = None,
-    ) -> ModuleSpec | None:
-        if fullname != LIBRARY:
-            return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
+        def exec_module(module: ModuleType) -> None:
+            execute(module)
+            # A loader may be that of many modules.
+            if module.__name__ == LIBRARY:
+                bind_at_import()
 
-            def exec_module(module: ModuleType) -> None:
-                execute(module)
-                bind_library()
-
-            setattr(spec.loader, "exec_module", exec_module)
-        return spec
+        setattr(spec.loader, "exec_module", exec_module)
+    return spec
 
 
 def _watched(entry: Callable[..., Any], sink: Sink) -> Callable[..., Any]:
