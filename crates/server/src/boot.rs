@@ -22,6 +22,7 @@ use crate::crash::Crash;
 use crate::database;
 use crate::metrics::Metrics;
 use crate::plugins;
+use crate::traces::{self, Ends};
 use crate::vault::{Ring, Vault};
 
 /// The argument that makes this program stand by and end what a killed server leaves behind.
@@ -122,6 +123,11 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         llm: Arc::new(config.llm.for_nodes()),
         prompts: Arc::new(config.llm.prompts()),
     };
+    let (ends, traces) = match is_in_memory {
+        // What is only looked at, or tried out, is told to nobody.
+        true => (Ends::nowhere(), None),
+        false => traces::open()?,
+    };
     let engine_config = EngineConfig {
         store,
         dispatch: DispatchConfig {
@@ -147,7 +153,10 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         sweep_every: config.sweeper.every.0,
         observer: {
             let metrics = metrics.clone();
-            Arc::new(move |published| metrics.observe(published))
+            Arc::new(move |published| {
+                metrics.observe(published);
+                ends.observe(published);
+            })
         },
     };
     let engine = Engine::start(engine_config, Handle::current())?;
@@ -169,7 +178,11 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         is_file,
         going_down,
     };
-    Ok(House { app: Arc::new(app), go_down, _own_dir: own_dir, _lock: lock })
+    let app = Arc::new(app);
+    if let Some(traces) = traces {
+        tokio::spawn(traces.tell(app.clone()));
+    }
+    Ok(House { app, go_down, _own_dir: own_dir, _lock: lock })
 }
 
 fn shard_count(config: &Config) -> anyhow::Result<usize> {

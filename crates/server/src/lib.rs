@@ -33,5 +33,6 @@ pub mod observe;
 pub mod pages;
 pub mod plugins;
 pub mod run_file;
+pub mod traces;
 mod units;
 pub mod vault;
