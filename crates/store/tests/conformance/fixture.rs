@@ -39,6 +39,7 @@ pub(crate) fn created(run_id: Uuid, input: Value) -> Event {
         reused: BTreeMap::new(),
         unit: None,
         observed: None,
+        trigger_depth: 0,
     };
     Event { at: at(1), fact: Fact::RunCreated(Box::new(created)) }
 }
