@@ -16,11 +16,12 @@ use windlass_core::Time;
 use windlass_core::run::Counts;
 use windlass_store::{
     Access, ActorRow, Admission, ApiKeyRow, AskKey, AskRow, AssignmentRow, AuditEntry, AuditRow,
-    AuditVerdict, CacheRow, Conflict, DefinitionRow, Deploy, Deployed, InstanceRow, InstanceStatus,
-    InterventionFilter, InterventionMetrics, InterventionRow, KeyRow, LogRow, MemoryRow, Message,
-    MessageKey, NewInstance, NumberedEvent, Overview, Page, Pause, RunFilter, RunPage, RunRow,
-    RunWrite, SecretRow, Spent, StepRow, Store, StoreError, StoredRun, TaskRow, TimerRow, Tokens,
-    UnitCount, UnitFilter, UnitRow, UsageFilter, UsageRow, WorkflowRow,
+    AuditVerdict, CacheRow, Conflict, DefinitionRow, Deploy, Deployed, FoundLine, InstanceRow,
+    InstanceStatus, InterventionFilter, InterventionMetrics, InterventionRow, KeyRow, KindSum,
+    LogFilter, LogRow, LogSearch, MemoryRow, Message, MessageKey, NewInstance, NumberedEvent,
+    Overview, Page, Pause, RunFilter, RunGlance, RunPage, RunRow, RunWrite, ScanFilter, SecretRow,
+    Spent, StepRow, Store, StoreError, StoredRun, TaskRow, TimerRow, Tokens, UnitCount, UnitFilter,
+    UnitRow, UsageFilter, UsageRow, WorkflowRow,
 };
 
 /// What to write down of the commits, and where to end.
@@ -148,13 +149,20 @@ impl Store for CrashStore {
         overview(run_id: Uuid, step_limit: usize) -> Result<Option<Overview>, StoreError>;
         runs(project: &str, filter: &RunFilter, before: Option<Uuid>, limit: usize)
             -> Result<RunPage, StoreError>;
+        scan_runs(
+            project: &str, filter: &ScanFilter, at_most: usize, each: &mut dyn FnMut(RunGlance)
+        ) -> Result<bool, StoreError>;
+        kinds_of_steps(project: &str, filter: &ScanFilter, at_most: usize)
+            -> Result<Vec<KindSum>, StoreError>;
         steps(run_id: Uuid, after: Option<u32>, limit: usize) -> Result<Page<StepRow>, StoreError>;
         standings(run_id: Uuid) -> Result<BTreeMap<String, Counts>, StoreError>;
         events(run_id: Uuid, after: u64, limit: usize, bytes_max: usize)
             -> Result<Page<NumberedEvent>, StoreError>;
         events_at(run_id: Uuid, seqs: &[u64]) -> Result<Vec<NumberedEvent>, StoreError>;
-        logs(run_id: Uuid, after: u64, path: Option<&str>, limit: usize)
+        logs(run_id: Uuid, after: u64, filter: &LogFilter, limit: usize)
             -> Result<Page<LogRow>, StoreError>;
+        find_logs(project: &str, search: &LogSearch, before: Option<i64>, limit: usize)
+            -> Result<Page<FoundLine>, StoreError>;
         key(project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError>;
         prune_keys(epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError>;
         prune_runs(epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError>;

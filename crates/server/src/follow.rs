@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use uuid::Uuid;
 use windlass_core::run::Fact;
 use windlass_engine::{LiveNote, LiveSubscription, News, Subscription};
-use windlass_store::{LogRow, NumberedEvent, StoreError};
+use windlass_store::{LogFilter, LogRow, NumberedEvent, StoreError};
 
 use crate::app::App;
 use crate::app::is_down;
@@ -181,7 +181,7 @@ impl Follower {
         let read = move |store: &dyn windlass_store::Store| {
             let events = store.events(run_id, seq, PORTION, PAGE_BYTES_MAX)?.items;
             let logs = match log_seq {
-                Some(after) => store.logs(run_id, after, None, PORTION)?.items,
+                Some(after) => store.logs(run_id, after, &LogFilter::default(), PORTION)?.items,
                 None => Vec::new(),
             };
             let portion = Portion { events, logs, live: None };

@@ -13,8 +13,8 @@ use windlass_core::Time;
 use windlass_core::run::{Event, Fact};
 use windlass_engine::{Definitions, Replay};
 use windlass_store::{
-    DefinitionRow, LogLevel, LogRow, LogStream, MemoryStore, NumberedEvent, RunRow, Store,
-    StoreError, WorkflowRow,
+    DefinitionRow, LogFilter, LogLevel, LogRow, LogStream, MemoryStore, NumberedEvent, RunRow,
+    Store, StoreError, WorkflowRow,
 };
 
 use crate::api::log_line::LogLineBody;
@@ -185,7 +185,7 @@ fn lines(store: &dyn Store, run_id: Uuid) -> Result<Vec<FileLine>, StoreError> {
     let mut lines: Vec<FileLine> = Vec::new();
     let mut after = last.saturating_sub(LINE_COUNT_MAX);
     while after < last {
-        let page = store.logs(run_id, after, None, LIMIT_MAX)?;
+        let page = store.logs(run_id, after, &LogFilter::default(), LIMIT_MAX)?;
         let Some(end) = page.items.last() else { break };
         after = end.log_seq;
         lines.extend(page.items.into_iter().map(FileLine::from));

@@ -14,11 +14,13 @@
 #![warn(missing_docs)]
 
 mod access;
+mod analytics;
 mod audit;
 mod blobs;
 mod error;
 mod io;
 mod lock;
+mod logs;
 mod memory;
 mod message;
 mod place;
@@ -29,13 +31,16 @@ mod sqlite;
 mod store;
 pub mod text;
 mod tokens;
+mod words;
 mod write;
 
 pub use access::{Access, ApiKeyRow, SecretRow};
+pub use analytics::{KindSum, RunGlance, ScanFilter};
 pub use audit::{AuditEntry, AuditRow, AuditVerdict};
 pub use blobs::{BlobPlace, S3Options};
 pub use error::StoreError;
 pub use lock::DirectoryLock;
+pub use logs::*;
 pub use memory::MemoryStore;
 pub use message::{Message, MessageKey};
 pub use place::{Inspection, Place, SCHEMA, TableCount};

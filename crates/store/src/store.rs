@@ -5,12 +5,14 @@ use windlass_core::Time;
 use windlass_core::run::Counts;
 
 use crate::access::Access;
+use crate::analytics::{KindSum, RunGlance, ScanFilter};
 use crate::error::StoreError;
+use crate::logs::{FoundLine, LogFilter, LogRow, LogSearch};
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview,
-    Page, Pause, RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, UsageFilter,
-    UsageRow, WorkflowRow,
+    Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, NumberedEvent, Overview, Page,
+    Pause, RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, UsageFilter, UsageRow,
+    WorkflowRow,
 };
 use crate::tokens::Tokens;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -133,6 +135,25 @@ pub trait Store: Access + Tokens + Send + Sync + 'static {
         limit: usize,
     ) -> Result<RunPage, StoreError>;
 
+    /// Hands over runs, the newest first, at most `at_most`. Answers whether there are more. It is one
+    /// read, with the time limit of one: what is handed over should only be counted or put away.
+    fn scan_runs(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+        each: &mut dyn FnMut(RunGlance),
+    ) -> Result<bool, StoreError>;
+
+    /// What the steps of those runs came to, by the kind of their node. Looks at the newest `at_most`
+    /// of the runs, however many steps these have.
+    fn kinds_of_steps(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+    ) -> Result<Vec<KindSum>, StoreError>;
+
     /// Steps of a run in the order in which they came up, behind ordinal `after`.
     fn steps(
         &self,
@@ -157,14 +178,25 @@ pub trait Store: Access + Tokens + Send + Sync + 'static {
     /// The events of these numbers, in that order. Numbers that do not exist are left out.
     fn events_at(&self, run_id: Uuid, seqs: &[u64]) -> Result<Vec<NumberedEvent>, StoreError>;
 
-    /// Log lines of a run behind number `after`; of one step only, if one is named.
+    /// Log lines of a run behind number `after`, those that the filter shows.
     fn logs(
         &self,
         run_id: Uuid,
         after: u64,
-        path: Option<&str>,
+        filter: &LogFilter,
         limit: usize,
     ) -> Result<Page<LogRow>, StoreError>;
+
+    /// Log lines of all runs of a project in which a text is found, the newest first, older than the
+    /// line `before`. An index finds the words; when few of the lines that have them are what is
+    /// looked for, the read may take longer than it is allowed to, and is given up.
+    fn find_logs(
+        &self,
+        project: &str,
+        search: &LogSearch,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Page<FoundLine>, StoreError>;
 
     /// What an idempotency key stands for.
     fn key(&self, project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError>;

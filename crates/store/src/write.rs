@@ -7,10 +7,9 @@ use windlass_core::limits::KEYS_KEPT;
 use windlass_core::run::{Counts, RunStatus};
 use windlass_core::{Failure, Time};
 
+use crate::logs::LogRow;
 use crate::message::{Message, MessageKey};
-use crate::rows::{
-    AskRow, CacheRow, ConcurrencySlot, LogRow, ParentRun, Snapshot, StepRow, UsageRow,
-};
+use crate::rows::{AskRow, CacheRow, ConcurrencySlot, ParentRun, Snapshot, StepRow, UsageRow};
 use crate::tokens::{InterventionRow, MemoryRow, TaskRow, UnitRow};
 
 /// Everything one commit has to say about one run. It is written whole or not at all.

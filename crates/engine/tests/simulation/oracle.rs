@@ -7,7 +7,7 @@ use uuid::Uuid;
 use windlass_core::definition::{self, Plan};
 use windlass_core::run::{Fact, RunState, RunStatus, STATE_VERSION, StepStatus, path};
 use windlass_engine::shard::{Answer, AttemptOrder, Published};
-use windlass_store::{IdempotencyKey, NumberedEvent, RunFilter, Store};
+use windlass_store::{IdempotencyKey, LogFilter, NumberedEvent, RunFilter, Store};
 
 use crate::world::PROJECT;
 
@@ -172,7 +172,10 @@ impl Oracle {
             }
         }
         for log in &published.logs {
-            let stored = store.logs(published.run_id, log.log_seq - 1, None, 1).unwrap().items;
+            let stored = store
+                .logs(published.run_id, log.log_seq - 1, &LogFilter::default(), 1)
+                .unwrap()
+                .items;
             assert_eq!(stored.first(), Some(log));
         }
     }

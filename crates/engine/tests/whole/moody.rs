@@ -112,10 +112,13 @@ impl Store for Moody {
         fn overview(run_id: Uuid, step_limit: usize) -> Result<Option<Overview>>;
         fn standings(run_id: Uuid) -> Result<BTreeMap<String, Counts>>;
         fn runs(project: &str, filter: &RunFilter, before: Option<Uuid>, limit: usize) -> Result<RunPage>;
+        fn scan_runs(project: &str, filter: &ScanFilter, at_most: usize, each: &mut dyn FnMut(RunGlance)) -> Result<bool>;
+        fn kinds_of_steps(project: &str, filter: &ScanFilter, at_most: usize) -> Result<Vec<KindSum>>;
         fn steps(run_id: Uuid, after: Option<u32>, limit: usize) -> Result<Page<StepRow>>;
         fn events(run_id: Uuid, after: u64, limit: usize, bytes_max: usize) -> Result<Page<NumberedEvent>>;
         fn events_at(run_id: Uuid, seqs: &[u64]) -> Result<Vec<NumberedEvent>>;
-        fn logs(run_id: Uuid, after: u64, path: Option<&str>, limit: usize) -> Result<Page<LogRow>>;
+        fn logs(run_id: Uuid, after: u64, filter: &LogFilter, limit: usize) -> Result<Page<LogRow>>;
+        fn find_logs(project: &str, search: &LogSearch, before: Option<i64>, limit: usize) -> Result<Page<FoundLine>>;
         fn key(project: &str, route: &str, key: &str) -> Result<Option<KeyRow>>;
         fn prune_keys(epoch: i64, before: Time, limit: usize) -> Result<usize>;
         fn prune_runs(epoch: i64, before: Time, limit: usize) -> Result<usize>;

@@ -13,7 +13,7 @@ use windlass_core::run::{Event, RunStatus};
 use windlass_engine::shard::{Answer, Command, Published};
 use windlass_engine::{DispatchConfig, Engine, EngineConfig, NewRun, RunView, SecretSource};
 use windlass_nodes::{AllowList, ChildGuard, HttpClient, Mark, Registry, ShellSettings};
-use windlass_store::{LogRow, NumberedEvent, RunRow, StepRow, Store};
+use windlass_store::{LogFilter, LogRow, NumberedEvent, RunRow, StepRow, Store};
 
 pub(crate) const PROJECT: &str = "default";
 
@@ -223,7 +223,7 @@ impl Server {
     }
 
     pub(crate) fn logs(&self, run_id: Uuid) -> Vec<LogRow> {
-        self.store.logs(run_id, 0, None, usize::MAX - 1).unwrap().items
+        self.store.logs(run_id, 0, &LogFilter::default(), usize::MAX - 1).unwrap().items
     }
 
     /// Goes down without any grace. The store is then free for the next server.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use uuid::Uuid;
 use windlass_engine::News;
-use windlass_store::{LogStream, NumberedEvent};
+use windlass_store::{LogFilter, LogStream, NumberedEvent};
 
 use crate::ground::Ground;
 use crate::server::{Server, patiently};
@@ -141,7 +141,8 @@ async fn log_lines_are_kept_in_the_order_in_which_they_were_written() {
 }
 
 fn lines_of(server: &Server, run_id: Uuid, step: &str) -> Vec<String> {
-    let logs = server.store.logs(run_id, 0, Some(step), usize::MAX - 1).unwrap().items;
+    let of_step = LogFilter { path: Some(step.to_owned()), ..LogFilter::default() };
+    let logs = server.store.logs(run_id, 0, &of_step, usize::MAX - 1).unwrap().items;
     let out = logs.into_iter().filter(|log| log.stream == LogStream::Stdout);
     out.map(|log| log.text).collect()
 }

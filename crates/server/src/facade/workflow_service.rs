@@ -14,7 +14,7 @@ use windlass_core::Time;
 use windlass_core::run::RunStatus;
 use windlass_core::run::path::node_of;
 use windlass_engine::shard::{Answer, Command};
-use windlass_store::{RunFilter, Store};
+use windlass_store::{LogFilter, RunFilter, Store};
 
 use crate::access::Caller;
 use crate::api::execute::refusal;
@@ -237,7 +237,10 @@ pub async fn job_logs(
     let limit = limit(page.limit.as_deref())?;
     let after = place(page.cursor.as_deref())?.unwrap_or(0);
     let run_id = find(&app, caller.project(), &word).await?.run_id;
-    let found = app.engine.read(move |store| store.logs(run_id, after, None, limit)).await?;
+    let found = app
+        .engine
+        .read(move |store| store.logs(run_id, after, &LogFilter::default(), limit))
+        .await?;
     let last = found.items.last().filter(|_| found.has_more);
     let next_cursor = last.map(|last| cursor(&last.log_seq));
     let line = |row| {

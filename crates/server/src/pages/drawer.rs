@@ -8,7 +8,7 @@ use uuid::Uuid;
 use windlass_core::definition::Plan;
 use windlass_core::run::{StepStatus, observed, path};
 use windlass_core::{Failure, Time};
-use windlass_store::{RunRow, Store, StoreError};
+use windlass_store::{LogFilter, RunRow, Store, StoreError};
 
 use super::attempts::{self, Attempt};
 use super::conversation::{self, Entry, last_words};
@@ -275,11 +275,12 @@ fn lines(
     let last = store.overview(run_id, 0)?.map_or(0, |overview| overview.last_log_seq);
     let window = u64::try_from(LINES_READ_MAX).unwrap_or(u64::MAX);
     let after = last.saturating_sub(window);
-    let mut found = store.logs(run_id, after, Some(path), LINES_READ_MAX)?.items;
+    let of_step = LogFilter { path: Some(path.to_owned()), ..LogFilter::default() };
+    let mut found = store.logs(run_id, after, &of_step, LINES_READ_MAX)?.items;
     let mut has_more = after > 0;
     if found.is_empty() && after > 0 {
         // It has written long ago, if at all.
-        let first = store.logs(run_id, 0, Some(path), LINES_SHOWN)?;
+        let first = store.logs(run_id, 0, &of_step, LINES_SHOWN)?;
         (found, has_more) = (first.items, first.has_more);
     }
     found.retain(|line| until.is_none_or(|until| line.at <= until));

@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
-use windlass_store::{RunRow, Store};
+use windlass_store::{LogFilter, RunRow, Store};
 
 use super::drawer::{self, Drawer};
 use super::error::PageProblem;
@@ -100,7 +100,7 @@ pub(super) async fn page(
         let Some(shown) = read(store, &definitions, &wanted)? else { return Ok(None) };
         let last = u64::try_from(LINES_SHOWN).unwrap_or(u64::MAX);
         let after = logs.unwrap_or_else(|| shown.log_seq.saturating_sub(last));
-        let lines = store.logs(run_id, after, None, LINES_SHOWN)?;
+        let lines = store.logs(run_id, after, &LogFilter::default(), LINES_SHOWN)?;
         Ok(Some((shown, lines, after)))
     };
     let found = app.engine.read(look).await?;

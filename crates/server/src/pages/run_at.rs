@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use uuid::Uuid;
 use windlass_engine::Definitions;
-use windlass_store::{MemoryStore, NumberedEvent, RunRow, Store, StoreError};
+use windlass_store::{LogFilter, MemoryStore, NumberedEvent, RunRow, Store, StoreError};
 
 use super::drawer::{self, Drawer, Wanted};
 use super::error::PageProblem;
@@ -192,7 +192,7 @@ fn look(
     };
     let window = u64::try_from(LINES_SHOWN).unwrap_or(u64::MAX);
     let after = query.logs.unwrap_or_else(|| written.saturating_sub(window)).min(written);
-    let mut lines = store.logs(run_id, after, None, LINES_SHOWN)?.items;
+    let mut lines = store.logs(run_id, after, &LogFilter::default(), LINES_SHOWN)?.items;
     lines.retain(|line| line.log_seq <= written);
     let last = lines.last().map(|line| line.log_seq);
     Ok(Some(Seen {
@@ -212,7 +212,7 @@ fn lines_until(store: &dyn Store, run_id: Uuid, event: &NumberedEvent) -> Result
     let (mut low, mut high) = (0, last);
     while low < high {
         let middle = low + (high - low) / 2;
-        let line = store.logs(run_id, middle, None, 1)?.items.pop();
+        let line = store.logs(run_id, middle, &LogFilter::default(), 1)?.items.pop();
         match line.filter(|line| line.at <= event.event.at) {
             Some(line) => low = line.log_seq.clamp(middle + 1, high),
             None => high = middle,

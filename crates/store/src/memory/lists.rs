@@ -8,8 +8,8 @@ use windlass_core::run::RunStatus;
 use super::{Data, Run};
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, AskKey, AskRow, DefinitionRow, LogRow, NumberedEvent, Page, RunFilter, RunPage,
-    RunRow, StepRow, Taken, TimerRow, UsageFilter, UsageRow, WorkflowRow,
+    Admission, AskKey, AskRow, DefinitionRow, NumberedEvent, Page, RunFilter, RunPage, RunRow,
+    StepRow, Taken, TimerRow, UsageFilter, UsageRow, WorkflowRow,
 };
 use crate::text::nul_safe;
 
@@ -272,19 +272,6 @@ impl Data {
             page.items.push(event.clone());
         }
         page
-    }
-
-    pub(super) fn list_logs(
-        &self,
-        run_id: Uuid,
-        after: u64,
-        path: Option<&str>,
-        limit: usize,
-    ) -> Page<LogRow> {
-        let logs = self.runs.get(&run_id).into_iter().flat_map(|run| &run.logs);
-        let wanted =
-            logs.filter(|log| log.log_seq > after && path.is_none_or(|path| log.path == path));
-        page(wanted.take(limit.saturating_add(1)).cloned().collect(), limit)
     }
 }
 

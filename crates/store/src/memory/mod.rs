@@ -4,7 +4,9 @@
 //! `windlass run` keeps a run that nobody asked to keep. Nothing in it outlives the process.
 
 mod access;
+mod analytics;
 mod lists;
+mod logs;
 mod tokens;
 mod units;
 mod write;
@@ -17,13 +19,15 @@ use windlass_core::Time;
 use windlass_core::run::{Counts, StepStatus, path};
 
 use crate::access::{ApiKeyRow, SecretRow};
+use crate::analytics::{KindSum, RunGlance, ScanFilter};
 use crate::audit::AuditRow;
 use crate::error::StoreError;
+use crate::logs::{FoundLine, LogFilter, LogRow, LogSearch};
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview,
-    Page, Pause, RunFilter, RunPage, RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow,
-    UsageFilter, UsageRow, WorkflowRow,
+    Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, NumberedEvent, Overview, Page,
+    Pause, RunFilter, RunPage, RunRow, Snapshot, Spent, StepRow, StoredRun, TimerRow, UsageFilter,
+    UsageRow, WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -47,6 +51,7 @@ struct Data {
     cache: BTreeMap<(String, String), CacheRow>,
     /// By run, day, node, provider and model.
     usage: BTreeMap<(Uuid, i64, String, String, String), UsageRow>,
+    last_line_id: i64,
     messages: BTreeMap<MessageKey, Message>,
     settings: BTreeMap<String, String>,
     /// By project and name.
@@ -64,12 +69,17 @@ struct Run {
     timers: BTreeMap<String, Time>,
     asks: BTreeMap<String, AskRow>,
     snapshot: Option<Snapshot>,
-    logs: Vec<LogRow>,
+    /// With their numbers among all lines.
+    logs: Vec<(i64, LogRow)>,
 }
 
 impl Run {
     fn last_seq(&self) -> u64 {
         self.events.last().map_or(0, |event| event.seq)
+    }
+
+    fn last_log_seq(&self) -> u64 {
+        self.logs.last().map_or(0, |(_, log)| log.log_seq)
     }
 
     /// The row, with what it says of late as it is now.
@@ -128,7 +138,7 @@ impl Store for MemoryStore {
                 run.snapshot.clone().filter(|snapshot| snapshot.version == state_version);
             let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.seq);
             let events = run.events.iter().filter(|event| event.seq > after).cloned().collect();
-            let last_log_seq = run.logs.last().map_or(0, |log| log.log_seq);
+            let last_log_seq = run.last_log_seq();
             StoredRun { row: run.row_up_to_date(), snapshot, events, last_log_seq }
         }))
     }
@@ -243,7 +253,7 @@ impl Store for MemoryStore {
         Ok(data.runs.get(&run_id).map(|run| Overview {
             row: run.row_up_to_date(),
             steps: data.list_steps(run_id, None, step_limit),
-            last_log_seq: run.logs.last().map_or(0, |log| log.log_seq),
+            last_log_seq: run.last_log_seq(),
         }))
     }
 
@@ -255,6 +265,28 @@ impl Store for MemoryStore {
         limit: usize,
     ) -> Result<RunPage, StoreError> {
         Ok(self.data.lock().list_runs(project, filter, before, limit))
+    }
+
+    fn scan_runs(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+        each: &mut dyn FnMut(RunGlance),
+    ) -> Result<bool, StoreError> {
+        // Whoever counts may ask the store something else meanwhile.
+        let (glances, has_more) = self.data.lock().glances(project, filter, at_most);
+        glances.into_iter().for_each(each);
+        Ok(has_more)
+    }
+
+    fn kinds_of_steps(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+    ) -> Result<Vec<KindSum>, StoreError> {
+        Ok(self.data.lock().kind_sums(project, filter, at_most))
     }
 
     fn steps(
@@ -297,10 +329,20 @@ impl Store for MemoryStore {
         &self,
         run_id: Uuid,
         after: u64,
-        path: Option<&str>,
+        filter: &LogFilter,
         limit: usize,
     ) -> Result<Page<LogRow>, StoreError> {
-        Ok(self.data.lock().list_logs(run_id, after, path, limit))
+        Ok(self.data.lock().list_logs(run_id, after, filter, limit))
+    }
+
+    fn find_logs(
+        &self,
+        project: &str,
+        search: &LogSearch,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Page<FoundLine>, StoreError> {
+        Ok(self.data.lock().find_logs(project, search, before, limit))
     }
 
     fn key(&self, project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {

@@ -5,8 +5,7 @@ use windlass_core::run::Event;
 use super::{Data, Run};
 use crate::error::StoreError;
 use crate::rows::{
-    AskRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Pause, RunRow, StepRow, UsageRow,
-    WorkflowRow,
+    AskRow, DefinitionRow, KeyRow, NumberedEvent, Pause, RunRow, StepRow, UsageRow, WorkflowRow,
 };
 use crate::text::nul_safe;
 use crate::write::{Chunk, Conflict, Deploy, Deployed, NewRun, RunWrite, Standing, expired_at};
@@ -74,8 +73,7 @@ impl Data {
         if write.snapshot.is_some() || write.drop_snapshot {
             run.snapshot.clone_from(&write.snapshot);
         }
-        let safe = |log: &LogRow| LogRow { text: nul_safe(&log.text).into_owned(), ..log.clone() };
-        run.logs.extend(write.logs.iter().map(safe));
+        self.add_logs(write.run_id, &write.logs);
         for row in &write.cached {
             self.cache.insert((row.project.clone(), row.key.clone()), row.clone());
         }
@@ -257,6 +255,7 @@ impl Data {
             self.tokens.forget_run(*run_id);
             self.keys.retain(|_, (key, _)| key.run_id != *run_id);
         }
+        self.recount_lines();
         old.len()
     }
 

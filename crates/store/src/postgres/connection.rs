@@ -12,7 +12,7 @@ use super::dialect;
 use super::errors::{ends_connection, on_commit, on_statement};
 use crate::error::StoreError;
 use crate::io::{Sent, wait};
-use crate::sql::{Connection, Row, SqlError, Statement, Value};
+use crate::sql::{Connection, LineDialect, Row, SqlError, Statement, Value};
 
 /// How many statements put together at run time are kept prepared on one connection.
 const ASSEMBLED_MAX: usize = 64;
@@ -197,6 +197,10 @@ pub(crate) struct Session<'a> {
 }
 
 impl Connection for Session<'_> {
+    fn lines() -> &'static LineDialect {
+        &dialect::LINES
+    }
+
     fn execute(&mut self, statement: &Statement, values: &[Value<'_>]) -> Result<usize, SqlError> {
         let prepared = self.connection.prepare(statement)?;
         let client = self.connection.client.clone();

@@ -2,9 +2,42 @@
 
 use std::fmt::Write as _;
 
+use crate::sql::{LineDialect, Statement};
+use crate::words::Term;
+
 /// A statement of a migration. Text is ordered by its bytes, as SQLite does and pages rely on.
 pub(super) fn schema(statement: &str) -> String {
-    statement.replace(" WITHOUT ROWID", "").replace(" TEXT", " TEXT COLLATE \"C\"")
+    statement
+        .replace(" WITHOUT ROWID", "")
+        .replace(" INTEGER", " BIGINT")
+        .replace(" TEXT", " TEXT COLLATE \"C\"")
+}
+
+/// Words are in their line's row. They come in as they are to be found, and pass no parser: what that
+/// takes for a word depends on the server's locale.
+pub(super) static LINES: LineDialect = LineDialect {
+    create: &[
+        "ALTER TABLE log_line ADD COLUMN words TSVECTOR",
+        "CREATE INDEX log_line_by_words ON log_line USING gin (words)",
+    ],
+    insert: Statement::new(
+        "INSERT INTO log_line
+            (words, line_id, run_id, log_seq, at, path, attempt, stream, text, level)
+         VALUES (array_to_tsvector(string_to_array($1, ' ')), $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+    ),
+    index: None,
+    found: "log_line",
+    condition: "log_line.words @@ CAST(CAST($1 AS TEXT) AS TSQUERY)",
+    line_id: "log_line.line_id",
+    question,
+};
+
+fn question(terms: &[Term]) -> String {
+    let quoted = |term: &Term| match term.may_go_on {
+        true => format!("'{}':*", term.word),
+        false => format!("'{}'", term.word),
+    };
+    terms.iter().map(quoted).collect::<Vec<_>>().join(" & ")
 }
 
 /// A statement that is run once for each row of values, as one that takes all rows at once: for
@@ -25,7 +58,8 @@ pub(super) fn many(statement: &str, types: &[String]) -> String {
     match verb {
         "INSERT" => {
             let (head, rest) = text.split_once("VALUES (").unwrap_or((&text, ""));
-            let (values, tail) = rest.split_once(')').unwrap_or((rest, ""));
+            let (values, tail) = rest.split_at(closing(rest));
+            let tail = tail.strip_prefix(')').unwrap_or(tail);
             format!("{head}SELECT {values} FROM {rows}{tail}")
         }
         "UPDATE" => {
@@ -41,6 +75,16 @@ pub(super) fn many(statement: &str, types: &[String]) -> String {
               CROSS JOIN LATERAL ({text}) AS q ORDER BY u.place"
         ),
     }
+}
+
+/// Where a parenthesis is closed that was opened before the text.
+fn closing(text: &str) -> usize {
+    let mut depth = 0;
+    let closes = |c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth < 0
+    };
+    text.find(closes).unwrap_or(text.len())
 }
 
 /// The text with `u.c1` for `$1`.
@@ -64,6 +108,11 @@ mod tests {
             in_one_line(text, &["text", "int8"]),
             "INSERT INTO t (a, b) SELECT u.c1, u.c2 FROM UNNEST($1::text[], $2::int8[]) AS u (c1, \
              c2) ON CONFLICT (a) DO NOTHING"
+        );
+        assert_eq!(
+            in_one_line("INSERT INTO t (a) VALUES (f(g($1), ' '), $2)", &["text", "int8"]),
+            "INSERT INTO t (a) SELECT f(g(u.c1), ' '), u.c2 FROM UNNEST($1::text[], $2::int8[]) AS u \
+             (c1, c2)"
         );
         assert_eq!(
             in_one_line("UPDATE t SET a = COALESCE($1, a)\n WHERE b = $2", &["text", "int8"]),

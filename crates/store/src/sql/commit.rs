@@ -6,7 +6,7 @@ use super::read::Columns;
 use super::waves::{Writing, waves};
 use super::{
     Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, asks, blobs, cache,
-    interventions, journal, memories, messages, steps, tasks, timers, to_json, units, usage,
+    interventions, journal, logs, memories, messages, steps, tasks, timers, to_json, units, usage,
 };
 use crate::error::StoreError;
 use crate::text::nul_safe;
@@ -148,7 +148,7 @@ fn write_wave(
     interventions::put(connection, &runs)?;
     memories::learn(connection, &runs)?;
     journal::replace_snapshots(connection, &runs)?;
-    journal::insert_logs(connection, &runs)?;
+    logs::insert(connection, &runs)?;
     about_messages.extend(runs);
     about_messages.sort_by_key(|writing| writing.place);
     messages::exchange(connection, &about_messages)?;

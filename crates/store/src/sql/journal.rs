@@ -1,24 +1,21 @@
-//! Journals, snapshots and logs.
+//! Journals and snapshots.
 
 use uuid::Uuid;
 use windlass_core::run::Event;
 
 use super::blobs::{Filed, resolved};
-use super::read::{Columns, page};
+use super::read::Columns;
 use super::waves::{Writing, rows_of};
 use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement};
 use crate::blobs::Blobs;
 use crate::error::StoreError;
-use crate::rows::{LogLevel, LogRow, LogStream, NumberedEvent, Page, Snapshot};
-use crate::text::nul_safe;
+use crate::rows::{NumberedEvent, Page, Snapshot};
 
 static INSERT_CHUNK: Statement = Statement::new(
     "INSERT INTO journal (run_id, last_seq, first_seq, body) VALUES ($1, $2, $3, $4)",
 );
 
 static LAST_SEQ: Statement = Statement::new("SELECT MAX(last_seq) FROM journal WHERE run_id = $1");
-
-static LAST_LOG_SEQ: Statement = Statement::new("SELECT MAX(log_seq) FROM log WHERE run_id = $1");
 
 static CHUNKS_BEHIND: Statement = Statement::new(
     "SELECT first_seq, body FROM journal
@@ -40,21 +37,6 @@ static DELETE_SNAPSHOT: Statement = Statement::new("DELETE FROM snapshot WHERE r
 
 static FIND_SNAPSHOT: Statement =
     Statement::new("SELECT seq, version, state FROM snapshot WHERE run_id = $1 AND version = $2");
-
-static INSERT_LOG: Statement = Statement::new(
-    "INSERT INTO log (run_id, log_seq, at, path, attempt, stream, text, level)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-);
-
-static LOGS: Statement = Statement::new(
-    "SELECT log_seq, at, path, attempt, stream, text, level FROM log
-      WHERE run_id = $1 AND log_seq > $2 ORDER BY log_seq LIMIT $3",
-);
-
-static LOGS_OF_STEP: Statement = Statement::new(
-    "SELECT log_seq, at, path, attempt, stream, text, level FROM log
-      WHERE run_id = $1 AND log_seq > $2 AND path = $4 ORDER BY log_seq LIMIT $3",
-);
 
 pub(super) fn insert_chunks(
     connection: &mut impl Connection,
@@ -87,12 +69,8 @@ pub(super) fn last_seqs(
     Ok(seqs)
 }
 
-/// The number of the last log line; 0 if there is none.
-pub(super) fn last_log_seq(connection: &mut impl Connection, id: &IdText) -> Result<u64, SqlError> {
-    largest(connection, &LAST_LOG_SEQ, id)
-}
-
-fn largest(
+/// The largest number that some rows of a run have; 0 if there is none.
+pub(super) fn largest(
     connection: &mut impl Connection,
     statement: &Statement,
     id: &IdText,
@@ -120,27 +98,6 @@ pub(super) fn replace_snapshots(
     connection.execute_many(&REPLACE_SNAPSHOT, rows)?;
     let dropped = runs.iter().filter(|it| it.run.drop_snapshot && it.run.snapshot.is_none());
     connection.execute_many(&DELETE_SNAPSHOT, dropped.map(|writing| [writing.id.value()]))
-}
-
-pub(super) fn insert_logs(
-    connection: &mut impl Connection,
-    runs: &[Writing<'_>],
-) -> Result<(), SqlError> {
-    let texts: Vec<_> =
-        rows_of(runs, |run| &run.logs).map(|(_, log)| nul_safe(&log.text)).collect();
-    let rows = rows_of(runs, |run| &run.logs).zip(&texts).map(|((id, log), text)| {
-        [
-            id.value(),
-            log.log_seq.into(),
-            log.at.into(),
-            (&log.path).into(),
-            log.attempt.into(),
-            log.stream.as_str().into(),
-            (&**text).into(),
-            log.level.map(LogLevel::number).into(),
-        ]
-    });
-    connection.execute_many(&INSERT_LOG, rows)
 }
 
 pub(super) fn find_snapshot(
@@ -254,41 +211,6 @@ impl<D: Driver> SqlStore<D> {
                 found.extend(at_hand.iter().find(|numbered| numbered.seq == seq).cloned());
             }
             Ok(found)
-        })
-    }
-
-    pub(super) fn read_logs(
-        &self,
-        run_id: Uuid,
-        after: u64,
-        path: Option<&str>,
-        limit: usize,
-    ) -> Result<Page<LogRow>, StoreError> {
-        let id = IdText::of(run_id);
-        self.0.read(|connection| {
-            let mut logs = Vec::new();
-            let mut each = |row: &dyn Row| {
-                let mut columns = Columns::of(row);
-                logs.push(LogRow {
-                    log_seq: columns.int()?,
-                    at: columns.time()?,
-                    path: columns.text()?,
-                    attempt: columns.int()?,
-                    stream: columns.word(LogStream::parse)?,
-                    text: columns.text()?,
-                    level: columns.opt_number()?.and_then(LogLevel::of_number),
-                });
-                Ok(())
-            };
-            let (after, most) = (after.into(), (limit + 1).into());
-            match path {
-                None => connection.query(&LOGS, &[id.value(), after, most], &mut each)?,
-                Some(path) => {
-                    let values = [id.value(), after, most, path.into()];
-                    connection.query(&LOGS_OF_STEP, &values, &mut each)?;
-                }
-            }
-            Ok(page(logs, limit))
         })
     }
 }

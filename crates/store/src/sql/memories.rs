@@ -4,7 +4,7 @@ use uuid::Uuid;
 use windlass_core::Time;
 
 use super::read::{Columns, all};
-use super::runs::like_pattern;
+use super::run_list::like_pattern;
 use super::waves::{Writing, rounds, rows_of};
 use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value};
 use crate::error::StoreError;

@@ -1,7 +1,7 @@
 //! Bringing a database to the schema this binary knows.
 
 use super::read::Columns;
-use super::{Connection, SqlError, Statement};
+use super::{Connection, SqlError, Statement, old_logs};
 use crate::error::StoreError;
 
 /// Every migration, in order. Released ones never change.
@@ -22,6 +22,8 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "usage", include_str!("../../migrations/0010_usage.sql")),
     (11, "units", include_str!("../../migrations/0011_units.sql")),
     (12, "levels", include_str!("../../migrations/0012_levels.sql")),
+    (13, "log_lines", include_str!("../../migrations/0013_log_lines.sql")),
+    (14, "no_log", include_str!("../../migrations/0014_no_log.sql")),
 ];
 
 static CREATE_TABLE: Statement = Statement::new(
@@ -36,6 +38,9 @@ static NEWEST: Statement = Statement::new("SELECT number FROM migration ORDER BY
 
 static APPLIED: Statement =
     Statement::new("INSERT INTO migration (number, name, applied_at) VALUES ($1, $2, $3)");
+
+/// The one that is not SQL alone.
+const CARRIES_LINES_OVER: i64 = 13;
 
 /// The newest one.
 pub(crate) const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
@@ -68,6 +73,9 @@ pub(crate) fn migrate(
     for (number, name, text) in MIGRATIONS.iter().filter(|(number, _, _)| *number > applied) {
         for statement in statements(text) {
             connection.execute(&Statement::assembled(dialect(&statement)), &[])?;
+        }
+        if *number == CARRIES_LINES_OVER {
+            old_logs::carry_over(connection)?;
         }
         connection.execute(&APPLIED, &[(*number).into(), (*name).into(), now_micros.into()])?;
     }

@@ -8,6 +8,7 @@
 mod access;
 mod actors;
 mod admissions;
+mod analytics;
 mod api_keys;
 mod asks;
 mod assignments;
@@ -19,11 +20,14 @@ mod definitions;
 mod instances;
 mod interventions;
 mod journal;
+mod logs;
 mod memories;
 mod messages;
 pub(crate) mod migrate;
+mod old_logs;
 mod read;
 mod retention;
+mod run_list;
 mod runs;
 mod secrets;
 mod settings;
@@ -48,6 +52,7 @@ use windlass_core::Time;
 use crate::blobs::Blobs;
 use crate::error::StoreError;
 use crate::rows::Spent;
+use crate::words::Term;
 
 /// A store over some SQL database.
 pub(crate) struct SqlStore<D>(pub(crate) D);
@@ -81,6 +86,9 @@ pub(crate) trait Driver: Send + Sync + 'static {
 
 /// A connection to a database, for one transaction.
 pub(crate) trait Connection {
+    /// How the database finds log lines by their words.
+    fn lines() -> &'static LineDialect;
+
     /// Runs a statement, and answers how many rows it touched.
     fn execute(&mut self, statement: &Statement, values: &[Value<'_>]) -> Result<usize, SqlError>;
 
@@ -124,6 +132,24 @@ pub(crate) trait Connection {
     fn flush(&mut self) -> Result<(), SqlError> {
         Ok(())
     }
+}
+
+/// What a database has to say about log lines in words of its own.
+pub(crate) struct LineDialect {
+    /// What makes the index of words. It belongs to migration 13, and changes as little.
+    pub(crate) create: &'static [&'static str],
+    /// Writes a line: `$1` its words, then the columns of its row.
+    pub(crate) insert: Statement,
+    /// Writes the words `$2` of the line `$1`, if its row does not have them.
+    pub(crate) index: Option<Statement>,
+    /// The tables that lines are found in.
+    pub(crate) found: &'static str,
+    /// Whether a line is what the question `$1` asks for.
+    pub(crate) condition: &'static str,
+    /// A found line's number, by which the index can go through lines.
+    pub(crate) line_id: &'static str,
+    /// Puts a question for all of some words, none of which has more than letters and digits.
+    pub(crate) question: fn(&[Term]) -> String,
 }
 
 /// A row of an answer. Columns are counted from 0.

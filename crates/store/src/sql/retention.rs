@@ -12,7 +12,7 @@ use crate::error::StoreError;
 /// A family goes from its eldest on, and nobody goes who has a child that is not over.
 static FIND: Statement = Statement::new(
     "SELECT run.run_id, run.project, run.labels, run.created_at, run.last_seq,
-            (SELECT MAX(log.log_seq) FROM log WHERE log.run_id = run.run_id)
+            (SELECT MAX(log_line.log_seq) FROM log_line WHERE log_line.run_id = run.run_id)
        FROM run
       WHERE run.finished_at IS NOT NULL AND run.finished_at < $1
         AND NOT EXISTS (SELECT 1 FROM run AS parent WHERE parent.run_id = run.parent_run_id)
@@ -33,7 +33,7 @@ static DELETE_KEY: Statement =
 static DELETE_BY_RUN: [Statement; 11] = [
     Statement::new("DELETE FROM blob_ref WHERE run_id = $1"),
     Statement::new("DELETE FROM journal WHERE run_id = $1"),
-    Statement::new("DELETE FROM log WHERE run_id = $1"),
+    Statement::new("DELETE FROM log_line WHERE run_id = $1"),
     Statement::new("DELETE FROM snapshot WHERE run_id = $1"),
     Statement::new("DELETE FROM step WHERE run_id = $1"),
     Statement::new("DELETE FROM timer WHERE run_id = $1"),
@@ -48,8 +48,8 @@ static DELETE_BY_RUN: [Statement; 11] = [
 /// be shown at all.
 static DELETE_FIRST: [Statement; 4] = [
     Statement::new(
-        "DELETE FROM log WHERE run_id = $1
-            AND log_seq < (SELECT MIN(log_seq) FROM log WHERE run_id = $1) + $2",
+        "DELETE FROM log_line WHERE run_id = $1
+            AND log_seq < (SELECT MIN(log_seq) FROM log_line WHERE run_id = $1) + $2",
     ),
     Statement::new(
         "DELETE FROM step WHERE run_id = $1

@@ -8,12 +8,14 @@ use windlass_core::run::Counts;
 
 use super::read::Columns;
 use super::{Connection, Driver, SqlStore, Statement};
+use crate::analytics::{KindSum, RunGlance, ScanFilter};
 use crate::error::StoreError;
+use crate::logs::{FoundLine, LogFilter, LogRow, LogSearch};
 use crate::message::{Message, MessageKey};
 use crate::rows::{
-    Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, LogRow, NumberedEvent, Overview,
-    Page, Pause, RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, UsageFilter,
-    UsageRow, WorkflowRow,
+    Admission, AskKey, AskRow, CacheRow, DefinitionRow, KeyRow, NumberedEvent, Overview, Page,
+    Pause, RunFilter, RunPage, RunRow, Spent, StepRow, StoredRun, TimerRow, UsageFilter, UsageRow,
+    WorkflowRow,
 };
 use crate::store::Store;
 use crate::write::{Conflict, Deploy, Deployed, RunWrite};
@@ -157,6 +159,25 @@ impl<D: Driver> Store for SqlStore<D> {
         self.read_runs(project, filter, before, limit)
     }
 
+    fn scan_runs(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+        each: &mut dyn FnMut(RunGlance),
+    ) -> Result<bool, StoreError> {
+        self.read_glances(project, filter, at_most, each)
+    }
+
+    fn kinds_of_steps(
+        &self,
+        project: &str,
+        filter: &ScanFilter,
+        at_most: usize,
+    ) -> Result<Vec<KindSum>, StoreError> {
+        self.read_kind_sums(project, filter, at_most)
+    }
+
     fn steps(
         &self,
         run_id: Uuid,
@@ -188,10 +209,20 @@ impl<D: Driver> Store for SqlStore<D> {
         &self,
         run_id: Uuid,
         after: u64,
-        path: Option<&str>,
+        filter: &LogFilter,
         limit: usize,
     ) -> Result<Page<LogRow>, StoreError> {
-        self.read_logs(run_id, after, path, limit)
+        self.read_logs(run_id, after, filter, limit)
+    }
+
+    fn find_logs(
+        &self,
+        project: &str,
+        search: &LogSearch,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Page<FoundLine>, StoreError> {
+        self.find_lines(project, search, before, limit)
     }
 
     fn key(&self, project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError> {

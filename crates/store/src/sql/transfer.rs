@@ -4,12 +4,16 @@
 
 use super::migrate::{self, MIGRATIONS};
 use super::read::{Columns, all};
-use super::{Connection, Driver, Row, SqlError, Statement, Value};
+use super::{Connection, Driver, Row, SqlError, Statement, Value, logs};
 use crate::error::StoreError;
 use crate::place::TableCount;
 
 /// Rows that are on their way at once.
 const ROWS_A_TURN: usize = 500;
+
+/// The table of log lines, and the place of a line's text.
+const LINES: &str = "log_line";
+const LINE_TEXT: usize = 7;
 
 /// A table as the migrations make it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -87,8 +91,13 @@ fn copy_table(
         let rows = next_rows(source, table, last.as_deref())?;
         let Some(end) = rows.last() else { break };
         copied += rows.len() as u64;
-        let values = rows.iter().map(|row| row.iter().map(Cell::value).collect::<Vec<_>>());
-        target.execute_many(&insert, values)?;
+        match table.name.as_str() {
+            LINES => logs::write_lines(target, rows.iter().filter_map(|row| line(row)))?,
+            _ => {
+                let values = rows.iter().map(|row| row.iter().map(Cell::value).collect::<Vec<_>>());
+                target.execute_many(&insert, values)?;
+            }
+        }
         target.flush()?;
         let is_last = rows.len() < ROWS_A_TURN;
         last = Some(table.key.iter().map(|place| owned(&end[*place])).collect::<Vec<_>>());
@@ -103,6 +112,15 @@ fn copy_table(
         return Err(StoreError::Damaged(message));
     }
     Ok(TableCount { table: table.name.clone(), rows: copied })
+}
+
+/// A log line and its text, the words of which are found in the target as well.
+fn line(row: &[Cell]) -> Option<([Value<'_>; 9], &str)> {
+    let values: Vec<Value<'_>> = row.iter().map(Cell::value).collect();
+    match &row[LINE_TEXT] {
+        Cell::Text(text) => Some((values.try_into().ok()?, text)),
+        Cell::Int(_) | Cell::Null => None,
+    }
 }
 
 fn owned(cell: &Cell) -> Cell {
@@ -184,6 +202,8 @@ fn tables() -> Vec<Table> {
         for statement in migrate::statements(text) {
             if let Some(rest) = statement.strip_prefix("CREATE TABLE ") {
                 tables.extend(new_table(rest));
+            } else if let Some(name) = statement.strip_prefix("DROP TABLE ") {
+                tables.retain(|table| table.name != name);
             } else if let Some(rest) = statement.strip_prefix("ALTER TABLE ") {
                 let words: Vec<&str> = rest.split_whitespace().collect();
                 let [name, "ADD", "COLUMN", column, kind, ..] = words.as_slice() else { continue };
@@ -208,7 +228,9 @@ fn new_table(text: &str) -> Option<Table> {
             continue;
         }
         let mut words = line.split_whitespace();
-        let (Some(column), Some(kind @ ("TEXT" | "BIGINT"))) = (words.next(), words.next()) else {
+        let (Some(column), Some(kind @ ("TEXT" | "BIGINT" | "INTEGER"))) =
+            (words.next(), words.next())
+        else {
             continue;
         };
         table.columns.push((column.to_owned(), kind == "TEXT"));
@@ -227,13 +249,17 @@ mod tests {
     fn the_migrations_say_which_tables_there_are() {
         let tables = tables();
         let text: String = MIGRATIONS.iter().map(|(_, _, text)| *text).collect();
-        assert_eq!(tables.len(), text.matches("CREATE TABLE").count());
+        let dropped = text.matches("DROP TABLE").count();
+        assert_eq!(tables.len() + dropped, text.matches("CREATE TABLE").count());
         for table in &tables {
             assert!(!table.key.is_empty(), "{table:?}");
         }
         let run = tables.iter().find(|table| table.name == "run").unwrap();
         let columns: Vec<&str> = run.columns.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!((columns[0], columns[17], columns.len()), ("run_id", "owner", 25));
+        let lines = tables.iter().find(|table| table.name == LINES).unwrap();
+        assert_eq!((lines.key.as_slice(), lines.columns.len()), (&[0][..], 9));
+        assert_eq!(lines.columns[LINE_TEXT], ("text".to_owned(), true));
         let outbox = tables.iter().find(|table| table.name == "outbox").unwrap();
         assert_eq!((outbox.key.as_slice(), outbox.columns.len()), (&[0, 1, 2, 3][..], 6));
     }

@@ -1,9 +1,10 @@
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, TransactionBehavior};
 
+use super::dialect;
 use super::errors::on_statement;
 use crate::error::StoreError;
-use crate::sql::{Connection, Row, SqlError, Statement, Value};
+use crate::sql::{Connection, LineDialect, Row, SqlError, Statement, Value};
 
 /// A connection that keeps its statements prepared.
 pub(crate) struct SqliteConnection {
@@ -116,6 +117,10 @@ impl ToSql for Value<'_> {
 }
 
 impl Connection for Session<'_> {
+    fn lines() -> &'static LineDialect {
+        &dialect::LINES
+    }
+
     fn execute(&mut self, statement: &Statement, values: &[Value<'_>]) -> Result<usize, SqlError> {
         self.with(statement, values, |prepared| prepared.raw_execute().map_err(on_statement))
     }

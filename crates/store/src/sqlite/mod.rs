@@ -7,6 +7,7 @@
 
 mod backup;
 mod connection;
+mod dialect;
 mod errors;
 mod readers;
 

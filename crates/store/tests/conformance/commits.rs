@@ -49,7 +49,7 @@ pub(crate) fn a_run_is_read_as_it_was_written(store: &dyn Store) {
     assert_eq!(stored.events[0].event, created(id(7), json!({ "n": 1 })));
     assert_eq!(store.steps(id(7), None, 9).unwrap().items, write.new_steps);
     assert_eq!(stored.last_log_seq, 1);
-    assert_eq!(store.logs(id(7), 0, None, 9).unwrap().items, write.logs);
+    assert_eq!(store.logs(id(7), 0, &LogFilter::default(), 9).unwrap().items, write.logs);
     assert_eq!(store.due_timers(at(99), 9).unwrap()[0].path, "step0");
     assert_eq!(store.run("other", &id(7).to_string()).unwrap(), None, "projects are apart");
 }
@@ -176,7 +176,7 @@ pub(crate) fn strange_texts_survive(store: &dyn Store) {
     commit(store, &[write]);
     let events = store.events(id(7), 0, 9, 9_999).unwrap().items;
     assert_eq!(events[0].event, created(id(7), json!({ "text": strange })));
-    let logs = store.logs(id(7), 0, None, 9).unwrap().items;
+    let logs = store.logs(id(7), 0, &LogFilter::default(), 9).unwrap().items;
     assert_eq!(logs[0].text, strange.replace('\0', "␀"));
     let filter = |labels: &[(&str, &str)], text: Option<&str>| RunFilter {
         labels: labels.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),

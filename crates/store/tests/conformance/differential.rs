@@ -68,6 +68,8 @@ fn random_write(dice: &mut Dice, pair: &Pair) -> RunWrite {
                 new.concurrency = Some(ConcurrencySlot { key: "slot".into(), limit: 2 });
                 new.priority = i32::try_from(dice.below(3)).unwrap() - 1;
             }
+            write.logs =
+                (1..=dice.below(4)).map(|seq| log(seq, "a", &format!("l{}", seq % 2))).collect();
         })
     } else {
         let after = standing_at.map_or(1, |row| row.last_seq) + u64::from(dice.below(10) == 0);
@@ -235,7 +237,7 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
         pair.both(|store| store.standings(id(number)).unwrap());
         pair.both(|store| store.events(id(number), 0, 99, 999_999).unwrap());
         pair.both(|store| store.events_at(id(number), &[1, 2, 3, 4]).unwrap());
-        pair.both(|store| store.logs(id(number), 0, None, 99).unwrap());
+        pair.both(|store| store.logs(id(number), 0, &LogFilter::default(), 99).unwrap());
         pair.both(|store| store.run(PROJECT, &id(number).to_string()).unwrap());
     }
     let filter = RunFilter {
@@ -255,6 +257,21 @@ fn compare_everything(dice: &mut Dice, pair: &Pair, epoch: i64) {
     let limit = 1 + dice.below(8) as usize;
     pair.both(|store| store.runs(PROJECT, &filter, before, limit).unwrap());
     pair.both(|store| store.orphans(epoch, before, limit).unwrap());
+    let search = LogSearch { text: "l1".into(), ..LogSearch::default() };
+    pair.both(|store| store.find_logs(PROJECT, &search, Some(9), limit).unwrap());
+    pair.both(|store| store.find_logs(PROJECT, &search, None, 99).unwrap());
+    let filter = ScanFilter {
+        workflow_id: filter.workflow_id,
+        from: filter.created_after,
+        until: filter.created_before,
+    };
+    pair.both(|store| {
+        let mut found = Vec::new();
+        let each = &mut |glance| found.push(glance);
+        let more = store.scan_runs(PROJECT, &filter, limit, each).unwrap();
+        (more, found)
+    });
+    pair.both(|store| store.kinds_of_steps(PROJECT, &filter, limit).unwrap());
     pair.both(|store| store.due_timers(at(10), limit).unwrap());
     let key = ask(dice.run(), "s1", "event", "n0", 2).key();
     pair.both(|store| store.asks(PROJECT, "event", None, None, limit).unwrap());

@@ -121,9 +121,10 @@ pub(crate) fn steps_and_logs_come_in_pages(store: &dyn Store) {
     assert_eq!((ordinals(&page), page.has_more), (vec![3, 4], false));
     let seqs =
         |page: &Page<LogRow>| -> Vec<u64> { page.items.iter().map(|log| log.log_seq).collect() };
-    let page = store.logs(id(7), 0, None, 4).unwrap();
+    let page = store.logs(id(7), 0, &LogFilter::default(), 4).unwrap();
     assert_eq!((seqs(&page), page.has_more), (vec![1, 2, 3, 4], true));
-    let page = store.logs(id(7), 2, Some("a"), 4).unwrap();
+    let of_step = LogFilter { path: Some("a".into()), ..LogFilter::default() };
+    let page = store.logs(id(7), 2, &of_step, 4).unwrap();
     assert_eq!((seqs(&page), page.has_more), (vec![4, 6], false));
     let overview = store.overview(id(7), 3).unwrap().unwrap();
     assert_eq!((ordinals(&overview.steps), overview.steps.has_more), (vec![0, 1, 2], true));
@@ -279,7 +280,7 @@ pub(crate) fn old_runs_go_with_all_they_have(store: &dyn Store) {
     assert!(store.load_run(id(1), 1).unwrap().is_none());
     assert_eq!(store.events(id(1), 0, 9, 999).unwrap().items, []);
     assert_eq!(store.steps(id(1), None, 9).unwrap().items, []);
-    assert_eq!(store.logs(id(1), 0, None, 9).unwrap().items, []);
+    assert_eq!(store.logs(id(1), 0, &LogFilter::default(), 9).unwrap().items, []);
     let team = RunFilter { labels: vec![("team".into(), "a".into())], ..RunFilter::default() };
     assert_eq!(store.runs(PROJECT, &team, None, 9).unwrap().items, []);
     let forgotten = store.key(PROJECT, "POST /execute", "k2").unwrap();
@@ -301,7 +302,7 @@ pub(crate) fn a_very_large_old_run_goes_in_parts(store: &dyn Store) {
         assert!(turns < 9, "it goes on for ever");
     }
     assert_eq!(store.runs(PROJECT, &RunFilter::default(), None, 9).unwrap().items, []);
-    assert_eq!(store.logs(id(1), 0, None, 9).unwrap().items, []);
+    assert_eq!(store.logs(id(1), 0, &LogFilter::default(), 9).unwrap().items, []);
 }
 
 pub(crate) fn a_key_has_its_time(store: &dyn Store) {
@@ -328,7 +329,7 @@ pub(crate) fn an_empty_store_has_empty_lists(store: &dyn Store) {
     assert_eq!(store.workflows(PROJECT, None, 9).unwrap().items, []);
     assert_eq!(store.steps(id(7), None, 9).unwrap().items, []);
     assert_eq!(store.events(id(7), 0, 9, 9).unwrap().items, []);
-    assert_eq!(store.logs(id(7), 0, None, 9).unwrap().items, []);
+    assert_eq!(store.logs(id(7), 0, &LogFilter::default(), 9).unwrap().items, []);
     assert_eq!(store.load_run(id(7), 1).unwrap(), None);
     assert!(store.orphans(9, None, 9).unwrap().is_empty());
     for name in ["b", "a", "c"] {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a promise that cannot be tried is a broken one")]
 
 mod access;
+mod analytics;
 mod blobs;
 mod bucket;
 mod commits;
@@ -13,6 +14,7 @@ mod families;
 mod fixture;
 mod instances;
 mod lists;
+mod logs;
 mod place;
 mod postgres;
 mod s3;
@@ -101,6 +103,17 @@ promises! {
         a_very_large_old_run_goes_in_parts,
         a_key_has_its_time,
         an_empty_store_has_empty_lists;
+    analytics:
+        runs_are_scanned_newest_first,
+        many_runs_are_scanned_without_a_gap,
+        steps_are_summed_by_kind;
+    logs:
+        lines_are_filtered,
+        a_text_is_found_at_the_end_of_a_long_log,
+        lines_are_found_across_runs,
+        no_question_is_an_error,
+        long_words_and_long_lines_are_found,
+        lines_of_deleted_runs_are_not_found;
     instances:
         an_instance_has_its_own_definition,
         instances_are_listed_newest_first,

@@ -74,13 +74,14 @@ fn content(store: &dyn Store) -> Vec<String> {
         .map(|number| {
             let key = store.key(PROJECT, "POST /execute", &format!("k{number}")).unwrap();
             let steps = store.steps(id(number), None, 9).unwrap();
-            let logs = store.logs(id(number), 0, None, 9).unwrap();
+            let logs = store.logs(id(number), 0, &LogFilter::default(), 9).unwrap();
             (store.load_run(id(number), 1).unwrap(), steps, logs, key)
         })
         .into();
     let filter =
         RunFilter { labels: vec![("n".into(), "it's 7 \u{1F600}".into())], ..RunFilter::default() };
     let requests = InterventionFilter::default();
+    let search = LogSearch { text: "b".into(), ..LogSearch::default() };
     vec![
         format!("{runs:?}"),
         format!("{:?}", store.runs(PROJECT, &filter, None, 9).unwrap()),
@@ -103,6 +104,7 @@ fn content(store: &dyn Store) -> Vec<String> {
         format!("{:?}", store.secrets(("", ""), 9).unwrap()),
         format!("{:?}", store.audit(None, 0, 9).unwrap()),
         format!("{:?}", store.verify_audit().unwrap()),
+        format!("{:?}", store.find_logs(PROJECT, &search, None, 9_999).unwrap()),
     ]
 }
 

@@ -60,8 +60,9 @@ pub async fn lines(
     limit: usize,
 ) -> Result<List<LogLineBody>, Problem> {
     let run_id = find(app, caller.project(), word).await?.run_id;
+    let filter = windlass_store::LogFilter { path, ..Default::default() };
     let list = move |store: &dyn windlass_store::Store| {
-        let found = store.logs(run_id, after, path.as_deref(), limit)?;
+        let found = store.logs(run_id, after, &filter, limit)?;
         let last = found.items.last().filter(|_| found.has_more);
         let next_cursor = last.map(|last| cursor(&last.log_seq));
         let items = found.items.into_iter().map(LogLineBody::from).collect();

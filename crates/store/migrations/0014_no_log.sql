@@ -1,0 +1,2 @@
+-- Its lines are in `log_line`.
+DROP TABLE log;
