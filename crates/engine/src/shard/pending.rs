@@ -394,6 +394,7 @@ impl<T> Pending<T> {
             after_seq: run.last_seq,
             create: self.create,
             standing,
+            renamed: None,
             chunks: chunks(&events),
             new_steps,
             changed_steps,

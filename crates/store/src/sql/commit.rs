@@ -6,7 +6,8 @@ use super::read::Columns;
 use super::waves::{Writing, waves};
 use super::{
     Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, asks, blobs, cache,
-    interventions, journal, logs, memories, messages, steps, tasks, timers, to_json, units, usage,
+    interventions, journal, logs, memories, messages, renamed, steps, tasks, timers, to_json,
+    units, usage,
 };
 use crate::error::StoreError;
 use crate::text::nul_safe;
@@ -134,6 +135,7 @@ fn write_wave(
     journal::insert_chunks(connection, &runs, filed)?;
     blobs::insert_refs(connection, &runs, filed)?;
     update_runs(connection, epoch, &runs)?;
+    renamed::write(connection, &runs)?;
     steps::insert(connection, &runs)?;
     steps::update(connection, &runs)?;
     timers::set(connection, &runs)?;

@@ -26,6 +26,7 @@ mod messages;
 pub(crate) mod migrate;
 mod old_logs;
 mod read;
+mod renamed;
 mod retention;
 mod run_list;
 mod runs;

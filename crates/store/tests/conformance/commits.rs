@@ -216,3 +216,31 @@ pub(crate) fn a_run_that_goes_on_is_counted_by_its_steps(store: &dyn Store) {
     let listed = store.runs(PROJECT, &RunFilter::default(), None, 9).unwrap().items;
     assert_eq!(listed[0].last_seq, 1, "a list shows what the row says");
 }
+
+pub(crate) fn a_run_may_turn_out_to_be_of_another_workflow(store: &dyn Store) {
+    commit(store, &[new_run(7), new_run(8)]);
+    let before = store.run(PROJECT, &id(7).to_string()).unwrap().unwrap();
+    let to = Renamed {
+        workflow_id: id(30),
+        workflow: "nightly".into(),
+        version: 4,
+        definition_id: id(31),
+    };
+    let write = RunWrite { run_id: id(7), after_seq: 1, renamed: Some(to), ..RunWrite::default() };
+    commit(store, &[write]);
+    let row = store.run(PROJECT, &id(7).to_string()).unwrap().unwrap();
+    let expected = RunRow {
+        workflow_id: id(30),
+        workflow: "nightly".into(),
+        version: 4,
+        definition_id: id(31),
+        ..before
+    };
+    assert_eq!(row, expected);
+    let of = |workflow_id| {
+        let filter = RunFilter { workflow_id: Some(workflow_id), ..RunFilter::default() };
+        let found = store.runs(PROJECT, &filter, None, 9).unwrap().items;
+        found.into_iter().map(|run| run.run_id).collect::<Vec<_>>()
+    };
+    assert_eq!((of(id(30)), of(id(1))), (vec![id(7)], vec![id(8)]));
+}

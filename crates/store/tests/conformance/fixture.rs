@@ -89,6 +89,7 @@ pub(crate) fn new_run(number: u128) -> RunWrite {
         }),
         standing: Some(standing(RunStatus::Running, 1)),
         chunks: vec![chunk(1, &[created(run_id, json!({ "n": 1 }))])],
+        renamed: None,
         new_steps: vec![],
         changed_steps: vec![],
         timers_set: vec![],

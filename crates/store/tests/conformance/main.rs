@@ -60,6 +60,7 @@ promises! {
         snapshots_of_other_versions_are_passed_over,
         what_a_later_write_does_not_name_stays,
         a_run_that_goes_on_is_counted_by_its_steps,
+        a_run_may_turn_out_to_be_of_another_workflow,
         strange_texts_survive;
     blobs:
         a_large_value_is_read_as_it_was_written,
