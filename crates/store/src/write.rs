@@ -28,6 +28,9 @@ pub struct RunWrite {
     /// Where the run stands now. `None` leaves its row as it is: a row that only counts steps need
     /// not be written with every step.
     pub standing: Option<Standing>,
+    /// Labels that it has from now on. One of the same key goes. They come on top of those it is
+    /// created with.
+    pub labels_set: BTreeMap<String, String>,
     /// The new events.
     pub chunks: Vec<Chunk>,
     /// The steps that have come up.

@@ -383,6 +383,7 @@ impl<T> Pending<T> {
             after_seq: run.last_seq,
             create: self.create,
             standing,
+            labels_set: BTreeMap::new(),
             chunks: chunks(&events),
             new_steps,
             changed_steps,

@@ -43,6 +43,7 @@ impl Data {
                 ..run.row.clone()
             };
         }
+        run.row.labels.extend(write.labels_set.clone());
         run.events.extend(events);
         for step in &write.new_steps {
             run.steps.insert(step.ordinal, step.clone());

@@ -87,6 +87,7 @@ pub(crate) fn new_run(number: u128) -> RunWrite {
             key: None,
         }),
         standing: Some(standing(RunStatus::Running, 1)),
+        labels_set: BTreeMap::new(),
         chunks: vec![chunk(1, &[created(run_id, json!({ "n": 1 }))])],
         new_steps: vec![],
         changed_steps: vec![],
