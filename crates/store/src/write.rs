@@ -30,6 +30,9 @@ pub struct RunWrite {
     pub standing: Option<Standing>,
     /// The workflow that it turns out to be of.
     pub renamed: Option<Renamed>,
+    /// Labels that it has from now on. One of the same key goes. They come on top of those it is
+    /// created with.
+    pub labels_set: BTreeMap<String, String>,
     /// The new events.
     pub chunks: Vec<Chunk>,
     /// The steps that have come up.

@@ -395,6 +395,7 @@ impl<T> Pending<T> {
             create: self.create,
             standing,
             renamed: None,
+            labels_set: BTreeMap::new(),
             chunks: chunks(&events),
             new_steps,
             changed_steps,

@@ -49,6 +49,7 @@ impl Data {
             run.row.version = to.version;
             run.row.definition_id = to.definition_id;
         }
+        run.row.labels.extend(write.labels_set.clone());
         run.events.extend(events);
         for step in &write.new_steps {
             run.steps.insert(step.ordinal, step.clone());

@@ -20,6 +20,7 @@ mod definitions;
 mod instances;
 mod interventions;
 mod journal;
+mod labels;
 mod logs;
 mod memories;
 mod messages;

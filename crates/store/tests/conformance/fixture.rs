@@ -88,6 +88,7 @@ pub(crate) fn new_run(number: u128) -> RunWrite {
             key: None,
         }),
         standing: Some(standing(RunStatus::Running, 1)),
+        labels_set: BTreeMap::new(),
         chunks: vec![chunk(1, &[created(run_id, json!({ "n": 1 }))])],
         renamed: None,
         new_steps: vec![],

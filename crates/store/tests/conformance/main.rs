@@ -61,7 +61,8 @@ promises! {
         what_a_later_write_does_not_name_stays,
         a_run_that_goes_on_is_counted_by_its_steps,
         a_run_may_turn_out_to_be_of_another_workflow,
-        strange_texts_survive;
+        strange_texts_survive,
+        labels_are_set_on_runs_that_go_on;
     blobs:
         a_large_value_is_read_as_it_was_written,
         two_large_words_about_one_run_do_not_mix;
