@@ -66,6 +66,10 @@ pub const LOOP_ITERATION_COUNT_DEFAULT: u32 = 1_000;
 pub const LOOP_ITERATION_COUNT_MAX: u32 = 100_000;
 /// How deep runs may nest that ask for one another.
 pub const SUB_RUN_DEPTH_MAX: u32 = 16;
+/// Triggers of one definition.
+pub const TRIGGER_COUNT_MAX: usize = 100;
+/// How many runs may follow one another of which each is started by the end of the one before.
+pub const TRIGGER_DEPTH_MAX: u32 = 10;
 /// `approvers` of one approval.
 pub const APPROVER_COUNT_MAX: usize = 100;
 /// Signals that one run may be sent.

@@ -26,6 +26,7 @@ use crate::ids::{new_id, new_id_for_shard};
 use crate::live::LiveFeed;
 use crate::shard::{Answer, Ask, Command, Create, Input, Published, ShardConfig};
 use crate::threads::{self, Shared, Threads, ToCommitter, ToKeeper, ToReader, ToShard};
+use crate::triggers;
 
 /// Inputs that may wait in front of a shard before new runs are refused.
 pub(crate) const BACKLOG_MAX: usize = 50_000;
@@ -166,6 +167,7 @@ impl Engine {
         let kinds = config.dispatch.registry.kinds().clone();
         let definitions = Arc::new(Definitions::new(config.store.clone(), kinds));
         let halted = halt::read(&*config.store)?;
+        let listeners = Arc::new(triggers::load(&*config.store, &definitions)?);
         let gate = count_gate(&*config.store, halted.is_some(), config.is_active)?;
         let (mouths, ears) = threads::channels(config.shard_count.max(1));
         let of_plugins = config.dispatch.registry.clone();
@@ -187,6 +189,7 @@ impl Engine {
             observer: config.observer,
             gate: Mutex::new(gate),
             names: Mutex::default(),
+            listeners,
             halted: Mutex::new(halted),
             is_fenced: AtomicBool::new(false),
             writing: Mutex::new(()),
@@ -206,6 +209,7 @@ impl Engine {
         let registry = config.dispatch.registry.clone();
         let mut shard_config = ShardConfig {
             stopwatch: threads::stopwatch,
+            listeners: shared.listeners.clone(),
             ..ShardConfig::new(registry, fastrand::u64(..))
         };
         change(&mut shard_config);
@@ -353,6 +357,7 @@ impl Engine {
                     reused: run.reused,
                     unit: run.unit,
                     observed: None,
+                    trigger_depth: 0,
                 },
                 key: run.key,
                 until_over,

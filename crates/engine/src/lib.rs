@@ -41,6 +41,7 @@ pub mod sweeper;
 mod tasks;
 mod threads;
 pub mod timers;
+pub mod triggers;
 mod usage;
 mod view;
 mod why;

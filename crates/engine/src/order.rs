@@ -70,6 +70,7 @@ pub fn carry_out<T>(
             by: Some(format!("run {}", message.source)),
             parent: Some(parent),
             held: is_held || row.pause.is_some(),
+            trigger_depth: order.trigger_depth,
             ..CreateRun::default()
         },
         key: None,

@@ -8,6 +8,7 @@ use windlass_store::{Deploy, Deployed, Pause, Store, StoreError, WorkflowRow};
 use crate::definitions::content_hash;
 use crate::engine::Engine;
 use crate::ids::new_id;
+use crate::triggers;
 
 impl Engine {
     /// Pauses a workflow, or ends its pause: new runs of it wait. Those that have begun go on.
@@ -69,10 +70,20 @@ impl Engine {
         };
         let sort = sort_of(document);
         let (name, own) = (deploy.name.clone(), deploy.project.clone());
+        let (wanted, listeners) = (plan.triggers.clone(), self.shared.listeners.clone());
         // On the one thread that writes, so nobody takes the name in between.
         let deployed = self.call(move |store| match known_sort(store, &own, &name)? {
             Some(known) if known != sort => Ok(Err(known)),
-            _ => store.deploy(&deploy).map(Ok),
+            _ => {
+                if !wanted.is_empty() {
+                    triggers::remember(store, &own, &name, now)?;
+                }
+                let deployed = store.deploy(&deploy)?;
+                if let Deployed::New(row) | Deployed::Same(row) = &deployed {
+                    listeners.set(&own, (row.workflow_id, &name), &wanted);
+                }
+                Ok(Ok(deployed))
+            }
         });
         let deployed = deployed.await?;
         if let Err(known) = deployed {
@@ -100,8 +111,14 @@ impl Engine {
         expected_version: Option<u32>,
     ) -> Result<Option<u32>, StoreError> {
         let now = self.shared.clock.now();
-        let call =
-            move |store: &dyn Store| store.delete_workflow(workflow_id, expected_version, now);
+        let listeners = self.shared.listeners.clone();
+        let call = move |store: &dyn Store| {
+            let newest = store.delete_workflow(workflow_id, expected_version, now)?;
+            if newest.is_some() && expected_version.is_none_or(|wanted| newest == Some(wanted)) {
+                listeners.remove(workflow_id);
+            }
+            Ok(newest)
+        };
         let version = self.call(call).await?;
         self.shared.definitions.names_changed();
         Ok(version)

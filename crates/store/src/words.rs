@@ -68,7 +68,12 @@ fn words(text: &str, chars_max: usize) -> String {
         if at >= SEARCHED_BYTES_MAX {
             break;
         }
-        if c.is_alphanumeric() {
+        if c.is_ascii_alphanumeric() {
+            length += 1;
+            if length <= chars_max {
+                words.push(c.to_ascii_lowercase());
+            }
+        } else if c.is_alphanumeric() {
             // One by one: how a letter is written at the end of a word must not depend on that.
             for lower in c.to_lowercase() {
                 length += 1;

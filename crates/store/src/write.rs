@@ -28,6 +28,11 @@ pub struct RunWrite {
     /// Where the run stands now. `None` leaves its row as it is: a row that only counts steps need
     /// not be written with every step.
     pub standing: Option<Standing>,
+    /// The workflow that it turns out to be of.
+    pub renamed: Option<Renamed>,
+    /// Labels that it has from now on. One of the same key goes. They come on top of those it is
+    /// created with.
+    pub labels_set: BTreeMap<String, String>,
     /// The new events.
     pub chunks: Vec<Chunk>,
     /// The steps that have come up.
@@ -114,6 +119,19 @@ pub struct NewRun {
     pub created_at: Time,
     /// The key it is created under.
     pub key: Option<IdempotencyKey>,
+}
+
+/// The workflow that a run turns out to be of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    /// The workflow's id.
+    pub workflow_id: Uuid,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The workflow's version.
+    pub version: u32,
+    /// That version's definition.
+    pub definition_id: Uuid,
 }
 
 /// A key that creates at most one run.

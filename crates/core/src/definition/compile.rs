@@ -11,6 +11,7 @@ use super::graph;
 use super::names::{Level, Surroundings};
 use super::plan::{Graph, Jump, Node, Plan};
 use super::read::{self, GraphDoc};
+use super::trigger;
 use super::upstream::Upstream;
 use crate::expr::Type;
 use crate::finding::{Finding, nearest};
@@ -29,6 +30,7 @@ pub(super) fn compile(source: &Source, kinds: &Kinds) -> (Option<Plan>, Vec<Find
         let input = input_schema(&doc, &mut findings);
         let input_type = doc.input.as_ref().map_or(Type::Any, Type::of_schema);
         let vars = Value::Object(doc.vars);
+        let triggers = trigger::compile(&doc.name, &doc.triggers, &vars, &mut findings);
         let mut compiler = Compiler {
             kinds,
             names: Surroundings::new(input_type, &vars),
@@ -52,6 +54,7 @@ pub(super) fn compile(source: &Source, kinds: &Kinds) -> (Option<Plan>, Vec<Find
             concurrency,
             priority: doc.priority,
             budgets,
+            triggers,
             graph,
             tokens: None,
             flow: None,

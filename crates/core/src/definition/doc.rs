@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::budget::Budgets;
 use crate::duration::HumanDuration;
+use crate::run::RunStatus;
 
 /// A workflow: what to run, in which order, and what comes out.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -58,6 +59,82 @@ pub(super) struct DefinitionDoc {
     /// How much all calls to models may take. One budget or a list of them.
     #[serde(default)]
     pub(super) budget: Option<Budgets>,
+    /// What starts a run of the workflow without anybody asking for it.
+    #[serde(default)]
+    pub(super) triggers: Vec<TriggerDoc>,
+}
+
+/// Something that starts a run of the workflow.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct TriggerDoc {
+    /// What it listens for.
+    pub(super) on: TriggerOn,
+    /// The name of another workflow, or of another program's flow, in the same project. It need not
+    /// exist yet.
+    pub(super) source: String,
+    /// How its runs have to end. Left out, however they end.
+    #[serde(default)]
+    pub(super) status: Ends,
+    /// The input of the new run: any JSON with templates, which see `run` and `vars`. Left out, it is
+    /// `{"run": …}`.
+    #[serde(default)]
+    pub(super) input: Option<Value>,
+}
+
+/// What a trigger listens for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum TriggerOn {
+    /// The end of a run.
+    Run,
+}
+
+/// One way to end or a list of them.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Ends {
+    /// One way.
+    One(End),
+    /// Several ways.
+    Many(Vec<End>),
+}
+
+impl Default for Ends {
+    fn default() -> Ends {
+        Ends::Many(vec![End::Succeeded, End::Failed, End::Cancelled])
+    }
+}
+
+impl Ends {
+    pub(super) fn ends(&self) -> &[End] {
+        match self {
+            Ends::One(end) => std::slice::from_ref(end),
+            Ends::Many(ends) => ends,
+        }
+    }
+}
+
+/// How a run has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum End {
+    /// It has an output.
+    Succeeded,
+    /// It has an error.
+    Failed,
+    /// Somebody has stopped it.
+    Cancelled,
+}
+
+impl End {
+    pub(super) fn status(self) -> RunStatus {
+        match self {
+            End::Succeeded => RunStatus::Succeeded,
+            End::Failed => RunStatus::Failed,
+            End::Cancelled => RunStatus::Cancelled,
+        }
+    }
 }
 
 /// How many runs may be under way at once.

@@ -25,6 +25,7 @@ mod read;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod trigger;
 mod upstream;
 
 use serde_json::Value;
@@ -33,6 +34,7 @@ pub use doc::{Effect, Join, On, OnFailure, OnLimit, Policy, Retry};
 pub use flow::{FlowFanout, FlowNode, FlowPlan, is_flow};
 pub use plan::{Body, Cache, Edge, Graph, Jump, Node, Plan, Repeat, Role, SharedRuns};
 pub use read::schema;
+pub use trigger::Trigger;
 
 use crate::finding::{Finding, Severity};
 use crate::kinds::Kinds;

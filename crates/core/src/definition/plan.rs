@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::doc::{Effect, Join, On, OnFailure, OnLimit, Policy, Retry};
 use super::flow::FlowPlan;
+use super::trigger::Trigger;
 use crate::budget::Budget;
 use crate::duration::HumanDuration;
 use crate::expr::{Expression, Template};
@@ -36,6 +37,8 @@ pub struct Plan {
     pub priority: i32,
     /// How much all calls to models may take.
     pub budgets: Vec<Budget>,
+    /// What starts runs of it without anybody asking for them.
+    pub triggers: Vec<Trigger>,
     /// The nodes and edges. None, if actors drive it.
     pub graph: Graph,
     /// What units of work are decided by, if actors drive it.
@@ -195,6 +198,7 @@ impl Plan {
             concurrency: None,
             priority: 0,
             budgets: Vec::new(),
+            triggers: Vec::new(),
             graph: Graph::default(),
             tokens: None,
             flow: None,

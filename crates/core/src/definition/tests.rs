@@ -252,7 +252,9 @@ nodes:
 #[test]
 fn every_way_to_write_a_graph_is_refused_without_a_panic() {
     let values: [&str; 8] = ["1", "[]", "null", "'x'", "{}", "{a: 1}", "[{}]", "[[1]]"];
-    for field in ["name", "nodes", "edges", "input", "vars", "labels", "output", "on_failure"] {
+    for field in
+        ["name", "nodes", "edges", "input", "vars", "labels", "output", "on_failure", "triggers"]
+    {
         for value in values {
             let _ = found(&format!("{field}: {value}\n"));
             let _ = found(&format!("name: x\nnodes: [{{id: a, type: end}}]\n{field}: {value}\n"));
@@ -306,4 +308,93 @@ fn a_value_that_its_type_refuses_is_found_and_hides_nothing() {
     // A template in one field does not hide what is wrong with another.
     let found = found("type: map, config: {items: '{{ [1] }}', concurrency: 0, body: {nodes: []}}");
     assert!(found.iter().any(|one| one.contains("concurrency")), "{found:?}");
+}
+
+#[test]
+fn a_trigger_names_its_source_and_the_ends_it_listens_for() {
+    use crate::run::RunStatus::{Cancelled, Failed, Succeeded};
+    let of = |triggers: &str| {
+        let text = format!("name: Alert\nnodes: [{{id: a, type: end}}]\ntriggers:\n{triggers}");
+        let plan = plan(&text);
+        let shown = |one: &Trigger| (one.source.clone(), one.statuses.clone());
+        plan.triggers.iter().map(shown).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("  - {on: run, source: 'shop:nightly'}\n"),
+        [("shop:nightly".to_owned(), vec![Succeeded, Failed, Cancelled])]
+    );
+    assert_eq!(of("  - {on: run, source: A, status: failed}\n"), [("A".to_owned(), vec![Failed])]);
+    let two = "  - {on: run, source: A, status: [cancelled, failed, failed]}
+  - {on: run, source: A, status: succeeded, input: 1}\n";
+    assert_eq!(
+        of(two),
+        [("A".to_owned(), vec![Failed, Cancelled]), ("A".to_owned(), vec![Succeeded])]
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_trigger_is_found() {
+    let text = "\
+name: Alert
+nodes: [{id: a, type: end}]
+triggers:
+  - {on: run, source: Alert}
+  - {on: tide, source: A}
+  - {on: run, source: B, status: done}
+  - {on: run, source: C, status: []}
+  - {on: run, source: '', where: here}
+";
+    assert_eq!(
+        found(text),
+        [
+            "bad-value 5:10 /triggers/1/on",
+            "bad-value 6:34 /triggers/2/status",
+            "unknown-field 8:27 /triggers/4/where",
+        ]
+    );
+    let text = "\
+name: Alert
+nodes: [{id: a, type: end}]
+triggers:
+  - {on: run, source: Alert}
+  - {on: run, source: B, status: [failed, succeeded]}
+  - {on: run, source: B, status: failed}
+  - {on: run, source: C, status: []}
+  - {on: run, source: ' '}
+  - {on: run, source: D, input: {a: '{{ input.x }}', c: '{{ secrets.k }}'}}
+  - {on: run, source: E, input: '{{ run.end }}'}
+";
+    assert_eq!(
+        found(text),
+        [
+            "self-trigger 4:23 /triggers/0/source",
+            "duplicate-trigger 6:5 /triggers/2",
+            "bad-value 7:34 /triggers/3/status",
+            "bad-value 8:23 /triggers/4/source",
+            "unknown-name 9:41 /triggers/5/input/a",
+            "unknown-name 9:61 /triggers/5/input/c",
+            "missing-field 10:41 /triggers/6/input",
+        ]
+    );
+}
+
+#[test]
+fn the_input_of_a_triggered_run_is_the_run_that_has_ended_or_what_the_trigger_says() {
+    use serde_json::json;
+    let run = json!({ "id": "7", "status": "failed", "error": null, "input": { "day": 3 } });
+    let input_of = |trigger: &str| {
+        let text = format!(
+            "name: Alert\nvars: {{to: ops}}\nnodes: [{{id: a, type: end}}]\ntriggers: [{trigger}]\n"
+        );
+        let plan = plan(&text);
+        plan.triggers[0].input_of(&plan, &run, crate::Time::from_micros(0))
+    };
+    let bare = input_of("{on: run, source: A}").unwrap();
+    assert_eq!(bare, json!({ "run": run }));
+    let input = "{day: '{{ run.input.day }}', text: 'to {{ vars.to }}: {{ run.status }}'}";
+    let said = input_of(&format!("{{on: run, source: A, input: {input}}}")).unwrap();
+    assert_eq!(said, json!({ "day": 3, "text": "to ops: failed" }));
+    let failure = input_of("{on: run, source: A, input: '{{ run.input.night }}'}").unwrap_err();
+    assert_eq!(failure.code, "expression");
+    assert!(failure.message.starts_with("/input, character 14: "), "{}", failure.message);
 }

@@ -20,6 +20,7 @@
 
 mod counts;
 mod decide;
+mod derived;
 mod event;
 mod evolve;
 mod input;
@@ -36,6 +37,7 @@ mod why;
 
 pub use counts::Counts;
 pub use decide::{CreateRun, create};
+pub use derived::derived_id;
 pub use event::{
     Again, CacheUse, Cause, Concurrency, Decision, EdgeDecision, Event, Fact, FlowSeen, FlowWord,
     Holder, Inferred, ObservedTerms, Parent, ParkedFor, Resume, Reused, RunCreated, SeenEnd,

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use windlass_core::definition::{Plan, check};
 use windlass_core::kinds::{Kind, Kinds, NodeConfig, Work};
 use windlass_core::run::{
-    AttemptError, CreateRun, Decision, Event, FlowSeen, Hold, Input, Mark, ObservedTerms, Outcome,
-    PilotAct, RunState, Seen, SeenEnd, Step, TaskAct, TaskSeen, TaskWord, UnitDone, UnitTerms,
-    Verdict, Vote, What, create,
+    AttemptError, CreateRun, Decision, Event, Fact, FlowSeen, Hold, Input, Mark, ObservedTerms,
+    Outcome, PilotAct, RunState, RunStatus, Seen, SeenEnd, Step, TaskAct, TaskSeen, TaskWord,
+    UnitDone, UnitTerms, Verdict, Vote, What, create, derived_id,
 };
 use windlass_core::{Failure, HumanDuration, Time};
 
@@ -77,6 +77,7 @@ impl Desk {
     fn act(&mut self, act: &Act) {
         self.now = self.now.plus(Duration::from_millis(7));
         let what = match act {
+            Act::Trigger(status) => return self.trigger(*status),
             Act::Go => What::Advance,
             Act::Wait(millis) => {
                 self.now = self.now.plus(Duration::from_millis(*millis));
@@ -201,6 +202,19 @@ impl Desk {
         };
         self.decide(what);
         while self.decide(What::Advance) > 0 {}
+    }
+
+    /// Nothing in the core decides it: who listens is not known there.
+    fn trigger(&mut self, status: RunStatus) {
+        let fact = Fact::Triggered {
+            status,
+            run_id: derived_id(self.state.created.run_id, status.as_str(), self.now),
+            workflow_id: Uuid::from_u128(0x0300),
+            workflow: "Alert".to_owned(),
+        };
+        let event = Event { at: self.now, fact };
+        self.state.evolve(&event);
+        self.events.push(event);
     }
 
     fn decide(&mut self, what: What) -> usize {

@@ -112,6 +112,7 @@ mod tests {
             cache: None,
             secrets: vec![SecretSlot { path: "/headers/a".into(), parts }],
             timeout: None,
+            trigger_depth: 0,
             effect: Default::default(),
         }
     }

@@ -143,7 +143,7 @@ impl OfAttempt {
 
     async fn create(&self, workflow: &Workflow, wanted: &WantedRun, depth: u32) -> Answer {
         let Workflow { row, plan } = workflow;
-        let AttemptOrder { run_id: parent, path, project, .. } = &*self.order;
+        let AttemptOrder { run_id: parent, path, project, trigger_depth, .. } = &*self.order;
         let key = IdempotencyKey {
             route: format!("step/{parent}/{path}"),
             key: wanted.key.clone(),
@@ -165,6 +165,7 @@ impl OfAttempt {
                 input: wanted.input.clone(),
                 by: Some(format!("run {parent}")),
                 parent: Some(Parent { run_id: *parent, step: path.clone(), depth, awaited: false }),
+                trigger_depth: *trigger_depth,
                 held: row.pause.is_some() || self.shared.halted.lock().is_some(),
                 ..CreateRun::default()
             },

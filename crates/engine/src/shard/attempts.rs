@@ -69,6 +69,7 @@ impl<T> Shard<T> {
                 run.plan.budgets.clone(),
             ],
             timeout: node.and_then(|node| node.timeout),
+            trigger_depth: run.state.created.trigger_depth,
             effect: step.effect,
             path,
         };

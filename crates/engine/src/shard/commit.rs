@@ -107,6 +107,7 @@ impl<T> Shard<T> {
     fn seal(&mut self, now: Time, run_id: Uuid) -> Option<(RunWrite, Entry<T>)> {
         let leaves_memory = self.may_leave(now, self.live.get(&run_id)?);
         let run = self.live.get_mut(&run_id)?;
+        run.mind_listeners(now, &self.config.listeners);
         let row = Some(RowSays::of(&run.state));
         let lags_too_long = run.row_lags_since.is_some_and(|since| now.since(since) >= ROW_LAG_MAX);
         // The row of a run that is over is believed without a look at its journal.

@@ -6,7 +6,7 @@ use windlass_core::{Failure, Time};
 use super::Shard;
 use super::live::LiveRun;
 use super::load::Held;
-use super::mail::refusal;
+use super::mail::{refusal, word};
 use super::messages::{Answer, Create, Output};
 use crate::replay::new_run;
 
@@ -35,7 +35,12 @@ impl<T> Shard<T> {
             Ok(event) => event,
             Err(refused) => {
                 if let Some(key) = message {
-                    let failure = Failure::new("child_refused", refused.to_string());
+                    let failure = match key.word.as_str() {
+                        word::TRIGGER => {
+                            Failure::new("not_started", format!("`{}`: {refused}", plan.name))
+                        }
+                        _ => Failure::new("child_refused", refused.to_string()),
+                    };
                     out.push(Output::Send(refusal(key, &failure, now)));
                 }
                 let answer = Answer::Refused(refused);

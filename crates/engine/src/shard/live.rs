@@ -33,6 +33,8 @@ pub(super) struct LiveRun<T> {
     is_given_up: bool,
     /// What its row says; `None` if the row has to be written in any case.
     pub(super) row: Option<RowSays>,
+    /// Where the run stood when it was last sealed.
+    pub(super) sealed_status: RunStatus,
     /// Since when the row lags behind in what it may.
     pub(super) row_lags_since: Option<Time>,
     pub(super) pending: Pending<T>,
@@ -78,6 +80,7 @@ impl<T> LiveRun<T> {
         (last_seq, last_log_seq): (u64, u64),
     ) -> LiveRun<T> {
         LiveRun {
+            sealed_status: state.status,
             state,
             plan,
             project,

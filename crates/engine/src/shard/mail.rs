@@ -27,6 +27,11 @@ pub mod word {
     pub const REFUSED: &str = "refused";
     /// The run that was asked for is not needed any more.
     pub const CANCEL: &str = "cancel";
+    /// The end of a run asks for another one. The body is an [`Occasion`](super::super::Occasion).
+    pub const TRIGGER: &str = "trigger";
+    /// The run that an end has asked for cannot be. The body is a failure. Not kept, like
+    /// [`REFUSED`].
+    pub const NOT_STARTED: &str = "not_started";
 }
 
 /// A run that a step asks for.
@@ -36,6 +41,9 @@ pub struct Order {
     pub project: String,
     /// How many runs are above the new one.
     pub depth: u32,
+    /// How many triggers lie between it and a run that nobody's end has started.
+    #[serde(default)]
+    pub trigger_depth: u32,
     /// The config of the step.
     pub config: Value,
 }
@@ -76,15 +84,20 @@ impl Outcome {
     }
 }
 
-/// What a step is told whose order cannot be carried out.
+/// What a step, or a run that is over, is told whose order cannot be carried out.
 pub fn refusal(order: MessageKey, failure: &Failure, now: Time) -> Message {
-    let outcome = Outcome { output: Value::Null, error: Some(failure.clone()) };
+    let (word, body) = if order.word == word::TRIGGER {
+        (word::NOT_STARTED, serde_json::to_string(failure))
+    } else {
+        let outcome = Outcome { output: Value::Null, error: Some(failure.clone()) };
+        (word::REFUSED, serde_json::to_string(&outcome))
+    };
     Message {
         target: order.source,
         source: order.target,
         path: order.path,
-        word: word::REFUSED.to_owned(),
-        body: serde_json::to_string(&outcome).expect("an outcome has only text keys"),
+        word: word.to_owned(),
+        body: body.expect("an outcome has only text keys"),
         created_at: now,
     }
 }
@@ -116,6 +129,9 @@ impl<T> Shard<T> {
             let _ = self.tell_live(now, target, what);
         }
         let Some(run) = self.live.get_mut(&target) else { return };
+        if message.word == word::NOT_STARTED {
+            run.not_started(now, &message);
+        }
         run.pending.received.extend(settled_by(message));
         self.touch(now, target, false);
     }
@@ -144,7 +160,8 @@ impl<T> Shard<T> {
 
 /// The rows that a message leaves behind once it has been taken up.
 fn settled_by(message: Message) -> Vec<MessageKey> {
-    if message.word != word::REFUSED {
+    let is_answer = matches!(message.word.as_str(), word::REFUSED | word::NOT_STARTED);
+    if !is_answer {
         return vec![message.key()];
     }
     let asked = |word: &str| MessageKey {
@@ -153,6 +170,9 @@ fn settled_by(message: Message) -> Vec<MessageKey> {
         path: message.path.clone(),
         word: word.to_owned(),
     };
+    if message.word == word::NOT_STARTED {
+        return vec![asked(word::TRIGGER)];
+    }
     vec![asked(word::START), asked(word::CANCEL)]
 }
 

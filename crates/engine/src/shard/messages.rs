@@ -396,6 +396,8 @@ pub struct AttemptOrder {
     pub records: Vec<Record>,
     /// How long it may take.
     pub timeout: Option<HumanDuration>,
+    /// How many triggers lie between the run and one that nobody's end has started.
+    pub trigger_depth: u32,
     /// Whether it may be made anew when nobody knows what has become of it.
     pub effect: windlass_core::definition::Effect,
 }

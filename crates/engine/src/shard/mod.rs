@@ -28,6 +28,7 @@ mod observe;
 mod offers;
 mod pending;
 mod tokens;
+mod trigger;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -45,7 +46,9 @@ pub use messages::*;
 pub use observe::{Line, Observe, ObservedRun, Word};
 pub use tokens::{actor_id, ask_id, id_in, step_task_id};
 pub(crate) use tokens::{role_word, task_id, unit_row};
+pub use trigger::Occasion;
 
+use crate::triggers::Listeners;
 use crate::view::{AskView, TaskView};
 use commit::Batch;
 use live::{LiveRun, Moment};
@@ -68,6 +71,8 @@ pub struct ShardConfig {
     pub inline_per_turn: usize,
     /// Events of one run, at most.
     pub history_max: u64,
+    /// Who listens for the ends of runs.
+    pub listeners: Arc<Listeners>,
     /// Where the shard's chance begins.
     pub seed: u64,
     /// For measuring alone; nothing is decided by it. The simulation's stands still.
@@ -85,6 +90,7 @@ impl ShardConfig {
             batch_run_count_max: 1_024,
             inline_per_turn: 4_096,
             history_max: HISTORY_EVENT_COUNT_MAX,
+            listeners: Arc::default(),
             seed,
             stopwatch: || Duration::ZERO,
         }

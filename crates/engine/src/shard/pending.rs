@@ -22,6 +22,7 @@ use windlass_store::{
 use super::mail::{Order, to_parent, word};
 use super::messages::{Answer, Published, TaskChange};
 use super::tokens::{Asked, task_row, unit_row};
+use super::trigger::occasion;
 use crate::desk::Over;
 use crate::replay::{has_end, has_input, standing, step_row};
 use crate::usage::{Call, day_of};
@@ -204,6 +205,16 @@ impl<T> Pending<T> {
         self.events.push(Some(event));
     }
 
+    /// Notes that the run's end starts another one. That is no word about a step, so nothing else
+    /// follows from it. The end itself stays the last event: readers look for it there.
+    pub(super) fn trigger(&mut self, state: &mut RunState, event: Event, target: Uuid) {
+        state.evolve(&event);
+        let end = self.events.pop_if(|last| last.as_ref().is_some_and(|last| last.fact.is_end()));
+        self.events.push(Some(event));
+        self.events.extend(end);
+        self.words.push((target, String::new(), word::TRIGGER));
+    }
+
     fn note_ask(&mut self, path: &str, was: bool, is: bool) {
         if was && !is {
             self.asks_set.remove(path);
@@ -383,6 +394,8 @@ impl<T> Pending<T> {
             after_seq: run.last_seq,
             create: self.create,
             standing,
+            renamed: None,
+            labels_set: BTreeMap::new(),
             chunks: chunks(&events),
             new_steps,
             changed_steps,
@@ -467,6 +480,13 @@ fn message(
     events: &[NumberedEvent],
 ) -> Message {
     let created = &run.state.created;
+    let triggered = events.iter().find_map(|numbered| match &numbered.event.fact {
+        Fact::Triggered { run_id, workflow_id, .. } if run_id == target => Some(*workflow_id),
+        _ => None,
+    });
+    if let Some(workflow_id) = triggered {
+        return occasion(*target, (run.project, run.state, run.now), workflow_id);
+    }
     if let Some(parent) = created.parent.as_ref().filter(|parent| parent.run_id == *target) {
         return to_parent(parent, run.state, word, run.now);
     }
@@ -477,6 +497,7 @@ fn message(
     let body = asked.filter(|_| *word == word::START).map(|config| Order {
         project: run.project.to_owned(),
         depth: created.parent.as_ref().map_or(0, |parent| parent.depth) + 1,
+        trigger_depth: created.trigger_depth,
         config: (**config).clone(),
     });
     Message {

@@ -30,6 +30,7 @@ use crate::load;
 use crate::observe::Names;
 use crate::order::{self, Carried};
 use crate::shard::{Answer, Input, Published, Shard, ShardConfig, word};
+use crate::triggers::{self, Listeners};
 use keeper::Keeper;
 use shard::ShardThread;
 
@@ -71,7 +72,7 @@ pub(crate) enum ToKeeper {
 
 pub(crate) enum ToReader {
     Load(usize, Uuid),
-    /// A message by which a step asks for a run.
+    /// A message by which a step, or the end of a run, asks for a run.
     Order(Message),
     Stop,
 }
@@ -96,6 +97,8 @@ pub(crate) struct Shared {
     pub(crate) gate: Mutex<Gate>,
     /// Which runs are meant by the names that other programs give theirs.
     pub(crate) names: Mutex<Names>,
+    /// Who listens for the ends of runs.
+    pub(crate) listeners: Arc<Listeners>,
     /// Who has stopped everything, if somebody has.
     pub(crate) halted: Mutex<Option<Halt>>,
     pub(crate) is_fenced: AtomicBool,
@@ -154,7 +157,7 @@ impl Shared {
 
     /// Has a message handed over. One that asks for a run needs a definition first.
     pub(crate) fn hand_over(&self, message: Message) {
-        if message.word == word::START {
+        if matches!(message.word.as_str(), word::START | word::TRIGGER) {
             let _ = self.readers.send(ToReader::Order(message));
         } else {
             self.send(message.target, Input::Message(message));
@@ -257,7 +260,12 @@ fn run_reader(shared: &Shared, ear: &Receiver<ToReader>) {
             Ok(ToReader::Order(message)) => {
                 let is_halted = shared.halted.lock().is_some();
                 let now = shared.clock.now();
-                match order::carry_out(&shared.definitions, message, is_halted, now) {
+                let definitions = &shared.definitions;
+                let carried = match message.word.as_str() {
+                    word::TRIGGER => triggers::carry_out(definitions, &message, is_halted, now),
+                    _ => order::carry_out(definitions, message, is_halted, now),
+                };
+                match carried {
                     Ok(Carried::Create(create)) => {
                         let run_id = create.request.run_id;
                         shared.send(run_id, Input::Create(vec![*create]));
@@ -266,7 +274,7 @@ fn run_reader(shared: &Shared, ear: &Receiver<ToReader>) {
                         shared.send(message.target, Input::Message(message));
                     }
                     // The order is kept, and comes again.
-                    Err(error) => tracing::warn!(%error, "a sub-run could not be begun"),
+                    Err(error) => tracing::warn!(%error, "a run could not be begun"),
                 }
             }
             Ok(ToReader::Stop) | Err(_) => return,

@@ -21,6 +21,8 @@ pub(crate) enum Mood {
     WrittenButUnknown,
     /// It is not written, and nobody knows. Once.
     LostAndUnknown,
+    /// As [`Mood::Full`], but only for groups that create a run of this workflow.
+    NoneOf(&'static str),
 }
 
 pub(crate) struct Moody {
@@ -28,6 +30,8 @@ pub(crate) struct Moody {
     pub(crate) mood: Mutex<Mood>,
     /// How many groups were refused that had the end of an attempt in them.
     pub(crate) refused_ends: watch::Sender<u32>,
+    /// How many groups were refused by [`Mood::NoneOf`].
+    pub(crate) refused_news: watch::Sender<u32>,
     /// How many commits it was asked for.
     pub(crate) commits: AtomicU64,
 }
@@ -39,6 +43,7 @@ impl Moody {
             store,
             mood: Mutex::new(Mood::Fine),
             refused_ends,
+            refused_news: watch::channel(0).0,
             commits: AtomicU64::new(0),
         })
     }
@@ -60,6 +65,14 @@ impl Store for Moody {
         let unknown = || StoreError::OutcomeUnknown("the sync failed".into());
         match *mood {
             Mood::Fine => return self.store.commit(epoch, group),
+            Mood::NoneOf(workflow) => {
+                let mut new = group.iter().filter_map(|write| write.create.as_ref());
+                if !new.any(|new| new.workflow == workflow) {
+                    return self.store.commit(epoch, group);
+                }
+                self.refused_news.send_modify(|count| *count += 1);
+                return Err(StoreError::Unavailable("the disk is full".into()));
+            }
             Mood::Full => {
                 let mut steps = group.iter().flat_map(|write| &write.changed_steps);
                 if steps.any(|step| step.end_seq.is_some()) {

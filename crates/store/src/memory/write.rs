@@ -43,6 +43,13 @@ impl Data {
                 ..run.row.clone()
             };
         }
+        if let Some(to) = &write.renamed {
+            run.row.workflow_id = to.workflow_id;
+            run.row.workflow.clone_from(&to.workflow);
+            run.row.version = to.version;
+            run.row.definition_id = to.definition_id;
+        }
+        run.row.labels.extend(write.labels_set.clone());
         run.events.extend(events);
         for step in &write.new_steps {
             run.steps.insert(step.ordinal, step.clone());

@@ -1,12 +1,14 @@
 //! The commit path: a group of runs in one transaction, table by table.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::read::Columns;
 use super::waves::{Writing, waves};
 use super::{
     Connection, Driver, IdText, SqlError, SqlStore, Statement, Value, asks, blobs, cache,
-    interventions, journal, logs, memories, messages, steps, tasks, timers, to_json, units, usage,
+    interventions, journal, labels, logs, memories, messages, renamed, steps, tasks, timers,
+    to_json, units, usage,
 };
 use crate::error::StoreError;
 use crate::text::nul_safe;
@@ -43,9 +45,6 @@ static INSERT_RUN: Statement = Statement::new(
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
              $20, $21, $22, $23, $24, $25)",
 );
-
-static INSERT_LABEL: Statement =
-    Statement::new("INSERT INTO run_label (project, key, value, run_id) VALUES ($1, $2, $3, $4)");
 
 static UPDATE_RUN: Statement = Statement::new(
     "UPDATE run SET status = $1, reason = $2, error = $3, started_at = $4, finished_at = $5,
@@ -134,6 +133,8 @@ fn write_wave(
     journal::insert_chunks(connection, &runs, filed)?;
     blobs::insert_refs(connection, &runs, filed)?;
     update_runs(connection, epoch, &runs)?;
+    renamed::write(connection, &runs)?;
+    labels::set(connection, &runs)?;
     steps::insert(connection, &runs)?;
     steps::update(connection, &runs)?;
     timers::set(connection, &runs)?;
@@ -221,7 +222,8 @@ struct NewTexts<'a> {
     definition_id: IdText,
     rerun_of: Option<IdText>,
     parent_id: Option<IdText>,
-    labels: Option<String>,
+    labels: Cow<'a, BTreeMap<String, String>>,
+    labels_text: Option<String>,
     error: Option<String>,
     counts: String,
     created_by: Option<Cow<'a, str>>,
@@ -233,6 +235,10 @@ impl<'a> NewTexts<'a> {
             let message = "a run is created with where it stands".to_owned();
             return Err(SqlError::Constraint(message));
         };
+        let mut labels = Cow::Borrowed(&new.labels);
+        if !writing.run.labels_set.is_empty() {
+            labels.to_mut().extend(writing.run.labels_set.clone());
+        }
         Ok(NewTexts {
             writing,
             new,
@@ -241,7 +247,8 @@ impl<'a> NewTexts<'a> {
             definition_id: IdText::of(new.definition_id),
             rerun_of: new.rerun_of.map(IdText::of),
             parent_id: new.parent.as_ref().map(|parent| IdText::of(parent.run_id)),
-            labels: (!new.labels.is_empty()).then(|| to_json(&new.labels)),
+            labels_text: (!labels.is_empty()).then(|| to_json(&labels)),
+            labels,
             error: standing.error.as_ref().map(to_json),
             counts: to_json(&standing.counts),
             created_by: new.created_by.as_deref().map(nul_safe),
@@ -261,7 +268,7 @@ impl<'a> NewTexts<'a> {
             standing.status.as_str().into(),
             standing.reason.as_deref().into(),
             self.error.as_deref().into(),
-            self.labels.as_deref().into(),
+            self.labels_text.as_deref().into(),
             new.external_id.as_deref().into(),
             self.rerun_of.as_ref().map_or(Value::Null, IdText::value),
             self.parent_id.as_ref().map_or(Value::Null, IdText::value),
@@ -291,12 +298,12 @@ fn create_runs(
     let texts = texts.collect::<Result<Vec<_>, _>>()?;
     connection.execute_many(&INSERT_RUN, texts.iter().map(|texts| texts.row(epoch)))?;
     let labels = texts.iter().flat_map(|texts| {
-        texts.new.labels.iter().map(|(key, value)| {
+        texts.labels.iter().map(|(key, value)| {
             let id = texts.writing.id.value();
             [(&texts.new.project).into(), key.into(), value.into(), id]
         })
     });
-    connection.execute_many(&INSERT_LABEL, labels)?;
+    labels::insert(connection, labels)?;
     let keys = texts.iter().filter_map(|texts| {
         let key = texts.new.key.as_ref()?;
         Some([

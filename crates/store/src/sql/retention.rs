@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use windlass_core::Time;
 
 use super::commit::prove_epoch;
+use super::labels::{self, LabelRow};
 use super::read::{Columns, all};
 use super::{Connection, Driver, Row, SqlError, SqlStore, Statement, Value};
 use crate::error::StoreError;
@@ -19,10 +20,6 @@ static FIND: Statement = Statement::new(
         AND NOT EXISTS (SELECT 1 FROM run AS child
                          WHERE child.parent_run_id = run.run_id AND child.finished_at IS NULL)
       ORDER BY run.finished_at, run.run_id LIMIT $2",
-);
-
-static DELETE_LABEL: Statement = Statement::new(
-    "DELETE FROM run_label WHERE project = $1 AND key = $2 AND value = $3 AND run_id = $4",
 );
 
 /// A key would lead to a run that is not there. It was used when the run was created.
@@ -128,11 +125,11 @@ fn delete_first(connection: &mut impl Connection, run_id: &str) -> Result<bool, 
 
 fn delete(connection: &mut impl Connection, runs: &[Old]) -> Result<(), SqlError> {
     let labels = runs.iter().flat_map(|run| {
-        run.labels.iter().map(|(key, value)| -> [Value<'_>; 4] {
+        run.labels.iter().map(|(key, value)| -> LabelRow<'_> {
             [(&run.project).into(), key.into(), value.into(), (&run.run_id).into()]
         })
     });
-    connection.execute_many(&DELETE_LABEL, labels)?;
+    labels::delete(connection, labels)?;
     let keys = runs.iter().map(|run| [run.created_at.into(), Value::from(&run.run_id)]);
     connection.execute_many(&DELETE_KEY, keys)?;
     for statement in &DELETE_BY_RUN {

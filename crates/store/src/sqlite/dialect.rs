@@ -13,6 +13,7 @@ pub(super) static LINES: LineDialect = LineDialect {
         "CREATE TRIGGER log_line_goes AFTER DELETE ON log_line BEGIN
             DELETE FROM log_word WHERE rowid = old.line_id;
          END",
+        "INSERT INTO log_word (log_word, rank) VALUES ('automerge', 8)",
     ],
     insert: Statement::new(
         "INSERT INTO log_line (line_id, run_id, log_seq, at, path, attempt, stream, text, level)

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde_json::json;
 use windlass_core::run::{Counts, RunStatus, StepStatus};
 use windlass_store::*;
@@ -215,4 +217,78 @@ pub(crate) fn a_run_that_goes_on_is_counted_by_its_steps(store: &dyn Store) {
     assert_eq!((row.last_seq, row.counts), (2, counts));
     let listed = store.runs(PROJECT, &RunFilter::default(), None, 9).unwrap().items;
     assert_eq!(listed[0].last_seq, 1, "a list shows what the row says");
+}
+
+pub(crate) fn a_run_may_turn_out_to_be_of_another_workflow(store: &dyn Store) {
+    commit(store, &[new_run(7), new_run(8)]);
+    let before = store.run(PROJECT, &id(7).to_string()).unwrap().unwrap();
+    let to = Renamed {
+        workflow_id: id(30),
+        workflow: "nightly".into(),
+        version: 4,
+        definition_id: id(31),
+    };
+    let write = RunWrite { run_id: id(7), after_seq: 1, renamed: Some(to), ..RunWrite::default() };
+    commit(store, &[write]);
+    let row = store.run(PROJECT, &id(7).to_string()).unwrap().unwrap();
+    let expected = RunRow {
+        workflow_id: id(30),
+        workflow: "nightly".into(),
+        version: 4,
+        definition_id: id(31),
+        ..before
+    };
+    assert_eq!(row, expected);
+    let of = |workflow_id| {
+        let filter = RunFilter { workflow_id: Some(workflow_id), ..RunFilter::default() };
+        let found = store.runs(PROJECT, &filter, None, 9).unwrap().items;
+        found.into_iter().map(|run| run.run_id).collect::<Vec<_>>()
+    };
+    assert_eq!((of(id(30)), of(id(1))), (vec![id(7)], vec![id(8)]));
+}
+
+pub(crate) fn labels_are_set_on_runs_that_go_on(store: &dyn Store) {
+    let labels = |labels: &[(&str, &str)]| -> BTreeMap<String, String> {
+        labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect()
+    };
+    let set =
+        |write: RunWrite, set: &[(&str, &str)]| with(write, |write| write.labels_set = labels(set));
+    let has = |number: u128| store.run(PROJECT, &id(number).to_string()).unwrap().unwrap().labels;
+    let found = |key: &str, value: &str| -> Vec<u128> {
+        let filter = RunFilter { labels: vec![(key.into(), value.into())], ..RunFilter::default() };
+        let page = store.runs(PROJECT, &filter, None, 9).unwrap();
+        page.items.iter().map(|row| row.run_id.as_u128()).collect()
+    };
+    let new = with(new_run(7), |write| new_of(write).labels = labels(&[("a", "1"), ("b", "1")]));
+    commit(store, &[set(new, &[("b", "2"), ("c", "1")]), new_run(8), new_run(9)]);
+    assert_eq!(has(7), labels(&[("a", "1"), ("b", "2"), ("c", "1")]));
+    assert_eq!((found("b", "1"), found("b", "2")), (vec![], vec![7]));
+    let end = |number| end_run(number, RunStatus::Succeeded);
+    commit(
+        store,
+        &[
+            set(end(7), &[("a", "1"), ("b", "3"), ("d", "it's \u{1F600}")]),
+            set(end(8), &[("b", "3")]),
+            end(9),
+        ],
+    );
+    assert_eq!(has(7), labels(&[("a", "1"), ("b", "3"), ("c", "1"), ("d", "it's \u{1F600}")]));
+    assert_eq!((has(8), has(9)), (labels(&[("b", "3")]), labels(&[])));
+    assert_eq!((found("b", "2"), found("b", "3")), (vec![], vec![8, 7]));
+    assert_eq!((found("a", "1"), found("d", "it's \u{1F600}")), (vec![7], vec![7]));
+    // Refused, and so is what comes with it. Nothing has happened but labels.
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let late = set(end(8), &[("b", "4")]);
+    assert_eq!(store.commit(epoch, &[late]).unwrap(), [(0, Conflict::Changed)]);
+    let alone = RunWrite {
+        run_id: id(8),
+        after_seq: 2,
+        labels_set: labels(&[("e", "5")]),
+        ..RunWrite::default()
+    };
+    assert_eq!(store.commit(epoch, &[alone]).unwrap(), []);
+    assert_eq!((found("b", "4"), found("e", "5")), (vec![], vec![8]));
+    // Nothing of it stands in the way of another run of this id.
+    while store.prune_runs(epoch, at(3), 9).unwrap() > 0 {}
+    assert_eq!((found("b", "3"), found("e", "5")), (vec![], vec![]));
 }

@@ -91,6 +91,10 @@ fn random_write(dice: &mut Dice, pair: &Pair) -> RunWrite {
             }
         })
     };
+    if dice.below(4) == 0 {
+        let (key, value) = (format!("l{}", dice.below(2)), format!("v{}", dice.below(2)));
+        write.labels_set.insert(key, value);
+    }
     let known = pair.both(|store| store.steps(id(number), None, 99).unwrap()).items;
     for ordinal in 0..4 {
         let status = StepStatus::ALL[dice.below(10) as usize];

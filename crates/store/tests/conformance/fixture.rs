@@ -39,6 +39,7 @@ pub(crate) fn created(run_id: Uuid, input: Value) -> Event {
         reused: BTreeMap::new(),
         unit: None,
         observed: None,
+        trigger_depth: 0,
     };
     Event { at: at(1), fact: Fact::RunCreated(Box::new(created)) }
 }
@@ -87,7 +88,9 @@ pub(crate) fn new_run(number: u128) -> RunWrite {
             key: None,
         }),
         standing: Some(standing(RunStatus::Running, 1)),
+        labels_set: BTreeMap::new(),
         chunks: vec![chunk(1, &[created(run_id, json!({ "n": 1 }))])],
+        renamed: None,
         new_steps: vec![],
         changed_steps: vec![],
         timers_set: vec![],

@@ -60,7 +60,9 @@ promises! {
         snapshots_of_other_versions_are_passed_over,
         what_a_later_write_does_not_name_stays,
         a_run_that_goes_on_is_counted_by_its_steps,
-        strange_texts_survive;
+        a_run_may_turn_out_to_be_of_another_workflow,
+        strange_texts_survive,
+        labels_are_set_on_runs_that_go_on;
     blobs:
         a_large_value_is_read_as_it_was_written,
         two_large_words_about_one_run_do_not_mix;

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use uuid::{Builder, Uuid};
+use uuid::Uuid;
 
 use super::Decider;
 use crate::failure::Failure;
 use crate::kinds::{SubRun, parse_config};
 use crate::limits::SUB_RUN_DEPTH_MAX;
+use crate::run::derived::derived_id;
 use crate::run::event::Fact;
 use crate::run::input::Refused;
 use crate::run::state::{Child, Step};
@@ -30,28 +31,9 @@ impl Decider<'_> {
             path: path.to_owned(),
             kind: kind.to_owned(),
             input: Arc::new(config),
-            child: self.child_id(path),
+            child: derived_id(self.state.created.run_id, path, self.now),
             awaited,
         }])
-    }
-
-    /// The child's id follows from the run and the step, so that asking twice asks for the same run.
-    fn child_id(&self, path: &str) -> Uuid {
-        let run_id = self.state.created.run_id;
-        let hash = |offset: u64| {
-            // FNV-1a, mixed at last, because ids are spread over shards by their last bytes.
-            let bytes = run_id.as_bytes().iter().chain(path.as_bytes());
-            let hash = bytes.fold(offset, |hash, byte| {
-                (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-            });
-            let hash = (hash ^ (hash >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
-            hash ^ (hash >> 32)
-        };
-        let mut bytes = [0; 10];
-        bytes[..8].copy_from_slice(&hash(0xcbf2_9ce4_8422_2325).to_be_bytes());
-        bytes[6..].copy_from_slice(&hash(0x6c62_272e_07bb_0142).to_be_bytes()[..4]);
-        let millis = u64::try_from(self.now.micros() / 1_000).unwrap_or(0);
-        Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }
 
     /// The child has begun. A step that does not wait for its end has nothing more to wait for.

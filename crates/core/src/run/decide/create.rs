@@ -52,6 +52,8 @@ pub struct CreateRun {
     pub unit: Option<UnitTerms>,
     /// That another program drives it, if one does.
     pub observed: Option<ObservedTerms>,
+    /// How many triggers lie between it and a run that nobody's end has started.
+    pub trigger_depth: u32,
 }
 
 /// Decides whether a run comes into being.
@@ -109,6 +111,7 @@ pub fn create(plan: &Plan, request: CreateRun, now: Time) -> Result<Event, Refus
         reused: request.reused,
         unit: request.unit.map(Box::new),
         observed: request.observed.map(Box::new),
+        trigger_depth: request.trigger_depth,
     };
     let mut event = Event { at: now, fact: Fact::RunCreated(Box::new(created)) };
     if let Some(shared) = &plan.concurrency {

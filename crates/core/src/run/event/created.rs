@@ -58,6 +58,9 @@ pub struct RunCreated {
     /// That another program drives it, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<Box<ObservedTerms>>,
+    /// How many triggers lie between it and a run that nobody's end has started.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub trigger_depth: u32,
 }
 
 /// What a base unit of work is to be like.

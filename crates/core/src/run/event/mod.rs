@@ -23,6 +23,7 @@ use crate::definition::Effect;
 use crate::expr::SecretSlot;
 use crate::failure::Failure;
 use crate::kinds::Awaits;
+use crate::run::RunStatus;
 use crate::time::Time;
 
 /// A fact and when it became one.
@@ -175,6 +176,17 @@ pub enum Fact {
         /// When more is made of it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Time>,
+    },
+    /// The end of the run starts one of another workflow. Of a run of ours it stands before that end.
+    Triggered {
+        /// How the run ends.
+        status: RunStatus,
+        /// The run that is started.
+        run_id: Uuid,
+        /// Its workflow.
+        workflow_id: Uuid,
+        /// That workflow's name at that time.
+        workflow: String,
     },
     /// An attempt has begun. Left out of the journal if its end is written at the same time.
     AttemptStarted {

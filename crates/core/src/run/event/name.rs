@@ -1,6 +1,14 @@
 use super::Fact;
 
 impl Fact {
+    /// Whether it is the end of a run that is driven here.
+    pub fn is_end(&self) -> bool {
+        matches!(
+            self,
+            Fact::RunSucceeded { .. } | Fact::RunFailed { .. } | Fact::RunCancelled { .. }
+        )
+    }
+
     /// The event's type, as in the API.
     pub fn name(&self) -> &'static str {
         match self {
@@ -21,6 +29,7 @@ impl Fact {
             Fact::LinesSeen { .. } => "lines_seen",
             Fact::Watched { .. } => "watched",
             Fact::Inferred { .. } => "inferred",
+            Fact::Triggered { .. } => "triggered",
             Fact::AttemptStarted { .. } => "attempt_started",
             Fact::AttemptFailed { .. } => "attempt_failed",
             Fact::AttemptInterrupted { .. } => "attempt_interrupted",

@@ -67,11 +67,15 @@ impl RunState {
             signal_ids: Default::default(),
             tokens,
             observed,
+            triggered: Vec::new(),
         }
     }
 
     /// Folds one event.
     pub fn evolve(&mut self, event: &Event) {
+        if let Fact::Triggered { status, workflow_id, .. } = &event.fact {
+            return self.triggered.push((*status, *workflow_id));
+        }
         if self.observed.is_some() {
             return self.evolve_observed(event);
         }
@@ -79,7 +83,7 @@ impl RunState {
         let task_path = event.fact.step();
         let had_task = task_path.is_some_and(|path| self.waits_for_worker(path));
         match &event.fact {
-            Fact::RunCreated(_)
+            Fact::RunCreated(_) | Fact::Triggered { .. }
             // Only runs of other programs have these.
             | Fact::FlowSeen { .. }
             | Fact::TaskSeen { .. }

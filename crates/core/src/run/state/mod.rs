@@ -78,6 +78,9 @@ pub struct RunState {
     /// What is known of it, if another program drives it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::run) observed: Option<Box<Observed>>,
+    /// Workflows of which the run's end has started a run, each with that end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::run) triggered: Vec<(RunStatus, Uuid)>,
 }
 
 /// A step whose attempts are made by workers.
@@ -347,6 +350,11 @@ impl RunState {
     /// What is known of it, if another program drives it.
     pub fn observed(&self) -> Option<&Observed> {
         self.observed.as_deref()
+    }
+
+    /// Whether its ending so has started a run of a workflow already.
+    pub fn has_triggered(&self, status: RunStatus, workflow_id: Uuid) -> bool {
+        self.triggered.contains(&(status, workflow_id))
     }
 
     /// Until when the run has to be over, unless it is on its way out already.

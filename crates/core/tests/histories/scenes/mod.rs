@@ -12,7 +12,7 @@ mod ways;
 mod words;
 
 use serde_json::Value;
-use windlass_core::run::{FlowWord, SeenEnd, TaskWord};
+use windlass_core::run::{FlowWord, RunStatus, SeenEnd, TaskWord};
 
 /// A definition, and what happens in a run of it.
 pub(crate) struct Scene {
@@ -85,6 +85,8 @@ pub(crate) enum Act {
     Task(&'static str, TaskWord),
     /// It has logged a line of this id.
     Line(u64),
+    /// The run's ending so starts a run of another workflow.
+    Trigger(RunStatus),
 }
 
 pub(crate) fn all() -> Vec<Scene> {

@@ -1,9 +1,9 @@
 //! Runs that other programs drive.
 
 use serde_json::Value;
-use windlass_core::run::{FlowWord, SeenEnd, TaskWord};
+use windlass_core::run::{FlowWord, RunStatus, SeenEnd, TaskWord};
 
-use super::Act::{Fire, Flow, Line, Task, Wait};
+use super::Act::{Fire, Flow, Line, Task, Trigger, Wait};
 use super::{Scene, scene};
 
 const NIGHTLY: &str = r#"{ "flow": "shop:nightly", "name": "nightly" }"#;
@@ -41,6 +41,18 @@ pub(super) fn all() -> Vec<Scene> {
                 Fire(""),
                 Task("save:1", ended(SeenEnd::Skipped)),
                 Flow(FlowWord::Ended, None),
+            ],
+        ),
+        scene(
+            "observed_and_followed",
+            NIGHTLY,
+            Value::Null,
+            vec![
+                Flow(FlowWord::Started, None),
+                Flow(FlowWord::Ended, Some(SeenEnd::Failed)),
+                Trigger(RunStatus::Failed),
+                Flow(FlowWord::Ended, Some(SeenEnd::Succeeded)),
+                Trigger(RunStatus::Succeeded),
             ],
         ),
     ]

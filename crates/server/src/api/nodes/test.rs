@@ -173,6 +173,7 @@ pub(crate) fn decide(plan: &Plan, input: Value, now: Time) -> Result<Decided, Pr
         by: None,
         reused: BTreeMap::new(),
         observed: None,
+        trigger_depth: 0,
     };
     let first = run::create(plan, request, now)?;
     let gone = || Problem::new(problem::INTERNAL, "a run that was created has no state");
