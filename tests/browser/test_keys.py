@@ -24,14 +24,16 @@ def test_a_question_mark_shows_the_shortcuts_and_escape_hides_them(page):
 def test_keys_lead_to_the_lists_and_into_the_search(page):
     page.open("/runs")
     page.press_keys("gw")
-    page.until(lambda: page.path == "/workflows", "g w does not lead to the workflows")
+    page.until(lambda: page.path == "/flows", "g w does not lead to the workflows")
     page.press_keys("/")
-    page.until(lambda: page.path.startswith("/runs"), "/ does not lead to the search")
-    page.until(lambda: page.focused == "search", "the search has not the focus")
+    page.until(lambda: page.focused == "search", "the search of the list has not the focus")
     page.press_keys("gw?j")
     assert page.driver.find_element("id", "search").get_attribute("value") == "gw?j"
-    assert page.path.startswith("/runs") and not has_help(page), "keys act while one types"
-    page.open("/workflows")
+    assert page.path == "/flows" and not has_help(page), "keys act while one types"
+    page.open("/queues")
+    page.press_keys("/")
+    page.until(lambda: page.focused == "find", "the search of everything has not the focus")
+    page.open("/flows")
     page.press_keys("gr")
     page.until(lambda: page.path == "/runs", "g r does not lead to the runs")
 

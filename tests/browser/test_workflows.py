@@ -7,7 +7,7 @@ from pages import START
 
 def test_a_deployed_workflow_is_listed_and_leads_to_its_page(server, page):
     server.deploy("name: just deployed\nnodes: [{ id: a, type: noop, config: {} }]\n")
-    page.open("/workflows")
+    page.open("/flows")
     assert page.has_link("just deployed")
     page.press(("just deployed",))
     page.until(lambda: page.heading.startswith("just deployed"), "its page does not open")

@@ -34,7 +34,7 @@
 
   const search = () => {
     // A list has a search of its own.
-    const field = document.querySelector("main input[type=search]") ?? document.querySelector(".find input");
+    const field = document.querySelector("main input[type=search]") ?? document.getElementById("find");
     if (field) { field.focus(); field.select(); } else location.href = "/search";
   };
 

@@ -7,6 +7,7 @@ use windlass_core::run::{StepStatus, path};
 use windlass_core::template::Template;
 use windlass_core::{Failure, Time};
 use windlass_engine::Definitions;
+use windlass_engine::triggers::TRIGGER_LABEL;
 use windlass_store::{LogLevel, LogRow, RunRow, Store, StoreError, UnitCount, UnitRow};
 
 use super::graph;
@@ -52,6 +53,8 @@ pub struct Head {
     pub external_id: Option<String>,
     /// The run it repeats.
     pub rerun_of: Option<String>,
+    /// The run at whose end it began.
+    pub trigger: Option<String>,
     /// The end of that one's id.
     pub rerun_of_short: Option<String>,
     /// The input.
@@ -299,7 +302,8 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
         created: moment(created),
         finished: finished.map(moment),
         took: span.map(|(end, start)| took(end.since(start))),
-        labels: body.labels.into_iter().collect(),
+        trigger: body.labels.get(TRIGGER_LABEL).cloned(),
+        labels: body.labels.into_iter().filter(|(key, _)| key != TRIGGER_LABEL).collect(),
         external_id: body.external_id,
         rerun_of: body.rerun_of.map(|id| id.to_string()),
         rerun_of_short: body.rerun_of.map(|id| short_id(&id.to_string())),
