@@ -7,6 +7,7 @@ use utoipa::openapi::OpenApi;
 use windlass_core::limits::{BATCH_RUN_COUNT_MAX, LABEL_BYTES_MAX, LABEL_COUNT_MAX};
 use windlass_core::run::RunStatus;
 use windlass_core::run::token::UnitStatus;
+use windlass_store::LogLevel;
 
 use crate::http::deprecation;
 use crate::http::paging::LIMIT_MAX;
@@ -64,10 +65,28 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
         "created_after" | "created_before" => json!({ "type": "string", "anyOf": [
             { "format": "date-time" }, { "maxLength": 0 },
         ] }),
-        "text" => json!({ "type": "string", "maxLength": 200 }),
+        "from" | "to" if path.starts_with("/api/v1/analytics/") => json!({ "type": "string", "anyOf": [
+            { "format": "date-time" }, { "format": "date" }, { "maxLength": 0 },
+        ] }),
+        "from" | "until" if path.ends_with("/logs") => json!({ "type": "string", "anyOf": [
+            { "format": "date-time" }, { "maxLength": 0 },
+        ] }),
+        "interval" => json!({ "type": "string", "enum": ["hour", "day", ""] }),
+        "level" => {
+            let names = LogLevel::ALL.map(LogLevel::as_str).join("|");
+            json!({ "type": "string", "pattern": format!("^({names})?$") })
+        }
+        "q" if path == "/api/v1/logs" => {
+            json!({ "type": "string", "maxLength": 200, "pattern": "\\S" })
+        }
+        "text" | "q" => json!({ "type": "string", "maxLength": 200 }),
         "label" => json!({ "type": "string", "pattern": "^([^,=]*=[^,]*(,[^,=]*=[^,]*)*)?$" }),
         "status" if path == "/api/v1/uows" => {
             let names = UnitStatus::ALL.map(UnitStatus::as_str).join("|");
+            json!({ "type": "string", "pattern": format!("^({names})?$") })
+        }
+        "status" if path == "/api/workflows/runs" => {
+            let names = "pending|running|completed|failed|cancelled";
             json!({ "type": "string", "pattern": format!("^({names})?$") })
         }
         // Few words, said where they are.

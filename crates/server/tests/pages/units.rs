@@ -75,7 +75,7 @@ async fn a_template_is_drawn_with_roles_interactions_and_guardians() {
     // A template is no graph of nodes, and has one page.
     let other = open(&server, "/workflows/Refund_Desk").await;
     assert_eq!((other.status.as_u16(), other.header("location")), (303, "/templates/Refund_Desk"));
-    let list = page(&server, "/workflows").await.replace("&#x2f;", "/");
+    let list = page(&server, "/flows").await.replace("&#x2f;", "/");
     assert!(list.contains("href=\"/templates/Refund_Desk\""), "{list}");
     let no_template = send_form(&server, "/templates/nope/instantiate", "name=x").await;
     assert_eq!(no_template.status, 404);
