@@ -16,12 +16,12 @@ use windlass_core::Time;
 use windlass_core::run::Counts;
 use windlass_store::{
     Access, ActorRow, Admission, ApiKeyRow, AskKey, AskRow, AssignmentRow, AuditEntry, AuditRow,
-    AuditVerdict, CacheRow, Conflict, DefinitionRow, Deploy, Deployed, FoundLine, InstanceRow,
-    InstanceStatus, InterventionFilter, InterventionMetrics, InterventionRow, KeyRow, KindSum,
-    LogFilter, LogRow, LogSearch, MemoryRow, Message, MessageKey, NewInstance, NumberedEvent,
-    Overview, Page, Pause, RunFilter, RunGlance, RunPage, RunRow, RunWrite, ScanFilter, SecretRow,
-    Spent, StepRow, Store, StoreError, StoredRun, TaskRow, TimerRow, Tokens, UnitCount, UnitFilter,
-    UnitRow, UsageFilter, UsageRow, WorkflowRow,
+    AuditVerdict, CacheRow, Conflict, DefinitionRow, Deploy, Deployed, Expiry, FoundLine,
+    InstanceRow, InstanceStatus, InterventionFilter, InterventionMetrics, InterventionRow, KeyRow,
+    KindSum, LogFilter, LogRow, LogSearch, MemoryRow, Message, MessageKey, NewInstance,
+    NumberedEvent, Overview, Page, Pause, RunFilter, RunGlance, RunPage, RunRow, RunWrite,
+    ScanFilter, SecretRow, Spent, StepRow, Store, StoreError, StoredRun, TaskRow, TimerRow, Tokens,
+    UnitCount, UnitFilter, UnitRow, UsageFilter, UsageRow, WorkflowRow,
 };
 
 /// What to write down of the commits, and where to end.
@@ -165,7 +165,8 @@ impl Store for CrashStore {
             -> Result<Page<FoundLine>, StoreError>;
         key(project: &str, route: &str, key: &str) -> Result<Option<KeyRow>, StoreError>;
         prune_keys(epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError>;
-        prune_runs(epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError>;
+        expired_runs(expiry: &Expiry, limit: usize) -> Result<Vec<RunRow>, StoreError>;
+        delete_runs(epoch: i64, runs: &[Uuid]) -> Result<usize, StoreError>;
         prune_blobs(before: Time, limit: usize) -> Result<usize, StoreError>;
         tidy() -> Result<(), StoreError>;
         spent() -> Spent;

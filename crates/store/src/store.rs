@@ -7,6 +7,7 @@ use windlass_core::run::Counts;
 use crate::access::Access;
 use crate::analytics::{KindSum, RunGlance, ScanFilter};
 use crate::error::StoreError;
+use crate::expiry::Expiry;
 use crate::logs::{FoundLine, LogFilter, LogRow, LogSearch};
 use crate::message::{Message, MessageKey};
 use crate::rows::{
@@ -228,12 +229,18 @@ pub trait Store: Access + Tokens + Send + Sync + 'static {
     /// [`StoreError::Fenced`] if another server has taken over since `epoch`.
     fn prune_keys(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError>;
 
-    /// Deletes at most `limit` runs that were over before `before`, with everything that hangs on
-    /// them. A sub-run goes once its parent has gone, and a run that has a sub-run which is not over
-    /// stays. Of large runs it deletes fewer at once, and of a very large one a part, which counts as
-    /// one. Answers how many it deleted, or [`StoreError::Fenced`] if another server has taken over
-    /// since `epoch`.
-    fn prune_runs(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError>;
+    /// Runs of all projects that are over and have had their time, those that were over first first:
+    /// at most `limit`. A sub-run is one of them once its parent has gone, and a run that has a sub-run
+    /// which is not over is none. A very large run is deleted in parts, and found until it is gone,
+    /// with the reason [`REASON_DELETING`](crate::REASON_DELETING) from its first part on.
+    fn expired_runs(&self, expiry: &Expiry, limit: usize) -> Result<Vec<RunRow>, StoreError>;
+
+    /// Deletes runs that are over, with everything that hangs on them, but for those that stand in a
+    /// family as none of [`Store::expired_runs`] does. Of large runs it deletes fewer at once, the
+    /// first ones, and of a very large one a part, which counts as one. Answers how many it deleted: if
+    /// none, there is none left that may go. Answers [`StoreError::Fenced`] if another server has taken
+    /// over since `epoch`.
+    fn delete_runs(&self, epoch: i64, runs: &[Uuid]) -> Result<usize, StoreError>;
 
     /// Removes files of large values that no run names any more and that were written before
     /// `before`. That must lie well back, by an hour or so: a file is written before the commit that

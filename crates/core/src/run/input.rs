@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::event::{Decision, FlowSeen, Holder, TaskSeen};
+use super::event::{Decision, FlowName, FlowSeen, Holder, TaskSeen};
 use super::token::UnitStatus;
 use super::{RunStatus, StepStatus};
 use crate::duration::HumanDuration;
@@ -219,6 +219,8 @@ pub enum Seen {
     },
     /// Lines with these ids were logged.
     Lines(Vec<u64>),
+    /// Which flow the run is of.
+    Named(Box<FlowName>),
 }
 
 impl Seen {

@@ -39,10 +39,10 @@ pub use counts::Counts;
 pub use decide::{CreateRun, create};
 pub use derived::derived_id;
 pub use event::{
-    Again, CacheUse, Cause, Concurrency, Decision, EdgeDecision, Event, Fact, FlowSeen, FlowWord,
-    Holder, Inferred, ObservedTerms, Parent, ParkedFor, Resume, Reused, RunCreated, SeenEnd,
-    TaskSeen, TaskTerms, TaskWord, Then, Undo, UnitChanged, UnitCreated, UnitNoted, UnitTerms,
-    Verdict,
+    Again, CacheUse, Cause, Concurrency, Decision, EdgeDecision, Event, Fact, FlowName, FlowSeen,
+    FlowWord, Holder, Inferred, ObservedTerms, Parent, ParkedFor, Resume, Reused, RunCreated,
+    SeenEnd, TaskSeen, TaskTerms, TaskWord, Then, Undo, UnitChanged, UnitCreated, UnitNoted,
+    UnitTerms, Verdict,
 };
 pub use input::{
     AttemptError, Hold, Input, Mark, Outcome, PilotAct, Refused, Seen, TaskAct, UnitDone, Vote,

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use windlass_core::definition::{Plan, check};
 use windlass_core::kinds::{Kind, Kinds, NodeConfig, Work};
 use windlass_core::run::{
-    AttemptError, CreateRun, Decision, Event, Fact, FlowSeen, Hold, Input, Mark, ObservedTerms,
-    Outcome, PilotAct, RunState, RunStatus, Seen, SeenEnd, Step, TaskAct, TaskSeen, TaskWord,
-    UnitDone, UnitTerms, Verdict, Vote, What, create, derived_id,
+    AttemptError, CreateRun, Decision, Event, Fact, FlowName, FlowSeen, Hold, Input, Mark,
+    ObservedTerms, Outcome, PilotAct, RunState, RunStatus, Seen, SeenEnd, Step, TaskAct, TaskSeen,
+    TaskWord, UnitDone, UnitTerms, Verdict, Vote, What, create, derived_id,
 };
 use windlass_core::{Failure, HumanDuration, Time};
 
@@ -197,6 +197,12 @@ impl Desk {
                 let seen = TaskSeen { at: self.now, what: *what, error, ..TaskSeen::default() };
                 What::Seen(Seen::Task { path: path.to_string(), seen: Box::new(seen) })
             }
+            Act::Name(flow) => What::Seen(Seen::Named(Box::new(FlowName {
+                workflow: flow.to_string(),
+                workflow_id: Uuid::from_u128(0x0301),
+                version: 2,
+                definition_id: Uuid::from_u128(0x0302),
+            }))),
             Act::Line(id) => What::Seen(Seen::Lines(vec![*id])),
             Act::Abort(code) => What::Abort { error: Failure::new(*code, "past a limit") },
         };

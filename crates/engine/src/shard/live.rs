@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use uuid::Uuid;
 use windlass_core::definition::Plan;
 use windlass_core::limits::{BYTES_PER_TURN, EVENTS_PER_TURN, RUN_BYTES_MAX};
 use windlass_core::run::{Effect, Input, Refused, RunState, RunStatus, What};
@@ -33,8 +34,8 @@ pub(super) struct LiveRun<T> {
     is_given_up: bool,
     /// What its row says; `None` if the row has to be written in any case.
     pub(super) row: Option<RowSays>,
-    /// Where the run stood when it was last sealed.
-    pub(super) sealed_status: RunStatus,
+    /// Where the run stood when it was last sealed, and of which workflow it was.
+    pub(super) sealed_as: (RunStatus, Uuid),
     /// Since when the row lags behind in what it may.
     pub(super) row_lags_since: Option<Time>,
     pub(super) pending: Pending<T>,
@@ -80,7 +81,7 @@ impl<T> LiveRun<T> {
         (last_seq, last_log_seq): (u64, u64),
     ) -> LiveRun<T> {
         LiveRun {
-            sealed_status: state.status,
+            sealed_as: (state.status, state.created.workflow_id),
             state,
             plan,
             project,

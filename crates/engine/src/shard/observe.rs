@@ -7,7 +7,10 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::definition::Plan;
 use windlass_core::limits::OBSERVED_LINE_COUNT_MAX;
-use windlass_core::run::{self, CreateRun, Fact, ObservedTerms, Refused, RunState, Seen, What};
+use windlass_core::run::observed::UNKNOWN_FLOW;
+use windlass_core::run::{
+    self, CreateRun, Fact, FlowName, ObservedTerms, Refused, RunState, Seen, What,
+};
 use windlass_store::{LogLevel, LogRow, LogStream};
 
 use super::Shard;
@@ -132,13 +135,14 @@ impl<T> Shard<T> {
     /// Takes words about a run in memory. Whoever said them is answered once what follows from them is
     /// durable.
     fn hear(&mut self, now: Time, observe: Observe<T>, out: &mut Vec<Output<T>>) {
-        let Observe { run_id, words, ticket, .. } = observe;
+        let Observe { run_id, run: flow, words, ticket, .. } = observe;
         let moment = self.moment(now);
         let (history_max, durable_number) = (self.config.history_max, self.durable_number);
         let Some(run) = self.live.get_mut(&run_id) else { return };
+        let is_named = run.name(moment, &flow, history_max);
         let (has_changed, rejected) = run.hear(moment, words, history_max);
         let answer = Answer::Heard(rejected);
-        if has_changed || run.is_dirty || run.sealed_in > durable_number {
+        if has_changed || is_named || run.is_dirty || run.sealed_in > durable_number {
             run.pending.told.push((ticket, answer));
             self.touch(now, run_id, true);
         } else {
@@ -149,6 +153,25 @@ impl<T> Shard<T> {
 }
 
 impl<T> LiveRun<T> {
+    /// Takes note of the run's flow, if that was not known and is now.
+    fn name(&mut self, moment: Moment, run: &ObservedRun, history_max: u64) -> bool {
+        let (known, said) = (&self.state.created.workflow, &run.plan.name);
+        if known != UNKNOWN_FLOW || said == UNKNOWN_FLOW {
+            return false;
+        }
+        let flow = FlowName {
+            workflow: said.clone(),
+            workflow_id: run.workflow_id,
+            version: run.version,
+            definition_id: run.definition_id,
+        };
+        let is_named = self.see(moment, Seen::Named(Box::new(flow)), history_max) == Ok(true);
+        if is_named {
+            self.plan = run.plan.clone();
+        }
+        is_named
+    }
+
     /// Answers whether anything has changed, and which words were refused, by their places.
     fn hear(
         &mut self,

@@ -13,10 +13,13 @@ use windlass_core::Time;
 use windlass_core::json;
 use windlass_core::kinds::Awaits;
 use windlass_core::run::path::address_of;
-use windlass_core::run::{CacheUse, Effect, Event, Fact, Parent, RunState, STATE_VERSION, Step};
+use windlass_core::run::{
+    CacheUse, Effect, Event, Fact, FlowName, Parent, RunState, STATE_VERSION, Step,
+};
 use windlass_store::{
     AskRow, CHUNK_BYTES_MAX, CacheRow, Chunk, InterventionRow, LogRow, MemoryRow, Message,
-    MessageKey, NewRun, NumberedEvent, RunWrite, Snapshot, StepRow, Taken, TaskRow, UsageRow,
+    MessageKey, NewRun, NumberedEvent, Renamed, RunWrite, Snapshot, StepRow, Taken, TaskRow,
+    UsageRow,
 };
 
 use super::mail::{Order, to_parent, word};
@@ -31,6 +34,10 @@ use crate::usage::{Call, day_of};
 #[derive(Debug)]
 pub(super) struct Pending<T> {
     pub(super) create: Option<NewRun>,
+    /// The flow that it turns out to be of.
+    renamed: Option<Renamed>,
+    /// Whether its labels may have changed.
+    is_labelled: bool,
     /// `None` where a start was taken back because its end came before the batch was sealed.
     events: Vec<Option<Event>>,
     starts: HashMap<String, usize>,
@@ -77,6 +84,8 @@ impl<T> Default for Pending<T> {
     fn default() -> Pending<T> {
         Pending {
             create: None,
+            renamed: None,
+            is_labelled: false,
             events: Vec::new(),
             bytes: 0,
             starts: HashMap::new(),
@@ -151,6 +160,7 @@ impl<T> Pending<T> {
             self.note_unit(project, state, (path, unit_before), &event);
         }
         self.note_words(state, &event.fact);
+        self.note_flow(&event.fact);
         if had_deadline && state.deadline().is_none() {
             self.timers_set.remove("");
             self.timers_cleared.insert(String::new());
@@ -203,6 +213,20 @@ impl<T> Pending<T> {
         }
         self.bytes += bytes_of(&event.fact);
         self.events.push(Some(event));
+    }
+
+    /// What the row of a run of another program says more because of an event.
+    fn note_flow(&mut self, fact: &Fact) {
+        match fact {
+            Fact::FlowSeen { seen } => {
+                self.is_labelled |= !seen.tags.is_empty() || seen.metadata.is_some();
+            }
+            Fact::FlowNamed { flow } => {
+                let FlowName { workflow, workflow_id, version, definition_id } = (**flow).clone();
+                self.renamed = Some(Renamed { workflow_id, workflow, version, definition_id });
+            }
+            _ => {}
+        }
     }
 
     /// Notes that the run's end starts another one. That is no word about a step, so nothing else
@@ -394,8 +418,11 @@ impl<T> Pending<T> {
             after_seq: run.last_seq,
             create: self.create,
             standing,
-            renamed: None,
-            labels_set: BTreeMap::new(),
+            renamed: self.renamed,
+            labels_set: match self.is_labelled {
+                true => state.created.labels.clone(),
+                false => BTreeMap::new(),
+            },
             chunks: chunks(&events),
             new_steps,
             changed_steps,

@@ -38,8 +38,10 @@ impl<T> LiveRun<T> {
     /// was last sealed.
     pub(super) fn mind_listeners(&mut self, now: Time, listeners: &Listeners) {
         let status = self.state.status;
-        let before = std::mem::replace(&mut self.sealed_status, status);
-        if before == status || !status.is_terminal() {
+        // It may be heard of its flow only after its end.
+        let stands = (status, self.state.created.workflow_id);
+        let before = std::mem::replace(&mut self.sealed_as, stands);
+        if before == stands || !status.is_terminal() {
             return;
         }
         let mut found = listeners.of(&self.project, &self.state.created.workflow, status);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::limits::KEYS_KEPT;
 use windlass_core::run::StepStatus;
-use windlass_store::{StoreError, TimerRow};
+use windlass_store::{Expiry, StoreError, TimerRow};
 
 use super::{Call, Shared, ToCommitter, ToKeeper};
 use crate::shard::Input;
@@ -229,8 +229,12 @@ impl Keeper {
                 tracing::warn!(%error, "what models took long ago could not be forgotten");
                 0
             });
-            let runs =
-                runs_before.map_or(Ok(0), |before| store.prune_runs(epoch, before, RUNS_AT_ONCE));
+            let runs = runs_before.map_or(Ok(0), |before| {
+                let expiry = Expiry { before: Some(before), ..Expiry::default() };
+                let expired = store.expired_runs(&expiry, RUNS_AT_ONCE)?;
+                let ids: Vec<Uuid> = expired.iter().map(|row| row.run_id).collect();
+                store.delete_runs(epoch, &ids)
+            });
             let runs = runs.unwrap_or_else(|error| {
                 tracing::warn!(%error, "old runs could not be deleted");
                 0

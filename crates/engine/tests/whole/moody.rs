@@ -121,7 +121,8 @@ impl Store for Moody {
         fn find_logs(project: &str, search: &LogSearch, before: Option<i64>, limit: usize) -> Result<Page<FoundLine>>;
         fn key(project: &str, route: &str, key: &str) -> Result<Option<KeyRow>>;
         fn prune_keys(epoch: i64, before: Time, limit: usize) -> Result<usize>;
-        fn prune_runs(epoch: i64, before: Time, limit: usize) -> Result<usize>;
+        fn expired_runs(expiry: &Expiry, limit: usize) -> Result<Vec<RunRow>>;
+        fn delete_runs(epoch: i64, runs: &[Uuid]) -> Result<usize>;
         fn prune_blobs(before: Time, limit: usize) -> Result<usize>;
         fn tidy() -> Result<()>;
         fn spent() -> Spent;

@@ -193,6 +193,19 @@ async fn an_end_that_was_inferred_and_corrected_starts_one_run_for_each_status()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_came_before_the_name_of_its_flow_is_heard_once_that_is_known() {
+    let ground = Ground::in_memory();
+    let server = ground.serve();
+    server.deploy(&alert("failed")).await;
+    server.hear_nameless("r-1", vec![ended(5, SeenEnd::Failed)]).await;
+    assert_eq!(runs_of(&server, "Alert"), []);
+    server.hear("r-1", vec![started(0)]).await;
+    let runs = until_over(&server, "Alert", 1).await;
+    assert_eq!(output(&server, &runs[0])["run"]["workflow"], FLOW);
+    server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_input_that_cannot_be_is_told_in_the_log_of_the_run_that_has_ended() {
     for ground in Ground::both() {
         let server = ground.serve();

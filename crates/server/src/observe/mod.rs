@@ -23,6 +23,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 use utoipa::ToSchema;
+use windlass_core::run::observed::UNKNOWN_FLOW;
 use windlass_core::run::{ObservedTerms, Refused};
 use windlass_engine::shard::{Answer, Word};
 use windlass_engine::{FlowError, Observation, Workflow};
@@ -59,7 +60,7 @@ pub struct Rejected {
     /// Its place in what was sent, from 0.
     pub index: usize,
     /// A stable word: `bad-json`, `unknown-event`, `missing-field`, `bad-value`, `too-long`,
-    /// `time-out-of-range`, `unknown-run`, `not-a-flow`, `not-watched`, `too-many`.
+    /// `time-out-of-range`, `not-a-flow`, `not-watched`, `too-many`.
     pub code: &'static str,
     /// Why, for people.
     pub detail: String,
@@ -111,14 +112,10 @@ pub async fn take(
     let mut observations = Vec::with_capacity(groups.len());
     let mut places = Vec::with_capacity(groups.len());
     for group in groups {
-        let flow = match &group.flow {
-            Some(name) => flow_of(app, project, name, &mut flows).await?,
-            None => Err((
-                "unknown-run",
-                format!("nothing is known of the run `{}`, so name its `flow`", group.run),
-            )),
-        };
-        match flow {
+        // A later event may say which flow it is.
+        let unknown = || FlowName { key: UNKNOWN_FLOW.to_owned(), name: None };
+        let name = group.flow.unwrap_or_else(unknown);
+        match flow_of(app, project, &name, &mut flows).await? {
             Ok(flow) => {
                 places.push(group.places);
                 let (external_id, words) = (group.run, group.words);

@@ -7,6 +7,7 @@ mod access;
 mod analytics;
 mod lists;
 mod logs;
+mod retention;
 mod tokens;
 mod units;
 mod write;
@@ -22,6 +23,7 @@ use crate::access::{ApiKeyRow, SecretRow};
 use crate::analytics::{KindSum, RunGlance, ScanFilter};
 use crate::audit::AuditRow;
 use crate::error::StoreError;
+use crate::expiry::Expiry;
 use crate::logs::{FoundLine, LogFilter, LogRow, LogSearch};
 use crate::message::{Message, MessageKey};
 use crate::rows::{
@@ -395,12 +397,16 @@ impl Store for MemoryStore {
         Ok(data.prune_keys(before, limit))
     }
 
-    fn prune_runs(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError> {
+    fn expired_runs(&self, expiry: &Expiry, limit: usize) -> Result<Vec<RunRow>, StoreError> {
+        Ok(self.data.lock().expired_runs(expiry, limit))
+    }
+
+    fn delete_runs(&self, epoch: i64, runs: &[Uuid]) -> Result<usize, StoreError> {
         let mut data = self.data.lock();
         if epoch < data.epoch {
             return Err(StoreError::Fenced);
         }
-        Ok(data.prune_runs(before, limit))
+        Ok(data.delete_runs(runs))
     }
 
     fn prune_blobs(&self, _before: Time, _limit: usize) -> Result<usize, StoreError> {

@@ -237,35 +237,6 @@ impl Data {
         Some(workflow.clone())
     }
 
-    pub(super) fn prune_runs(&mut self, before: Time, limit: usize) -> usize {
-        let has_open_child = |run_id| {
-            let mut rows = self.runs.values().map(|run| &run.row);
-            rows.any(|row| {
-                row.parent.as_ref().is_some_and(|parent| parent.run_id == run_id)
-                    && row.finished_at.is_none()
-            })
-        };
-        let mut old: Vec<(Time, Uuid)> = self
-            .runs
-            .values()
-            .map(|run| &run.row)
-            .filter(|row| !has_open_child(row.run_id))
-            .filter(|row| {
-                row.parent.as_ref().is_none_or(|parent| !self.runs.contains_key(&parent.run_id))
-            })
-            .filter_map(|row| Some((row.finished_at.filter(|at| *at < before)?, row.run_id)))
-            .collect();
-        old.sort();
-        old.truncate(limit);
-        for (_, run_id) in &old {
-            self.runs.remove(run_id);
-            self.tokens.forget_run(*run_id);
-            self.keys.retain(|_, (key, _)| key.run_id != *run_id);
-        }
-        self.recount_lines();
-        old.len()
-    }
-
     pub(super) fn prune_cache(&mut self, now: Time, limit: usize) -> usize {
         let old = self.cache.iter().filter(|(_, row)| row.expires_at <= now);
         let mut old: Vec<_> = old.map(|(place, row)| (row.expires_at, place.clone())).collect();

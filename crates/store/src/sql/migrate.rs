@@ -24,6 +24,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (12, "levels", include_str!("../../migrations/0012_levels.sql")),
     (13, "log_lines", include_str!("../../migrations/0013_log_lines.sql")),
     (14, "no_log", include_str!("../../migrations/0014_no_log.sql")),
+    (15, "expiry", include_str!("../../migrations/0015_expiry.sql")),
 ];
 
 static CREATE_TABLE: Statement = Statement::new(

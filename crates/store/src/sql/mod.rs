@@ -17,6 +17,7 @@ pub(crate) mod blobs;
 mod cache;
 mod commit;
 mod definitions;
+mod expiry;
 mod instances;
 mod interventions;
 mod journal;

@@ -1,26 +1,19 @@
-//! Retention: runs that were over long ago go, with everything that hangs on them.
+//! Retention: runs that have had their time go, with everything that hangs on them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use uuid::Uuid;
 use windlass_core::Time;
 
 use super::commit::prove_epoch;
+use super::expiry::MAY_GO;
 use super::labels::{self, LabelRow};
-use super::read::{Columns, all};
-use super::{Connection, Driver, Row, SqlError, SqlStore, Statement, Value};
+use super::read::Columns;
+use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value};
 use crate::error::StoreError;
+use crate::expiry::REASON_DELETING;
 
-/// A family goes from its eldest on, and nobody goes who has a child that is not over.
-static FIND: Statement = Statement::new(
-    "SELECT run.run_id, run.project, run.labels, run.created_at, run.last_seq,
-            (SELECT MAX(log_line.log_seq) FROM log_line WHERE log_line.run_id = run.run_id)
-       FROM run
-      WHERE run.finished_at IS NOT NULL AND run.finished_at < $1
-        AND NOT EXISTS (SELECT 1 FROM run AS parent WHERE parent.run_id = run.parent_run_id)
-        AND NOT EXISTS (SELECT 1 FROM run AS child
-                         WHERE child.parent_run_id = run.run_id AND child.finished_at IS NULL)
-      ORDER BY run.finished_at, run.run_id LIMIT $2",
-);
+static MARK: Statement = Statement::new("UPDATE run SET reason = $1 WHERE run_id = $2");
 
 /// A key would lead to a run that is not there. It was used when the run was created.
 static DELETE_KEY: Statement =
@@ -85,17 +78,14 @@ fn old(row: &dyn Row) -> Result<Old, StoreError> {
 }
 
 impl<D: Driver> SqlStore<D> {
-    pub(super) fn delete_runs(
-        &self,
-        epoch: i64,
-        before: Time,
-        limit: usize,
-    ) -> Result<usize, StoreError> {
+    pub(super) fn remove_runs(&self, epoch: i64, runs: &[Uuid]) -> Result<usize, StoreError> {
         let deleted = self.0.write(|connection| {
             prove_epoch(connection, epoch)?;
-            let mut runs = all(connection, &FIND, &[before.into(), limit.into()], old)?;
+            let mut runs = that_may_go(connection, runs)?;
             let Some(first) = runs.first() else { return Ok(0) };
             if first.rows > ROWS_AT_ONCE && delete_first(connection, &first.run_id)? {
+                let values = [REASON_DELETING.into(), (&first.run_id).into()];
+                connection.execute(&MARK, &values)?;
                 return Ok(1);
             }
             // One at least, and then as many as there is room for.
@@ -111,6 +101,25 @@ impl<D: Driver> SqlStore<D> {
         });
         deleted.map_err(StoreError::from)
     }
+}
+
+/// Those of some runs that may go, each once.
+fn that_may_go(connection: &mut impl Connection, runs: &[Uuid]) -> Result<Vec<Old>, SqlError> {
+    let find = Statement::assembled(format!(
+        "SELECT run.run_id, run.project, run.labels, run.created_at, run.last_seq,
+                (SELECT MAX(log_line.log_seq) FROM log_line WHERE log_line.run_id = run.run_id)
+           FROM run
+          WHERE run.run_id = $1 AND run.status IN ('succeeded', 'failed', 'cancelled') AND {MAY_GO}"
+    ));
+    let mut seen = BTreeSet::new();
+    let once = runs.iter().filter(|run_id| seen.insert(**run_id));
+    let ids: Vec<IdText> = once.map(|run_id| IdText::of(*run_id)).collect();
+    let mut found = Vec::with_capacity(ids.len());
+    connection.query_many(&find, ids.iter().map(|id| [id.value()]), &mut |_, row| {
+        found.push(old(row)?);
+        Ok(())
+    })?;
+    Ok(found)
 }
 
 /// Deletes the first rows of a run. Answers whether it had any.

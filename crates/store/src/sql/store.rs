@@ -10,6 +10,7 @@ use super::read::Columns;
 use super::{Connection, Driver, SqlStore, Statement};
 use crate::analytics::{KindSum, RunGlance, ScanFilter};
 use crate::error::StoreError;
+use crate::expiry::Expiry;
 use crate::logs::{FoundLine, LogFilter, LogRow, LogSearch};
 use crate::message::{Message, MessageKey};
 use crate::rows::{
@@ -258,8 +259,12 @@ impl<D: Driver> Store for SqlStore<D> {
         self.delete_keys(epoch, before, limit)
     }
 
-    fn prune_runs(&self, epoch: i64, before: Time, limit: usize) -> Result<usize, StoreError> {
-        self.delete_runs(epoch, before, limit)
+    fn expired_runs(&self, expiry: &Expiry, limit: usize) -> Result<Vec<RunRow>, StoreError> {
+        self.read_expired(expiry, limit)
+    }
+
+    fn delete_runs(&self, epoch: i64, runs: &[Uuid]) -> Result<usize, StoreError> {
+        self.remove_runs(epoch, runs)
     }
 
     fn prune_blobs(&self, before: Time, limit: usize) -> Result<usize, StoreError> {

@@ -193,10 +193,10 @@ fn a_value_goes_when_no_run_names_it() {
         let row = raw("SELECT MAX(body) FROM journal WHERE last_seq = 2");
         assert_eq!(row, format!("{{\"blob\":\"{hash}\",\"bytes\":100085}}"));
         let later = at(9);
-        assert_eq!(store.prune_runs(99, later, 1).unwrap(), 1);
+        assert_eq!(prune(store, 99, later, 1), 1);
         assert_eq!(store.prune_blobs(FAR, 99).unwrap(), 0, "the other still names it");
         store.load_run(id(8), 1).unwrap();
-        assert_eq!(store.prune_runs(99, later, 1).unwrap(), 1);
+        assert_eq!(prune(store, 99, later, 1), 1);
         assert_eq!(store.prune_blobs(at(0), 99).unwrap(), 0, "it is young");
         assert_eq!(shelf.names().len(), 1);
         assert_eq!(store.prune_blobs(FAR, 99).unwrap(), 1);

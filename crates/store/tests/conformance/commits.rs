@@ -289,6 +289,6 @@ pub(crate) fn labels_are_set_on_runs_that_go_on(store: &dyn Store) {
     assert_eq!(store.commit(epoch, &[alone]).unwrap(), []);
     assert_eq!((found("b", "4"), found("e", "5")), (vec![], vec![8]));
     // Nothing of it stands in the way of another run of this id.
-    while store.prune_runs(epoch, at(3), 9).unwrap() > 0 {}
+    while prune(store, epoch, at(3), 9) > 0 {}
     assert_eq!((found("b", "3"), found("e", "5")), (vec![], vec![]));
 }

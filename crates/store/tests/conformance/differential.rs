@@ -183,7 +183,19 @@ fn turn(dice: &mut Dice, pair: &Pair, epoch: &mut i64) -> &'static str {
         3 => {
             let (before, limit) = (i64::try_from(dice.below(14)).unwrap(), dice.below(3) as usize);
             pair.both(|store| store.prune_keys(*epoch, at(before), limit).unwrap());
-            pair.both(|store| store.prune_runs(*epoch, at(before), limit).unwrap());
+            let expiry = Expiry {
+                workflow: (dice.below(4) == 0).then(|| "greet".into()),
+                except: (0..dice.below(2)).map(|_| "other".into()).collect(),
+                statuses: (0..dice.below(3))
+                    .map(|_| RunStatus::ALL[dice.below(7) as usize])
+                    .collect(),
+                before: (dice.below(3) > 0).then(|| at(before)),
+                keep_newest: (dice.below(3) == 0).then(|| u32::try_from(dice.below(4)).unwrap()),
+            };
+            let expired = pair.both(|store| store.expired_runs(&expiry, limit).unwrap());
+            let mut runs: Vec<_> = expired.iter().map(|row| row.run_id).collect();
+            runs.extend((0..dice.below(2)).map(|_| id(dice.run())));
+            pair.both(|store| store.delete_runs(*epoch, &runs).unwrap());
             "prune"
         }
         5 => {

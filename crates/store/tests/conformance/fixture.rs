@@ -232,3 +232,11 @@ pub(crate) fn commit(store: &dyn Store, group: &[RunWrite]) {
     let epoch = store.take_over("boot", at(0)).unwrap();
     assert_eq!(store.commit(epoch, group).unwrap(), []);
 }
+
+/// Deletes runs that were over before a time, as many as one call may find. Answers how many went.
+pub(crate) fn prune(store: &dyn Store, epoch: i64, before: Time, limit: usize) -> usize {
+    let expiry = Expiry { before: Some(before), ..Expiry::default() };
+    let expired = store.expired_runs(&expiry, limit).unwrap();
+    let runs: Vec<Uuid> = expired.iter().map(|row| row.run_id).collect();
+    store.delete_runs(epoch, &runs).unwrap()
+}

@@ -26,7 +26,7 @@ fn fill(store: &dyn Store) {
     }
 }
 
-fn numbers(page: &RunPage) -> Vec<u128> {
+pub(crate) fn numbers(page: &RunPage) -> Vec<u128> {
     page.items.iter().map(|row| row.run_id.as_u128()).collect()
 }
 
@@ -249,60 +249,6 @@ pub(crate) fn old_keys_are_pruned(store: &dyn Store) {
     assert_eq!(store.prune_keys(99, at(4), 2).unwrap(), 0);
     assert_eq!(store.key(PROJECT, "POST /execute", "k1").unwrap(), None);
     assert!(store.key(PROJECT, "POST /execute", "k4").unwrap().is_some());
-}
-
-pub(crate) fn old_runs_go_with_all_they_have(store: &dyn Store) {
-    let child_of = |parent: u128, number: u128| {
-        with(new_run(number), |write| {
-            let step = "call".to_owned();
-            new_of(write).parent = Some(ParentRun { run_id: id(parent), step, depth: 1 });
-        })
-    };
-    let first = with(new_run(1), |write| {
-        new_of(write).labels.insert("team".into(), "a".into());
-        write.new_steps = vec![step(0, StepStatus::Queued)];
-        write.logs = vec![log(1, "a", "x")];
-    });
-    let second = with(new_run(2), |write| new_of(write).key = Some(key("k2", "hash")));
-    commit(store, &[first, second, child_of(2, 3), new_run(4), new_run(5), child_of(5, 6)]);
-    let end = |number| end_run(number, RunStatus::Succeeded);
-    commit(store, &[end(1), end(2), end(3), end(5)]);
-    let left = || numbers(&store.runs(PROJECT, &RunFilter::default(), None, 99).unwrap());
-    assert_eq!(store.prune_runs(99, at(2), 99).unwrap(), 0, "nothing is old enough");
-    assert_eq!(store.prune_runs(99, at(3), 1).unwrap(), 1);
-    assert_eq!(left(), [6, 5, 4, 3, 2]);
-    assert_eq!(store.prune_runs(99, at(3), 99).unwrap(), 1, "a child goes after its parent");
-    assert_eq!(left(), [6, 5, 4, 3]);
-    assert_eq!(store.prune_runs(99, at(3), 99).unwrap(), 1);
-    assert_eq!(store.prune_runs(99, at(3), 99).unwrap(), 0);
-    assert_eq!(left(), [6, 5, 4], "an open run stays, and so does its parent");
-    assert_eq!(store.run(PROJECT, &id(1).to_string()).unwrap(), None);
-    assert!(store.load_run(id(1), 1).unwrap().is_none());
-    assert_eq!(store.events(id(1), 0, 9, 999).unwrap().items, []);
-    assert_eq!(store.steps(id(1), None, 9).unwrap().items, []);
-    assert_eq!(store.logs(id(1), 0, &LogFilter::default(), 9).unwrap().items, []);
-    let team = RunFilter { labels: vec![("team".into(), "a".into())], ..RunFilter::default() };
-    assert_eq!(store.runs(PROJECT, &team, None, 9).unwrap().items, []);
-    let forgotten = store.key(PROJECT, "POST /execute", "k2").unwrap();
-    assert_eq!(forgotten, None, "a key would lead to a run that is not there");
-    // What is left of it would stand in the way of another run of this id.
-    commit(store, &[new_run(1)]);
-}
-
-pub(crate) fn a_very_large_old_run_goes_in_parts(store: &dyn Store) {
-    const LINES: u64 = 45_000;
-    let large = with(new_run(1), |write| {
-        write.logs = (1..=LINES).map(|seq| log(seq, "a", "x")).collect();
-    });
-    commit(store, &[large, new_run(2)]);
-    commit(store, &[end_run(1, RunStatus::Succeeded), end_run(2, RunStatus::Succeeded)]);
-    let mut turns = 0;
-    while store.prune_runs(99, at(3), 99).unwrap() > 0 {
-        turns += 1;
-        assert!(turns < 9, "it goes on for ever");
-    }
-    assert_eq!(store.runs(PROJECT, &RunFilter::default(), None, 9).unwrap().items, []);
-    assert_eq!(store.logs(id(1), 0, &LogFilter::default(), 9).unwrap().items, []);
 }
 
 pub(crate) fn a_key_has_its_time(store: &dyn Store) {

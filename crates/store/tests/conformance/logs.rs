@@ -187,7 +187,7 @@ pub(crate) fn long_words_and_long_lines_are_found(store: &dyn Store) {
 pub(crate) fn lines_of_deleted_runs_are_not_found(store: &dyn Store) {
     commit(store, &[run_with(1, 1, &["one"]), run_with(2, 1, &["one"])]);
     commit(store, &[end_run(2, RunStatus::Succeeded)]);
-    assert_eq!(store.prune_runs(99, at(3), 9).unwrap(), 1);
+    assert_eq!(prune(store, 99, at(3), 9), 1);
     assert_eq!(found(store, &search("one")), [(1, 1)]);
     commit(store, &[run_with(3, 1, &["two"])]);
     assert_eq!(found(store, &search("one")), [(1, 1)]);

@@ -17,6 +17,7 @@ mod lists;
 mod logs;
 mod place;
 mod postgres;
+mod retention;
 mod s3;
 mod server;
 mod sqlite;
@@ -101,8 +102,6 @@ promises! {
         what_models_take_is_added_up,
         a_search_for_a_text_ends_somewhere,
         old_keys_are_pruned,
-        old_runs_go_with_all_they_have,
-        a_very_large_old_run_goes_in_parts,
         a_key_has_its_time,
         an_empty_store_has_empty_lists;
     analytics:
@@ -116,6 +115,11 @@ promises! {
         no_question_is_an_error,
         long_words_and_long_lines_are_found,
         lines_of_deleted_runs_are_not_found;
+    retention:
+        old_runs_go_with_all_they_have,
+        a_very_large_old_run_goes_in_parts,
+        runs_have_their_time_by_workflow_outcome_and_number,
+        nobody_goes_whom_the_family_keeps;
     instances:
         an_instance_has_its_own_definition,
         instances_are_listed_newest_first,

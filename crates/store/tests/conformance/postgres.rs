@@ -150,7 +150,7 @@ fn who_was_cut_off_and_replaced_writes_nothing_more() {
         }
     };
     assert_eq!(refused, Err(StoreError::Fenced));
-    assert_eq!(first.prune_runs(older, at(9), 9), Err(StoreError::Fenced));
+    assert_eq!(first.delete_runs(older, &[id(7)]), Err(StoreError::Fenced));
     assert_eq!(first.prune_keys(older, at(9), 9), Err(StoreError::Fenced));
     drop(first);
     let second = open_at(&url);

@@ -363,7 +363,7 @@ pub(crate) fn an_old_run_goes_with_its_units(store: &dyn Store) {
     commit(store, &[write(7), write(8)]);
     commit(store, &[end_run(7, RunStatus::Succeeded)]);
     let epoch = store.take_over("boot", at(0)).unwrap();
-    assert_eq!(store.prune_runs(epoch, at(9), 9).unwrap(), 1);
+    assert_eq!(prune(store, epoch, at(9), 9), 1);
     assert_eq!(numbers(&store.units(PROJECT, &UnitFilter::default(), None, 9).unwrap()), [800]);
     assert_eq!(store.units_of_run(id(7), None, 9).unwrap().items, []);
     assert_eq!(store.tasks(None, 9).unwrap().items.len(), 1);

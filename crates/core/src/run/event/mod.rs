@@ -14,7 +14,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub use created::{Concurrency, Parent, Reused, RunCreated, UnitTerms};
-pub use seen::{FlowSeen, FlowWord, Inferred, ObservedTerms, SeenEnd, TaskSeen, TaskWord};
+pub use seen::{
+    FlowName, FlowSeen, FlowWord, Inferred, ObservedTerms, SeenEnd, TaskSeen, TaskWord,
+};
 pub use unit::{Holder, ParkedFor, TaskTerms, UnitChanged, UnitCreated, UnitNoted};
 
 pub use parts::{Again, CacheUse, Cause, Decision, EdgeDecision, Resume, Then, Undo, Verdict};
@@ -158,6 +160,12 @@ pub enum Fact {
         path: String,
         /// What.
         seen: Box<TaskSeen>,
+    },
+    /// It is known which flow the run is of. The first words of it did not say.
+    FlowNamed {
+        /// Which.
+        #[serde(flatten)]
+        flow: Box<FlowName>,
     },
     /// Lines were logged by the program that drives the run.
     LinesSeen {

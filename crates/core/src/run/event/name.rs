@@ -26,6 +26,7 @@ impl Fact {
             Fact::UnitNoted { .. } => "unit_noted",
             Fact::FlowSeen { seen } => seen.name(),
             Fact::TaskSeen { seen, .. } => seen.name(),
+            Fact::FlowNamed { .. } => "flow_named",
             Fact::LinesSeen { .. } => "lines_seen",
             Fact::Watched { .. } => "watched",
             Fact::Inferred { .. } => "inferred",

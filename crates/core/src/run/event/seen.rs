@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::is_default;
 use crate::duration::HumanDuration;
@@ -49,6 +50,19 @@ pub struct FlowSeen {
     /// Whether a task may fail without the run failing.
     #[serde(default, skip_serializing_if = "is_default")]
     pub tolerates: bool,
+}
+
+/// Which flow a run is of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowName {
+    /// The flow's key.
+    pub workflow: String,
+    /// Its id among the workflows.
+    pub workflow_id: Uuid,
+    /// The version of what is known of it.
+    pub version: u32,
+    /// The id of that.
+    pub definition_id: Uuid,
 }
 
 /// What has happened to a run.

@@ -87,6 +87,7 @@ impl RunState {
             // Only runs of other programs have these.
             | Fact::FlowSeen { .. }
             | Fact::TaskSeen { .. }
+            | Fact::FlowNamed { .. }
             | Fact::LinesSeen { .. }
             | Fact::Watched { .. }
             | Fact::Inferred { .. } => {}

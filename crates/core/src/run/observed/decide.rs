@@ -1,5 +1,5 @@
 use super::task::TaskFacts;
-use super::{FlowFacts, Observed};
+use super::{FlowFacts, Observed, UNKNOWN_FLOW};
 use crate::limits::OBSERVED_TASK_COUNT_MAX;
 use crate::run::event::{
     Event, Fact, FlowSeen, FlowWord, Inferred, ObservedTerms, TaskSeen, TaskWord,
@@ -36,6 +36,13 @@ struct Decider<'a> {
 impl Decider<'_> {
     fn seen(&self, seen: &Seen) -> Result<Vec<Fact>, Refused> {
         let mut facts = Vec::new();
+        if let Seen::Named(flow) = seen {
+            // The first word counts. That two senders mean two flows by one run is their mistake.
+            let is_known = self.state.created.workflow != UNKNOWN_FLOW;
+            let is_news = !is_known && flow.workflow != UNKNOWN_FLOW;
+            facts.extend(is_news.then(|| Fact::FlowNamed { flow: flow.clone() }));
+            return Ok(facts);
+        }
         let over_before = self.observed.ended_at();
         // What its silence seemed to say is taken back by any word.
         let mut over_after = self.observed.flow.end.as_ref().map(|end| end.at);
@@ -50,6 +57,7 @@ impl Decider<'_> {
                 }
             }
             Seen::Lines(ids) => facts.push(Fact::LinesSeen { ids: ids.clone() }),
+            Seen::Named(_) => {}
             Seen::Task { path, seen } => self.task(path, seen, &mut facts)?,
         }
         let is_new = self.state.deadline().is_none();
@@ -64,7 +72,7 @@ impl Decider<'_> {
             (Some(_), None) => {
                 let spoken_of = match seen {
                     Seen::Task { path, .. } => &**path,
-                    Seen::Flow(_) | Seen::Lines(_) => "",
+                    Seen::Flow(_) | Seen::Lines(_) | Seen::Named(_) => "",
                 };
                 let others = self.cut_short().filter(|(path, _)| *path != spoken_of);
                 facts.extend(others.map(taken_back));

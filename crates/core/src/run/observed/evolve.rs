@@ -1,3 +1,4 @@
+use super::labels::label;
 use super::task::TaskFacts;
 use super::{Observed, TASK};
 use crate::failure::Failure;
@@ -14,6 +15,16 @@ impl RunState {
             Fact::FlowSeen { seen } => {
                 observed.hear(event);
                 observed.flow.merge(seen);
+                if !seen.tags.is_empty() || seen.metadata.is_some() {
+                    label(&mut self.created.labels, &observed.flow);
+                }
+            }
+            Fact::FlowNamed { flow } => {
+                let (created, flow) = (&mut self.created, &**flow);
+                created.workflow.clone_from(&flow.workflow);
+                created.workflow_id = flow.workflow_id;
+                created.version = flow.version;
+                created.definition_id = flow.definition_id;
             }
             Fact::TaskSeen { path, seen } => {
                 observed.hear(event);

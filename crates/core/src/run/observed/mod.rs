@@ -11,6 +11,7 @@
 
 mod decide;
 mod evolve;
+mod labels;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -32,6 +33,10 @@ use crate::time::Time;
 
 /// The kind of a step that is a task of another program.
 pub const TASK: &str = "task";
+
+/// The flow of runs of which nobody has said yet which flow they are of. A word that names one says
+/// so, whenever it comes.
+pub const UNKNOWN_FLOW: &str = "(unknown)";
 
 /// What is known of a run that another program drives.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

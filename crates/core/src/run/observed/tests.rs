@@ -10,11 +10,14 @@ use crate::definition::{Plan, check};
 use crate::duration::HumanDuration;
 use crate::failure::Failure;
 use crate::kinds::Kinds;
+use crate::limits::LABEL_COUNT_MAX;
 use crate::run::{
-    CreateRun, Event, Fact, FlowSeen, FlowWord, Input, ObservedTerms, Refused, RunState, RunStatus,
-    Seen, SeenEnd, StepStatus, TaskSeen, TaskWord, What, create,
+    CreateRun, Event, Fact, FlowName, FlowSeen, FlowWord, Input, ObservedTerms, Refused, RunState,
+    RunStatus, Seen, SeenEnd, StepStatus, TaskSeen, TaskWord, What, create,
 };
 use crate::time::Time;
+
+use super::UNKNOWN_FLOW;
 
 const BEGIN: Time = Time::from_micros(1_000_000_000_000_000);
 
@@ -29,7 +32,7 @@ struct Watched {
 impl Watched {
     fn start() -> Watched {
         static PLAN: LazyLock<Plan> =
-            LazyLock::new(|| check(r#"{ "flow": "shop:nightly" }"#, &Kinds::pure()).plan.unwrap());
+            LazyLock::new(|| check(r#"{ "flow": "(unknown)" }"#, &Kinds::pure()).plan.unwrap());
         let plan = &*PLAN;
         let request = CreateRun {
             run_id: Uuid::from_u128(1),
@@ -95,6 +98,8 @@ impl Watched {
             "output": state.output,
             "input": state.input(),
             "tags": observed.tags(),
+            "flow": state.created.workflow,
+            "labels": state.created.labels,
             "metadata": observed.metadata(),
             "counts": state.counts,
             "steps": steps,
@@ -238,6 +243,42 @@ fn nobody_here_drives_it() {
     assert_eq!(refused, Refused::OnlyWatched);
 }
 
+#[test]
+fn the_first_word_that_names_a_flow_counts() {
+    let mut run = Watched::start();
+    run.hear(task("a:1", 1, started()));
+    assert_eq!(run.state.created.workflow, UNKNOWN_FLOW);
+    assert_eq!(run.hear(named()), 1);
+    assert_eq!(run.state.created.workflow, "shop:nightly");
+    let Seen::Named(mut other) = named() else { unreachable!() };
+    other.workflow = "shop:daily".to_owned();
+    assert_eq!(run.hear(Seen::Named(other)), 0);
+    assert_eq!(run.step("a:1"), StepStatus::Running);
+    assert_eq!(RunState::replay(&run.events).unwrap(), run.state);
+}
+
+#[test]
+fn a_run_is_labelled_by_its_tags_and_some_of_its_metadata() {
+    let mut run = Watched::start();
+    let say = |seconds, tags: &[String], metadata: Value| {
+        let (tags, metadata) = (tags.iter().cloned().collect(), Some(Arc::new(metadata)));
+        Seen::Flow(Box::new(FlowSeen { at: at(seconds), tags, metadata, ..FlowSeen::default() }))
+    };
+    let labels = |run: &Watched| serde_json::to_value(&run.state.created.labels).unwrap();
+    let tags = ["etl".to_owned(), "x".repeat(300), "bell\u{7}".to_owned()];
+    let metadata = json!({ "env": "prod", "git_sha": ["a"], "triggered_by": 7, "host": "h" });
+    run.hear(say(1, &tags, metadata));
+    assert_eq!(labels(&run), json!({ "env": "prod", "tag.etl": "true", "triggered_by": "7" }));
+    let many: Vec<String> = (0..40).map(|number| format!("b{number}")).collect();
+    run.hear(say(2, &many, json!({ "env": "test" })));
+    let more: Vec<String> = (0..40).map(|number| format!("a{number}")).collect();
+    run.hear(say(3, &more, json!({ "env": "test", "git_sha": "abc" })));
+    assert_eq!(run.state.created.labels.len(), LABEL_COUNT_MAX, "and no more, whatever comes");
+    assert_eq!(labels(&run)["env"], "test");
+    assert_eq!(labels(&run)["tag.b39"], "true", "what is there stays");
+    assert_eq!(RunState::replay(&run.events).unwrap(), run.state);
+}
+
 fn any_end() -> impl Strategy<Value = SeenEnd> {
     prop_oneof![
         Just(SeenEnd::Succeeded),
@@ -251,10 +292,24 @@ fn any_value() -> impl Strategy<Value = Option<Arc<Value>>> {
     prop::option::of((0..3).prop_map(|number| Arc::new(json!({ "n": number }))))
 }
 
+fn any_metadata() -> impl Strategy<Value = Option<Arc<Value>>> {
+    prop::option::of((0..3).prop_map(|number| Arc::new(json!({ "env": number }))))
+}
+
+/// Which flow the run is of. All who say so say the same.
+fn named() -> Seen {
+    Seen::Named(Box::new(FlowName {
+        workflow: "shop:nightly".to_owned(),
+        workflow_id: Uuid::from_u128(2),
+        version: 1,
+        definition_id: Uuid::from_u128(3),
+    }))
+}
+
 fn any_flow() -> impl Strategy<Value = Seen> {
     let what = prop_oneof![Just(FlowWord::Noted), Just(FlowWord::Started), Just(FlowWord::Ended)];
     let tags = prop::collection::btree_set("[abc]", 0..3);
-    let values = (any_value(), any_value(), any_value());
+    let values = (any_value(), any_value(), any_metadata());
     (0..20_i64, what, prop::option::of(any_end()), tags, any::<bool>(), values).prop_map(
         |(seconds, what, status, tags, tolerates, (output, params, metadata))| {
             let error = (status == Some(SeenEnd::Failed))
@@ -295,11 +350,16 @@ fn any_task() -> impl Strategy<Value = Seen> {
     )
 }
 
+fn any_word() -> impl Strategy<Value = Seen> {
+    prop_oneof![8 => any_flow(), 8 => any_task(), 1 => Just(named())]
+}
+
 proptest! {
-    /// Out of order, doubled and late: the same words amount to the same.
+    /// Out of order, doubled and late: the same words amount to the same, whether the first of them
+    /// says which flow the run is of, or the last, or none.
     #[test]
     fn the_order_of_words_does_not_matter(
-        (words, shuffled) in prop::collection::vec(prop_oneof![any_flow(), any_task()], 1..40)
+        (words, shuffled) in prop::collection::vec(any_word(), 1..40)
             .prop_flat_map(|words| {
                 let mut twice = words.clone();
                 twice.extend(words.iter().step_by(2).cloned());

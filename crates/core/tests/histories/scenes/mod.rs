@@ -85,6 +85,8 @@ pub(crate) enum Act {
     Task(&'static str, TaskWord),
     /// It has logged a line of this id.
     Line(u64),
+    /// It says which flow the run is of.
+    Name(&'static str),
     /// The run's ending so starts a run of another workflow.
     Trigger(RunStatus),
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use windlass_core::run::{FlowWord, RunStatus, SeenEnd, TaskWord};
 
-use super::Act::{Fire, Flow, Line, Task, Trigger, Wait};
+use super::Act::{Fire, Flow, Line, Name, Task, Trigger, Wait};
 use super::{Scene, scene};
 
 const NIGHTLY: &str = r#"{ "flow": "shop:nightly", "name": "nightly" }"#;
@@ -41,6 +41,18 @@ pub(super) fn all() -> Vec<Scene> {
                 Fire(""),
                 Task("save:1", ended(SeenEnd::Skipped)),
                 Flow(FlowWord::Ended, None),
+            ],
+        ),
+        scene(
+            "observed_before_its_flow",
+            r#"{ "flow": "(unknown)" }"#,
+            Value::Null,
+            vec![
+                Task("load:1", TaskWord::Started),
+                Name("shop:nightly"),
+                Name("shop:daily"),
+                Flow(FlowWord::Started, None),
+                Flow(FlowWord::Ended, Some(SeenEnd::Succeeded)),
             ],
         ),
         scene(
