@@ -95,7 +95,7 @@ def cookie(world, scripted):
     page = Page(scripted, world.guarded.url).open("/login")
     page.fill("Key", KEY)
     page.press(("Sign in",))
-    page.until(lambda: page.path.startswith("/runs"), "nobody is signed in")
+    page.until(lambda: not page.path.startswith("/login"), "nobody is signed in")
     [cookie] = scripted.get_cookies()
     scripted.delete_all_cookies()
     return cookie
@@ -113,7 +113,7 @@ def view(world, cookie, scripted, request):
             page.url = world.guarded.url
             scripted.execute_cdp_cmd("Network.setCookie", cookie | {"url": page.url})
         page.open(view.path.format_map(world.ids))
-        page.until_shown("Windlass")
+        page.until(lambda: scripted.title.endswith("· Windlass"), f"{view.path} is no page of ours")
         return page
 
     yield open_view

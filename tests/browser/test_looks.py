@@ -13,7 +13,7 @@ PICTURES = [(1280, "light"), (1280, "dark"), (375, "light"), (375, "dark")]
 def test_the_body_never_scrolls_sideways(view, shoot, name):
     page = view(VIEWS[name])
     wider = {}
-    for width, scheme in [*PICTURES, (768, "light")]:
+    for width, scheme in [*PICTURES, (1000, "light"), (768, "light")]:
         emulate(page.driver, width, scheme)
         if (width, scheme) in PICTURES:
             shoot(page, f"{name}-{scheme}-{width}")
@@ -52,9 +52,9 @@ def test_a_page_has_a_title_one_heading_a_language_and_labelled_fields(view, nam
     }
 
 
-def test_the_first_page_leads_to_the_runs(page):
+def test_the_first_page_leads_to_the_workflows(page):
     page.open("/")
-    page.until(lambda: page.path.startswith("/runs"), "`/` leads nowhere")
+    page.until(lambda: page.path.startswith("/flows"), "`/` leads nowhere")
 
 
 @pytest.mark.expects_console

@@ -51,6 +51,25 @@ nodes:
 """
 
 
+# Fails for one input, and not for another.
+PICKY = """
+name: picky
+input: { type: object, properties: { day: { type: integer } }, required: [day] }
+nodes:
+  - { id: load, type: transform, config: { output: { rows: "{{ range(input.day) }}" } } }
+  - { id: check, type: conditional, needs: [load], config: { condition: input.day > 2, true_edge: save, false_edge: none } }
+  - { id: save, type: noop, config: { output: "{{ len(load.output.rows) }}" } }
+  - { id: none, type: fail, config: { message: "there is too little of it", code: too_little } }
+"""
+
+LATE = """
+name: too late
+deadline: 100ms
+nodes:
+  - { id: long_wait, type: delay, config: { duration: 24h } }
+"""
+
+
 class Modelled(Server):
     """A server whose models are made up."""
 
@@ -101,7 +120,7 @@ class World:
 
     def runs(self):
         full, ids = self.full, self.ids
-        for definition in [*workflows.ALL, ASKS, MODELS, RETRIES]:
+        for definition in [*workflows.ALL, ASKS, MODELS, RETRIES, PICKY, LATE]:
             full.deploy(definition)
         full.deploy(workflows.GREET.replace("How often", "How many times"))
         examples = {name: (ROOT / "examples" / name).read_text() for name in EXAMPLES}
@@ -120,7 +139,10 @@ class World:
         ids["undone"] = full.execute("Book a trip", customer="Grace", limit=300)
         ids["map"] = full.execute("Resize pictures", count=200)
         ids["code"] = full.execute("Sum in two languages", prices=[19.5, 5])
-        for name in ("done", "failed", "models", "branches", "undone", "map", "code"):
+        ids["picky_failed"], ids["picky"] = (full.execute("picky", day=day) for day in (1, 7))
+        ids["late"] = full.execute("too late")
+        over = ("picky_failed", "picky", "late")
+        for name in ("done", "failed", "models", "branches", "undone", "map", "code", *over):
             full.wait_until_over(ids[name])
         ids["repeated"] = self.act(ids["done"], "rerun")["id"]
         ids["cancelled"] = full.execute("waits")
@@ -130,10 +152,12 @@ class World:
         full.request("POST", "/api/v1/workflows/quick/pause", {})
 
     def flows(self):
-        """Runs of other programs: one that failed, one under way, and one from long ago that fell silent."""
+        """Runs of other programs: one whose task failed, one that says itself that it failed, one under way, and one
+        from long ago that fell silent."""
         for name, key, ts, tail in [
             ("observed", "etl.nightly:nightly", None, "failed"),
             ("observed_live", "etl.nightly:nightly", None, None),
+            ("told", "etl.hourly:hourly", None, "told"),
             ("silent", "etl.hourly:hourly", 1_700_000_000, None),
         ]:
             run = str(uuid.uuid4())
@@ -147,8 +171,10 @@ class World:
                 say("task_ok", task="load", node="load:1", result={"rows": 12}),
                 say("task_started", task="save", node="save:1"),
             ]
-            if tail:
+            if tail == "failed":
                 events += [say("task_err", node="save:1", error="Boom('no room')"), say("flow_completed")]
+            elif tail == "told":
+                events += [say("flow_completed", status="FAILED", error="OSError: no room,\nnowhere")]
             self.full.request("POST", "/api/v1/events", events)
             self.ids[name] = self.full.request("GET", f"/api/v1/runs/{run}")["id"]
         self.full.request("POST", "/api/v1/flows", {
