@@ -1,5 +1,5 @@
 // What only makes sense where scripts run: times as they are said, with the exact one on hover, and
-// buttons that copy an id.
+// buttons that copy an id. Who looks at a step closely sees its times as they are.
 "use strict";
 
 (() => {
@@ -23,7 +23,7 @@
   };
 
   const tell = () => {
-    for (const time of document.querySelectorAll("main time[datetime], aside time[datetime]")) {
+    for (const time of document.querySelectorAll("main time[datetime]")) {
       // A line of a log stands beside others of the same second.
       if (time.closest(".line")) continue;
       const at = Date.parse(time.dateTime);
@@ -37,7 +37,6 @@
   tell();
   setInterval(tell, AGAIN_MS);
   addEventListener("part-changed", tell);
-  addEventListener("step-chosen", tell);
 
   addEventListener("click", async (event) => {
     const button = event.target.closest?.("[data-copy]");

@@ -37,7 +37,7 @@ pub struct JobsReport {
     pub total: u64,
     /// How many of them stand where now. Statuses without runs are left out.
     pub by_status: BTreeMap<&'static str, u64>,
-    /// The share of those that are over that has succeeded, 0 to 1.
+    /// The share of those that succeeded or failed that has succeeded, 0 to 1.
     pub success_rate: Option<f64>,
     /// How long those that are over took, in milliseconds, from their start.
     pub duration_ms: SpreadBody,

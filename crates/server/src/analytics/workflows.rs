@@ -32,7 +32,7 @@ pub struct WorkflowsReport {
     pub total_executions: u64,
     /// How many of them stand where now. Statuses without runs are left out.
     pub by_status: BTreeMap<&'static str, u64>,
-    /// The share of those that are over that has succeeded, 0 to 1.
+    /// The share of those that succeeded or failed that has succeeded, 0 to 1.
     pub success_rate: Option<f64>,
     /// How long those that are over took on average, in milliseconds, from their start.
     pub avg_duration_ms: Option<u64>,
@@ -69,7 +69,7 @@ pub struct WorkflowReport {
     pub failed: u64,
     /// How many were cancelled.
     pub cancelled: u64,
-    /// The share of those that are over that has succeeded, 0 to 1.
+    /// The share of those that succeeded or failed that has succeeded, 0 to 1.
     pub success_rate: Option<f64>,
     /// How long those that are over took on average, in milliseconds.
     pub avg_duration_ms: Option<u64>,
@@ -106,8 +106,9 @@ impl Fates {
     }
 
     pub(super) fn success_rate(&self) -> Option<f64> {
+        // Who cancels a run says nothing of how it fared.
         let good = self.of(RunStatus::Succeeded);
-        let over = good + self.of(RunStatus::Failed) + self.of(RunStatus::Cancelled);
+        let over = good + self.of(RunStatus::Failed);
         (over > 0).then(|| good as f64 / over as f64)
     }
 

@@ -65,9 +65,11 @@ fn schema_of(path: &str, name: &str) -> Option<Value> {
         "created_after" | "created_before" => json!({ "type": "string", "anyOf": [
             { "format": "date-time" }, { "maxLength": 0 },
         ] }),
-        "from" | "to" if path.starts_with("/api/v1/analytics/") => json!({ "type": "string", "anyOf": [
+        "from" | "to" if path.starts_with("/api/v1/analytics/") => {
+            json!({ "type": "string", "anyOf": [
             { "format": "date-time" }, { "format": "date" }, { "maxLength": 0 },
-        ] }),
+        ] })
+        }
         "from" | "until" if path.ends_with("/logs") => json!({ "type": "string", "anyOf": [
             { "format": "date-time" }, { "maxLength": 0 },
         ] }),

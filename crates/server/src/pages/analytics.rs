@@ -154,7 +154,7 @@ fn millis(millis: u64) -> String {
 
 fn facts(fared: &WorkflowsReport, ran: &JobsReport) -> Vec<(&'static str, String)> {
     let of = |status: &str| fared.by_status.get(status).copied().unwrap_or_default();
-    let over = of("succeeded") + of("failed") + of("cancelled");
+    let over = of("succeeded") + of("failed");
     let none = || "–".to_owned();
     let told = |value: Option<u64>| value.map_or_else(none, millis);
     let mut facts = vec![
@@ -242,7 +242,7 @@ fn throughput(series: &[BucketBody], names: &[String], total: u64) -> Chart {
 
 fn success(series: &[BucketBody], names: &[String], fared: &WorkflowsReport) -> Chart {
     let share = |bucket: &BucketBody| {
-        let over = bucket.completed + bucket.failed + bucket.cancelled;
+        let over = bucket.completed + bucket.failed;
         (over > 0).then(|| bucket.completed as f64 * 100.0 / over as f64)
     };
     let values: Vec<Option<f64>> = series.iter().map(share).collect();
@@ -314,7 +314,7 @@ fn cost(used: &UsageReport) -> Chart {
 
 impl From<WorkflowReport> for Fared {
     fn from(one: WorkflowReport) -> Fared {
-        let over = one.completed + one.failed + one.cancelled;
+        let over = one.completed + one.failed;
         Fared {
             href: format!("/workflows/{}", segment(&one.name)),
             runs_href: format!("/runs?workflow={}", segment(&one.name)),

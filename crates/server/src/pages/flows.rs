@@ -266,7 +266,7 @@ fn with_runs(
                 status if !status.is_terminal() => row.going_on += 1,
                 _ => {}
             }
-            over += u64::from(run.status.is_terminal());
+            over += u64::from(matches!(run.status, RunStatus::Succeeded | RunStatus::Failed));
         }
         if runs.len() < SPARKS {
             runs.push(run);

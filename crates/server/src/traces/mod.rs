@@ -51,7 +51,8 @@ fn said(name: &str) -> Option<String> {
 fn is_asked_for() -> bool {
     let is_off = said("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"));
     let exporter = said("OTEL_TRACES_EXPORTER");
-    let is_other = exporter.is_some_and(|names| !names.split(',').any(|name| name.trim() == "otlp"));
+    let is_other =
+        exporter.is_some_and(|names| !names.split(',').any(|name| name.trim() == "otlp"));
     !is_off && !is_other && ASKED_BY.iter().any(|name| said(name).is_some())
 }
 

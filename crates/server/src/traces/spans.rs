@@ -51,9 +51,8 @@ pub(super) fn of(
     row: &RunRow,
     plan: Option<&Plan>,
 ) -> Result<Vec<SpanData>, StoreError> {
-    let scope = InstrumentationScope::builder("windlass")
-        .with_version(env!("CARGO_PKG_VERSION"))
-        .build();
+    let scope =
+        InstrumentationScope::builder("windlass").with_version(env!("CARGO_PKG_VERSION")).build();
     let end = row.finished_at.unwrap_or(row.created_at);
     let mut usage: BTreeMap<String, Vec<UsageRow>> = BTreeMap::new();
     for one in store.usage_of_run(row.run_id)? {
@@ -111,7 +110,9 @@ fn root(row: &RunRow, end: Time, scope: &InstrumentationScope) -> SpanData {
         attributes.push(KeyValue::new(format!("windlass.label.{key}"), value.clone()));
     }
     let mut links = SpanLinks::default();
-    links.links.extend(row.parent.as_ref().map(|parent| link(parent.run_id, &parent.step, "parent")));
+    links
+        .links
+        .extend(row.parent.as_ref().map(|parent| link(parent.run_id, &parent.step, "parent")));
     links.links.extend(row.rerun_of.map(|run_id| link(run_id, "", "rerun_of")));
     let status = match row.status {
         RunStatus::Failed => {

@@ -46,10 +46,7 @@ fn run(text: &mut String, run: &str) {
             );
         }
     }
-    let _ = write!(
-        text,
-        r#"{{"event":"flow_completed","run_id":"{run}","status":"SUCCEEDED"}},"#
-    );
+    let _ = write!(text, r#"{{"event":"flow_completed","run_id":"{run}","status":"SUCCEEDED"}},"#);
 }
 
 fn list(events: &str) -> String {
@@ -90,7 +87,10 @@ async fn batches(place: &Place, senders: usize) -> anyhow::Result<()> {
     let events = (runs * EVENTS_PER_RUN) as f64;
     let rate = events / began.elapsed().as_secs_f64();
     let size = RUNS_PER_BATCH * EVENTS_PER_RUN;
-    told(&format!("OBSERVE batches of {size} events, {senders} at a time: {rate:.0} events/s"), &probe);
+    told(
+        &format!("OBSERVE batches of {size} events, {senders} at a time: {rate:.0} events/s"),
+        &probe,
+    );
     profile.end(&server, events).await?;
     let over = server.metric("windlass_runs_total").await?;
     ensure!(over as usize == runs, "{runs} runs were told of, and {over} are over");
@@ -149,7 +149,8 @@ async fn latency(place: &Place) -> anyhow::Result<()> {
         }));
     }
     let (sent, accepted) = (Times::default(), Times::default());
-    let pause = Duration::from_secs(1) * u32::try_from(WATCHED)? / u32::try_from(EVENTS_PER_SECOND)?;
+    let pause =
+        Duration::from_secs(1) * u32::try_from(WATCHED)? / u32::try_from(EVENTS_PER_SECOND)?;
     let (mut ticks, began) = (tokio::time::interval(pause), Instant::now());
     // Several connections, so that the next events need not wait for the answer to those before.
     let (queue, waiting) = tokio::sync::mpsc::channel::<u64>(64);
@@ -189,7 +190,8 @@ async fn latency(place: &Place) -> anyhow::Result<()> {
     }
     let (mut after_answer, mut after_sending) = (Vec::new(), Vec::new());
     for (number, at) in seen.iter().flatten() {
-        let (sent, accepted) = (sent.lock().get(number).copied(), accepted.lock().get(number).copied());
+        let (sent, accepted) =
+            (sent.lock().get(number).copied(), accepted.lock().get(number).copied());
         let (Some(sent), Some(accepted)) = (sent, accepted) else { continue };
         after_answer.push(at.saturating_duration_since(accepted).as_secs_f64() * 1e3);
         after_sending.push(at.saturating_duration_since(sent).as_secs_f64() * 1e3);
@@ -202,7 +204,9 @@ async fn latency(place: &Place) -> anyhow::Result<()> {
     for (name, times) in [("accepted", &after_answer), ("sent", &after_sending)] {
         let (p50, p99) = (quantile(times, 0.5), quantile(times, 0.99));
         told(
-            &format!("OBSERVE {name} to seen at {rate:.0} events/s: p50 {p50:.2} ms, p99 {p99:.2} ms"),
+            &format!(
+                "OBSERVE {name} to seen at {rate:.0} events/s: p50 {p50:.2} ms, p99 {p99:.2} ms"
+            ),
             &probe,
         );
     }

@@ -58,7 +58,9 @@ impl Watcher {
         let mut stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let head = match kind {
-            Kind::Sse => format!("GET /api/v1/runs/{run}/stream?after={after} HTTP/1.1\r\nHost: {address}\r\n\r\n"),
+            Kind::Sse => format!(
+                "GET /api/v1/runs/{run}/stream?after={after} HTTP/1.1\r\nHost: {address}\r\n\r\n"
+            ),
             Kind::WebSocket => format!(
                 "GET /ws/runs/{run}?after={after} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\n\
                  Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
@@ -72,8 +74,13 @@ impl Watcher {
             ensure!(watcher.more().await?, "a watcher was sent away");
             let text = &watcher.buffer[..watcher.to];
             if let Some(end) = text.windows(4).position(|at| at == b"\r\n\r\n") {
-                let wanted: &[u8] = if kind == Kind::Sse { b"HTTP/1.1 200" } else { b"HTTP/1.1 101" };
-                ensure!(text.starts_with(wanted), "a watcher was refused: {}", String::from_utf8_lossy(text));
+                let wanted: &[u8] =
+                    if kind == Kind::Sse { b"HTTP/1.1 200" } else { b"HTTP/1.1 101" };
+                ensure!(
+                    text.starts_with(wanted),
+                    "a watcher was refused: {}",
+                    String::from_utf8_lossy(text)
+                );
                 watcher.from = end + 4;
                 return Ok(watcher);
             }
@@ -208,10 +215,8 @@ pub(super) async fn begin(server: &Server, count: usize) -> anyhow::Result<Vec<S
 pub(super) async fn end(server: &Server, count: usize) -> anyhow::Result<()> {
     let mut text = String::new();
     for run in 0..count {
-        let _ = write!(
-            text,
-            r#"{{"event":"flow_completed","run_id":"w{run}","status":"SUCCEEDED"}},"#
-        );
+        let _ =
+            write!(text, r#"{{"event":"flow_completed","run_id":"w{run}","status":"SUCCEEDED"}},"#);
     }
     post(&mut Wire::open(&server.address).await?, &text).await
 }
@@ -284,8 +289,7 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
     // Each run said as much, and its end.
     let wanted = FIRST + said + 1;
     let short = last.iter().filter(|seq| **seq < wanted).count();
-    let (gaps, doubles) =
-        (seen.gaps.load(Ordering::Relaxed), seen.doubles.load(Ordering::Relaxed));
+    let (gaps, doubles) = (seen.gaps.load(Ordering::Relaxed), seen.doubles.load(Ordering::Relaxed));
     told(
         &format!("OBSERVE {all} watchers of {RUNS} runs: {rate:.0} deliveries/s of 5000 said"),
         &probe,
