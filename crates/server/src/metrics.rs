@@ -1,12 +1,15 @@
 //! What is counted, for Prometheus. Names are part of the outside contract.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet, text};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -16,6 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use windlass_core::run::{Fact, FlowWord, TaskWord};
 use windlass_engine::Engine;
 use windlass_engine::shard::Published;
+use windlass_store::Spent;
 
 /// Workflow names that get a label of their own. Further ones are counted as `other`, so that
 /// whoever makes up names cannot fill the memory.
@@ -45,7 +49,7 @@ type Seconds = Counter<f64, AtomicU64>;
 /// All metrics of this process.
 pub struct Metrics {
     registry: Registry,
-    runs_created: Counter,
+    runs_begun: Counter,
     runs: Family<RunLabels, Counter>,
     run_seconds: Histogram,
     steps: Family<StepLabels, Counter>,
@@ -67,10 +71,28 @@ struct LookedAt {
     watchers: Gauge,
     can_write: Gauge,
     transactions: Counter,
+    commits: Commits,
     rows_seconds: Seconds,
     sync_seconds: Seconds,
     decide_seconds: Seconds,
     serialise_seconds: Seconds,
+}
+
+/// How long commits took as a whole. The store knows their number and their sum.
+#[derive(Clone, Debug, Default)]
+struct Commits(Arc<Mutex<Spent>>);
+
+impl Collector for Commits {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let spent = *self.0.lock();
+        let all = spent.rows + spent.sync;
+        let (seconds, count) = (all.as_secs_f64(), spent.transaction_count);
+        let help = "Commits, from their first row until they are durable";
+        let unit = Some(&Unit::Seconds);
+        let mut encoder =
+            encoder.encode_descriptor("db_transaction", help, unit, MetricType::Histogram)?;
+        encoder.encode_histogram::<NoLabelSet>(seconds, count, &[(f64::MAX, count)], None)
+    }
 }
 
 impl fmt::Debug for Metrics {
@@ -105,7 +127,7 @@ impl Metrics {
         let mut registry = Registry::with_prefix("windlass");
         let metrics = Metrics {
             registry: Registry::default(),
-            runs_created: Counter::default(),
+            runs_begun: Counter::default(),
             runs: Family::default(),
             run_seconds: durations(),
             steps: Family::default(),
@@ -126,7 +148,7 @@ impl Metrics {
     }
 
     fn register_runs(&self, registry: &mut Registry) {
-        registry.register("runs_created", "Runs created", self.runs_created.clone());
+        registry.register("runs_begun", "Runs that came up", self.runs_begun.clone());
         registry.register("runs", "Runs that ended, by workflow and status", self.runs.clone());
         registry.register_with_unit(
             "run_duration",
@@ -153,7 +175,8 @@ impl Metrics {
         let help = "From a request's head to its answer's head";
         let seconds = self.request_seconds.clone();
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, seconds);
-        registry.register("streams", "Streams being listened to", self.streams.clone());
+        registry.register("stream_clients", "Who listens to a stream", self.streams.clone());
+        registry.register_collector(Box::new(self.looked_at.commits.clone()));
         let now = &self.looked_at;
         registry.register("live_runs", "Runs in memory", now.live_runs.clone());
         let help = "Attempts being made or waiting for their turn";
@@ -176,7 +199,7 @@ impl Metrics {
     pub fn observe(&self, published: &Published) {
         for numbered in &published.events {
             match &numbered.event.fact {
-                Fact::RunCreated(_) => drop(self.runs_created.inc()),
+                Fact::RunCreated(_) => drop(self.runs_begun.inc()),
                 Fact::AttemptFailed { .. } => drop(self.attempts_failed.inc()),
                 Fact::AttemptInterrupted { .. } => drop(self.attempts_interrupted.inc()),
                 Fact::StepSucceeded { .. } => self.step("succeeded"),
@@ -244,6 +267,7 @@ impl Metrics {
         let (health, spent, decided) = (engine.health(), engine.store().spent(), engine.spent());
         let now = &self.looked_at;
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        *now.commits.0.lock() = spent;
         now.live_runs.set(gauge(health.live_run_count));
         now.attempts.set(gauge(health.attempt_count));
         now.watchers.set(gauge(engine.feed().watcher_count()));
@@ -261,5 +285,54 @@ impl Metrics {
         // Writing to a text cannot fail.
         let _ = text::encode(&mut page, &self.registry);
         page
+    }
+}
+
+/// A page of OpenMetrics in the older text format, which knows neither units nor information, and
+/// calls a counter by the name of its sample.
+pub fn as_text(page: &str) -> String {
+    let mut text = String::with_capacity(page.len());
+    let mut kinds: HashMap<&str, &str> = HashMap::new();
+    for line in page.lines() {
+        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|it| it.split_once(' ')) {
+            kinds.insert(name, kind);
+        }
+    }
+    for line in page.lines() {
+        let words: Vec<&str> = line.splitn(4, ' ').collect();
+        match words.as_slice() {
+            ["#", "UNIT", ..] | ["#", "EOF"] => continue,
+            ["#", what @ ("HELP" | "TYPE"), name, rest] => {
+                let (name, rest) = match (kinds.get(name).copied(), *what) {
+                    (Some("counter"), _) => (format!("{name}_total"), *rest),
+                    (Some("info"), "TYPE") => (format!("{name}_info"), "gauge"),
+                    (Some("info"), _) => (format!("{name}_info"), *rest),
+                    (Some("unknown"), "TYPE") => ((*name).to_owned(), "untyped"),
+                    _ => ((*name).to_owned(), *rest),
+                };
+                text.push_str(&format!("# {what} {name} {rest}"));
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::as_text;
+
+    #[test]
+    fn the_older_format_has_other_names_and_types() {
+        let page = "# HELP w_build This.\n# TYPE w_build info\nw_build_info{version=\"1\"} 1\n# HELP \
+            w_runs_seconds How long.\n# TYPE w_runs_seconds counter\n# UNIT w_runs_seconds seconds\n\
+            w_runs_seconds_total 2.5\n# HELP w_now Now.\n# TYPE w_now gauge\nw_now 3\n# EOF\n";
+        assert_eq!(
+            as_text(page),
+            "# HELP w_build_info This.\n# TYPE w_build_info gauge\nw_build_info{version=\"1\"} 1\n# \
+            HELP w_runs_seconds_total How long.\n# TYPE w_runs_seconds_total counter\n\
+            w_runs_seconds_total 2.5\n# HELP w_now Now.\n# TYPE w_now gauge\nw_now 3\n"
+        );
     }
 }

@@ -528,7 +528,7 @@ async fn a_stream_ends_when_its_key_is_taken_back() {
         async { tokio::join!(server.get_as(key, &stream), server.get_as(key, &path)) },
         async {
             let metrics = async || server.get_as(ADMIN, "/metrics").await.body;
-            while !metrics().await.as_str().unwrap().contains("windlass_streams 2") {
+            while !metrics().await.as_str().unwrap().contains("windlass_stream_clients 2") {
                 tokio::task::yield_now().await;
             }
             let path = format!("/api/v1/keys/{id}");

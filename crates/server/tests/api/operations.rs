@@ -32,10 +32,10 @@ async fn what_happens_is_counted() {
     server.run("add", json!({ "n": 1 })).await;
     server.run("add", json!({ "n": 2 })).await;
     let answer = server.get("/metrics").await;
-    assert!(answer.header("content-type").starts_with("application/openmetrics-text"));
+    assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"));
     let page = answer.body.as_str().unwrap();
     for line in [
-        "windlass_runs_created_total 2",
+        "windlass_runs_begun_total 2",
         "windlass_runs_total{workflow=\"add\",status=\"succeeded\"} 2",
         "windlass_steps_total{status=\"succeeded\"} 2",
         "windlass_can_write 1",
@@ -43,7 +43,11 @@ async fn what_happens_is_counted() {
     ] {
         assert!(page.lines().any(|found| found == line), "`{line}` is missing from\n{page}");
     }
-    assert!(page.ends_with("# EOF\n"));
+    assert!(page.contains("\n# TYPE windlass_runs_total counter\n"));
+    let open = request(Method::GET, "/metrics").header("accept", "application/openmetrics-text");
+    let open = server.send(open.body("".into()).unwrap()).await;
+    assert!(open.header("content-type").starts_with("application/openmetrics-text"));
+    assert!(open.body.as_str().unwrap().ends_with("# EOF\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,7 +29,7 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
             Some(rate) => ("wrk", rate),
             None => ("own client", own(&server.address).await?),
         };
-        let created = server.metric("windlass_runs_created_total").await?;
+        let created = server.metric("windlass_runs_begun_total").await?;
         told(&format!("SUBMIT {CONNECTIONS} connections ({by}): {rate:.0} runs/s"), &probe);
         profile.end(&server, created).await?;
         let began = Instant::now();
