@@ -168,7 +168,7 @@ impl Store for CrashStore {
         expired_runs(expiry: &Expiry, limit: usize) -> Result<Vec<RunRow>, StoreError>;
         delete_runs(epoch: i64, runs: &[Uuid]) -> Result<usize, StoreError>;
         prune_blobs(before: Time, limit: usize) -> Result<usize, StoreError>;
-        tidy() -> Result<(), StoreError>;
+        tidy() -> Result<bool, StoreError>;
         spent() -> Spent;
         check() -> Result<(), StoreError>;
     }

@@ -162,6 +162,21 @@ impl Place {
         result
     }
 
+    /// Writes an SQLite database anew, as small as it can be: see [`SqliteOptions::compact`]. A server
+    /// sees to that by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::CannotOpen`] if another process has it, or there is none. On any error it stays as
+    /// it is.
+    pub fn compact(&self, now: Time) -> Result<(), StoreError> {
+        self.must_exist()?;
+        match self {
+            Place::Sqlite(options) => options.compact(now),
+            Place::Postgres(_) => Ok(()),
+        }
+    }
+
     fn must_exist(&self) -> Result<(), StoreError> {
         match self {
             Place::Sqlite(options) if !options.directory.join("windlass.db").is_file() => {

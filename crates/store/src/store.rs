@@ -248,8 +248,10 @@ pub trait Store: Access + Tokens + Send + Sync + 'static {
     /// behind them next time. Answers how many it removed.
     fn prune_blobs(&self, before: Time, limit: usize) -> Result<usize, StoreError>;
 
-    /// Gives back what the store holds beyond what it needs: log files, caches. For quiet moments.
-    fn tidy(&self) -> Result<(), StoreError>;
+    /// Gives back a part of what the store holds beyond what it needs: log files, space of what was
+    /// deleted. For quiet moments: nothing can be written for some ten milliseconds. Answers whether
+    /// there is more to give back.
+    fn tidy(&self) -> Result<bool, StoreError>;
 
     /// Where the time of writing has gone so far.
     fn spent(&self) -> Spent;

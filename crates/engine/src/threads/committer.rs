@@ -33,10 +33,13 @@ pub(super) fn run(shared: &Shared, ear: &Receiver<ToCommitter>) {
                         continue;
                     }
                     shared.is_untidy.store(false, Ordering::Relaxed);
-                    if let Err(error) = shared.store.tidy() {
-                        tracing::warn!(%error, "the store could not be tidied");
-                    }
-                    is_tidy = true;
+                    is_tidy = match shared.store.tidy() {
+                        Ok(has_more) => !has_more,
+                        Err(error) => {
+                            tracing::warn!(%error, "the store could not be tidied");
+                            true
+                        }
+                    };
                     continue;
                 }
                 Err(RecvTimeoutError::Disconnected) => return,

@@ -124,7 +124,7 @@ impl Store for Moody {
         fn expired_runs(expiry: &Expiry, limit: usize) -> Result<Vec<RunRow>>;
         fn delete_runs(epoch: i64, runs: &[Uuid]) -> Result<usize>;
         fn prune_blobs(before: Time, limit: usize) -> Result<usize>;
-        fn tidy() -> Result<()>;
+        fn tidy() -> Result<bool>;
         fn spent() -> Spent;
         fn check() -> Result<()>;
     }

@@ -413,8 +413,8 @@ impl Store for MemoryStore {
         Ok(0)
     }
 
-    fn tidy(&self) -> Result<(), StoreError> {
-        Ok(())
+    fn tidy(&self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     fn spent(&self) -> Spent {

@@ -216,7 +216,7 @@ impl Driver for Postgres {
         *self.spent.lock()
     }
 
-    fn tidy(&self) -> Result<(), StoreError> {
-        Ok(())
+    fn tidy(&self) -> Result<bool, StoreError> {
+        Ok(false)
     }
 }

@@ -81,7 +81,7 @@ pub(crate) trait Driver: Send + Sync + 'static {
     fn blobs(&self) -> &Blobs;
 
     /// See [`crate::Store::tidy`].
-    fn tidy(&self) -> Result<(), StoreError>;
+    fn tidy(&self) -> Result<bool, StoreError>;
 
     /// See [`crate::Store::spent`].
     fn spent(&self) -> Spent;

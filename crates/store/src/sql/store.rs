@@ -271,7 +271,7 @@ impl<D: Driver> Store for SqlStore<D> {
         self.remove_blobs(before, limit)
     }
 
-    fn tidy(&self) -> Result<(), StoreError> {
+    fn tidy(&self) -> Result<bool, StoreError> {
         self.0.tidy()
     }
 

@@ -54,8 +54,35 @@ impl SqliteConnection {
         statement.query_row([], |_| Ok(()))
     }
 
+    /// Merges a part of the index of words, which leaves out those of lines that are gone. Answers
+    /// whether there was something to merge.
+    pub(super) fn merge_words(&self) -> rusqlite::Result<bool> {
+        let before = self.inner.total_changes();
+        self.execute(dialect::MERGE_WORDS)?;
+        // The command itself counts as one.
+        Ok(self.inner.total_changes() - before > 1)
+    }
+
+    /// Moves pages from the end of the file to free places, at most so many.
+    pub(super) fn move_pages(&self, count: u32) -> rusqlite::Result<()> {
+        self.execute(&format!("PRAGMA incremental_vacuum({count})"))
+    }
+
+    /// Runs a statement to its end, whatever rows it has.
+    pub(super) fn execute(&self, text: &str) -> rusqlite::Result<()> {
+        let mut statement = self.inner.prepare_cached(text)?;
+        let mut rows = statement.raw_query();
+        while rows.next()?.is_some() {}
+        Ok(())
+    }
+
+    /// The number that a query without values answers.
+    pub(super) fn number(&self, text: &str) -> rusqlite::Result<i64> {
+        self.inner.prepare_cached(text)?.query_row([], |row| row.get(0))
+    }
+
     pub(super) fn limit_size(&self, bytes: u64) -> rusqlite::Result<()> {
-        let page_size: i64 = self.inner.query_row("PRAGMA page_size", [], |row| row.get(0))?;
+        let page_size = self.number("PRAGMA page_size")?;
         let pages = i64::try_from(bytes).unwrap_or(i64::MAX) / page_size.max(1);
         self.inner.pragma_update(None, "max_page_count", pages)
     }

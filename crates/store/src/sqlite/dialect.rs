@@ -27,6 +27,9 @@ pub(super) static LINES: LineDialect = LineDialect {
     question,
 };
 
+/// Merges about so many pages of the index, if merging is worth while.
+pub(super) const MERGE_WORDS: &str = "INSERT INTO log_word (log_word, rank) VALUES ('merge', 64)";
+
 fn question(terms: &[Term]) -> String {
     let quoted = |term: &Term| match term.may_go_on {
         true => format!("\"{}\" *", term.word),

@@ -10,6 +10,7 @@ mod connection;
 mod dialect;
 mod errors;
 mod readers;
+mod space;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -90,6 +91,17 @@ impl SqliteOptions {
         Ok(Arc::new(SqlStore(self.driver(now)?)))
     }
 
+    /// Writes the whole database anew, as small as it can be, which takes as much space again as it
+    /// has. Only needed for a large one that was made before databases gave back the space of what was
+    /// deleted: from then on, this one does as well.
+    ///
+    /// # Errors
+    ///
+    /// Like [`SqliteOptions::open`]; and if there is no space.
+    pub fn compact(&self, now: Time) -> Result<(), StoreError> {
+        self.driver(now)?.writer.lock().rewrite().map_err(|error| on_statement(error).into())
+    }
+
     pub(crate) fn driver(&self, now: Time) -> Result<Sqlite, StoreError> {
         if rusqlite::version_number() < SQLITE_VERSION_MIN {
             let message = format!("SQLite {} is too old to be trusted", rusqlite::version());
@@ -108,6 +120,9 @@ impl SqliteOptions {
             migrate::migrate(connection, str::to_owned, now.micros())
         });
         migrated?;
+        if let Err(error) = writer.make_small() {
+            tracing::warn!(%error, "the database could not be compacted");
+        }
         if let Some(size_max) = self.size_max {
             writer.limit_size(size_max).map_err(on_open)?;
         }
@@ -127,6 +142,8 @@ fn open_writer(file: &Path) -> Result<SqliteConnection, StoreError> {
     .map_err(on_open)?;
     connection.busy_timeout(Duration::from_secs(5)).map_err(on_open)?;
     for (name, value) in [
+        // Comes first, since a file is made so or not at all. See `space`.
+        ("auto_vacuum", "INCREMENTAL"),
         ("journal_mode", "WAL"),
         ("synchronous", "FULL"),
         // Folding the WAL back is our own business, see `Driver::tidy`.
@@ -205,12 +222,13 @@ impl Driver for Sqlite {
         *self.spent.lock()
     }
 
-    fn tidy(&self) -> Result<(), StoreError> {
+    fn tidy(&self) -> Result<bool, StoreError> {
         let writer = self.writer.lock();
-        let result = writer
-            .wal_pages()
-            .and_then(|pages| if pages > WAL_PAGES_QUIET { writer.fold_wal() } else { Ok(()) });
-        result.map_err(|error| on_statement(error).into())
+        let has_more = writer.merge_words().map_err(on_statement)? | writer.give_back()?;
+        if has_more || writer.wal_pages().map_err(on_statement)? > WAL_PAGES_QUIET {
+            writer.fold_wal().map_err(on_statement)?;
+        }
+        Ok(has_more)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Promises of the embedded database alone: what outlives the process, and who may open it.
 
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use windlass_core::run::RunStatus;
 use windlass_store::*;
@@ -160,4 +161,70 @@ fn a_full_disk_refuses_and_keeps_what_was_there() {
     let all = store.runs(PROJECT, &RunFilter::default(), None, 9).unwrap().items;
     assert_eq!(all.len(), 1, "nothing of the group was written");
     assert_eq!(store.commit(epoch, &[new_run(8)]).unwrap(), [], "small things still fit");
+}
+
+fn file_size(directory: &Path) -> u64 {
+    std::fs::metadata(directory.join("windlass.db")).unwrap().len()
+}
+
+/// A number that the database in a directory answers, without its owner.
+fn number(directory: &Path, query: &str) -> i64 {
+    let raw = rusqlite::Connection::open(directory.join("windlass.db")).unwrap();
+    raw.query_row(query, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn the_space_of_what_was_deleted_is_given_back() {
+    const RUNS: u128 = 400;
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    for number in 1..=RUNS {
+        let write = with(new_run(number), |write| {
+            let line =
+                |seq: u64| log(seq, "a", &format!("{number:x}{seq:x} {}", "word ".repeat(200)));
+            write.logs = (1..=100).map(line).collect();
+        });
+        store.commit(epoch, &[write]).unwrap();
+        let end = end_run(number, RunStatus::Succeeded);
+        store.commit(epoch, &[end]).unwrap();
+    }
+    let tidy = || while store.tidy().unwrap() {};
+    tidy();
+    let full = file_size(directory.path());
+    let mut longest = Duration::ZERO;
+    while prune(&*store, epoch, at(3), 20) > 0 {
+        let begin = Instant::now();
+        store.tidy().unwrap();
+        longest = longest.max(begin.elapsed());
+        // Whoever writes in between is not kept waiting.
+        store.commit(epoch, &[new_run(9_999)]).unwrap();
+    }
+    tidy();
+    let empty = file_size(directory.path());
+    assert!(full > 40_000_000 && empty < 6_000_000, "{full} bytes became {empty}");
+    assert!(longest < Duration::from_secs(2), "{longest:?}");
+    drop(store);
+    let index = "SELECT COALESCE(SUM(LENGTH(block)), 0) FROM log_word_data";
+    let bytes = number(directory.path(), index);
+    assert!(bytes < 100_000, "the index of words still has {bytes} bytes");
+    assert_eq!(number(directory.path(), "SELECT COUNT(*) FROM log_word_docsize"), 0);
+}
+
+#[test]
+fn a_database_that_gives_nothing_back_is_compacted() {
+    for compacts in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let raw = rusqlite::Connection::open(directory.path().join("windlass.db")).unwrap();
+        raw.execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE x (y TEXT)").unwrap();
+        drop(raw);
+        if compacts {
+            let place = Place::Sqlite(SqliteOptions::at(directory.path()));
+            place.compact(at(0)).unwrap();
+        } else {
+            commit(&*open(directory.path()), &[new_run(7)]);
+        }
+        assert_eq!(number(directory.path(), "PRAGMA auto_vacuum"), 2);
+        assert_eq!(number(directory.path(), "SELECT COUNT(*) FROM run"), i64::from(!compacts));
+    }
 }
