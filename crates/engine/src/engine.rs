@@ -24,6 +24,7 @@ use crate::gate::Gate;
 use crate::halt::{self, Halt};
 use crate::ids::{new_id, new_id_for_shard};
 use crate::live::LiveFeed;
+use crate::retention::{Archive, RetentionRules};
 use crate::shard::{Answer, Ask, Command, Create, Input, Published, ShardConfig};
 use crate::threads::{self, Shared, Threads, ToCommitter, ToKeeper, ToReader, ToShard};
 use crate::triggers;
@@ -44,8 +45,10 @@ pub struct EngineConfig {
     pub shard_count: usize,
     /// Whether runs that a former server left behind are taken up. Off for tools that only look.
     pub is_active: bool,
-    /// How long a run is kept once it is over; for ever if nothing is said.
-    pub retention: Option<Duration>,
+    /// How long runs are kept once they are over.
+    pub retention: RetentionRules,
+    /// Who keeps them after that; nobody if nothing is said.
+    pub archive: Option<Arc<dyn Archive>>,
     /// How much of which queue may be handed out: by name, or by its beginning and `*`.
     pub queues: Vec<(String, QueueLimits)>,
     /// How often leases are looked through for those that have ended.
@@ -215,7 +218,7 @@ impl Engine {
         change(&mut shard_config);
         let mouths = (reporter, commander);
         let dispatcher = Dispatcher::new(config.dispatch, runtime.clone(), shared.clone(), mouths);
-        let (is_active, retention) = (config.is_active, config.retention);
+        let (is_active, retention) = (config.is_active, (config.retention, config.archive));
         let threads =
             threads::start(&shared, &dispatcher, ears, &shard_config, is_active, retention);
         if shared.halted.lock().is_some() {
@@ -458,6 +461,7 @@ fn stop(shared: &Shared, threads: Option<Threads>) {
     for thread in threads.shards {
         let _ = thread.join();
     }
+    drop(threads.retention);
     let _ = shared.keeper.send(ToKeeper::Stop);
     let _ = shared.readers.send(ToReader::Stop);
     let _ = shared.readers.send(ToReader::Stop);

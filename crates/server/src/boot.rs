@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use windlass_engine::clock::Clock;
-use windlass_engine::{DispatchConfig, Engine, EngineConfig};
+use windlass_engine::{DispatchConfig, Engine, EngineConfig, RetentionRules};
 use windlass_nodes::kinds::shell::{Mark, Reaper, kill_leftovers};
 use windlass_nodes::{
     AllowList, ChildGuard, HttpClient, Kept, Sandbox, SandboxSettings, ShellSettings,
@@ -148,7 +148,8 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         },
         shard_count: shard_count(&config)?,
         is_active: purpose.is_active && !is_file,
-        retention: config.store.retention.map(|retention| retention.0),
+        retention: RetentionRules::by_age(config.store.retention.map(|retention| retention.0)),
+        archive: None,
         queues: config.queue_limits(),
         sweep_every: config.sweeper.every.0,
         observer: {

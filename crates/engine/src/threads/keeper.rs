@@ -1,4 +1,4 @@
-//! The thread that keeps the time: it fires timers, sweeps for orphans, forgets old keys and runs.
+//! The thread that keeps the time: it fires timers, sweeps for orphans, forgets old keys.
 //!
 //! In a process that does not take up what others left behind, it keeps the timers of that
 //! process's own runs, and nothing else.
@@ -12,9 +12,10 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::limits::KEYS_KEPT;
 use windlass_core::run::StepStatus;
-use windlass_store::{Expiry, StoreError, TimerRow};
+use windlass_store::{StoreError, TimerRow};
 
 use super::{Call, Shared, ToCommitter, ToKeeper};
+use crate::retention::ago;
 use crate::shard::Input;
 use crate::sweeper::Sweeper;
 use crate::timers::{Timers, Wanted};
@@ -24,8 +25,6 @@ use crate::usage::day_of;
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const PRUNE_AGAIN: Duration = Duration::from_millis(100);
 const PRUNE_AT_ONCE: usize = 2_000;
-/// Runs deleted in one transaction, for which commits wait.
-const RUNS_AT_ONCE: usize = 100;
 /// A file that nobody names may belong to a commit whose outcome is unknown.
 const BLOB_AGE: Duration = Duration::from_secs(3_600);
 /// How often messages are looked for that nobody has taken up, how old one must be, and how many are
@@ -48,12 +47,10 @@ pub(super) struct Keeper {
     next_blobs: Time,
     next_mail: Time,
     is_halted: bool,
-    /// How long runs are kept once they are over.
-    retention: Option<Duration>,
 }
 
 impl Keeper {
-    pub(super) fn new(shared: Arc<Shared>, is_active: bool, retention: Option<Duration>) -> Keeper {
+    pub(super) fn new(shared: Arc<Shared>, is_active: bool) -> Keeper {
         let is_halted = shared.halted.lock().is_some();
         Keeper {
             own: (!is_active).then(BTreeSet::new),
@@ -63,7 +60,6 @@ impl Keeper {
             next_blobs: shared.clock.now(),
             next_mail: Time::from_micros(0),
             is_halted,
-            retention: retention.filter(|_| is_active),
             shared,
         }
     }
@@ -212,7 +208,6 @@ impl Keeper {
         self.next_prune = now.plus(PRUNE_EVERY);
         let keys_before = ago(now, KEYS_KEPT);
         let days_before = day_of(now) - USAGE_DAYS_KEPT;
-        let runs_before = self.retention.map(|retention| ago(now, retention));
         let (keeper, epoch) = (self.shared.keeper.clone(), self.shared.epoch);
         let prune: Call = Box::new(move |store| {
             let keys =
@@ -229,29 +224,12 @@ impl Keeper {
                 tracing::warn!(%error, "what models took long ago could not be forgotten");
                 0
             });
-            let runs = runs_before.map_or(Ok(0), |before| {
-                let expiry = Expiry { before: Some(before), ..Expiry::default() };
-                let expired = store.expired_runs(&expiry, RUNS_AT_ONCE)?;
-                let ids: Vec<Uuid> = expired.iter().map(|row| row.run_id).collect();
-                store.delete_runs(epoch, &ids)
-            });
-            let runs = runs.unwrap_or_else(|error| {
-                tracing::warn!(%error, "old runs could not be deleted");
-                0
-            });
-            // Sub-runs can go once their parent has gone, so any run may be followed by others.
-            if runs > 0 || keys.max(outputs).max(usage) == PRUNE_AT_ONCE {
+            if keys.max(outputs).max(usage) == PRUNE_AT_ONCE {
                 let _ = keeper.send(ToKeeper::PruneAgain);
             }
         });
         let _ = self.shared.committer.send(ToCommitter::Call(prune));
     }
-}
-
-fn ago(now: Time, age: Duration) -> Time {
-    Time::from_micros(
-        now.micros().saturating_sub(i64::try_from(age.as_micros()).unwrap_or(i64::MAX)),
-    )
 }
 
 /// Until when the steps of a run wait.

@@ -1,10 +1,12 @@
 //! The threads around the machines: one for each shard, one that commits, one that keeps the time,
-//! and two that read.
+//! two that read, and one that lets old runs go.
 
 mod committer;
 mod keeper;
+mod retention;
 mod shard;
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::thread::{self, JoinHandle};
@@ -29,9 +31,11 @@ use crate::live::LiveFeed;
 use crate::load;
 use crate::observe::Names;
 use crate::order::{self, Carried};
+use crate::retention::{Archive, RetentionRules};
 use crate::shard::{Answer, Input, Published, Shard, ShardConfig, word};
 use crate::triggers::{self, Listeners};
 use keeper::Keeper;
+use retention::Retention;
 use shard::ShardThread;
 
 /// Whoever waits for an answer.
@@ -194,6 +198,8 @@ fn what_of(verdict: Verdict) -> (Uuid, What) {
 pub(crate) struct Threads {
     pub(crate) shards: Vec<JoinHandle<()>>,
     pub(crate) others: Vec<JoinHandle<()>>,
+    /// What deletes old runs goes on for as long as this is there.
+    pub(crate) retention: Option<Sender<Infallible>>,
 }
 
 /// Starts all threads.
@@ -203,9 +209,9 @@ pub(crate) fn start(
     ears: Ears,
     shard_config: &ShardConfig,
     is_active: bool,
-    retention: Option<Duration>,
+    retention: (RetentionRules, Option<Arc<dyn Archive>>),
 ) -> Threads {
-    let mut threads = Threads { shards: Vec::new(), others: Vec::new() };
+    let mut threads = Threads { shards: Vec::new(), others: Vec::new(), retention: None };
     for (index, ear) in ears.shards.into_iter().enumerate() {
         let (shared, dispatcher) = (shared.clone(), dispatcher.clone());
         let seed = shard_config.seed.wrapping_add(u64::try_from(index).unwrap_or(0));
@@ -222,8 +228,15 @@ pub(crate) fn start(
     threads
         .others
         .push(spawn("committer", move || committer::run(&for_committer, &ears.committer)));
-    let keeper = Keeper::new(shared.clone(), is_active, retention);
+    let keeper = Keeper::new(shared.clone(), is_active);
     threads.others.push(spawn("keeper", move || keeper.run(&ears.keeper)));
+    let (rules, archive) = retention;
+    if is_active && !rules.is_empty() {
+        let (mouth, ear) = unbounded();
+        let retention = Retention::new(shared.clone(), rules, archive);
+        threads.retention = Some(mouth);
+        threads.others.push(spawn("retention", move || retention.run(&ear)));
+    }
     threads
 }
 

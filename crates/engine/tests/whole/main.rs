@@ -21,6 +21,7 @@ mod moody;
 mod observed;
 mod requests;
 mod restarting;
+mod retention;
 mod secrets;
 mod server;
 mod stopping;

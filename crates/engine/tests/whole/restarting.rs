@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde_json::json;
 use uuid::Uuid;
 use windlass_core::run::RunStatus;
-use windlass_engine::NewRun;
 use windlass_engine::shard::Command;
+use windlass_engine::{NewRun, RetentionRules};
 use windlass_store::RunFilter;
 
 use crate::ground::Ground;
@@ -134,11 +134,13 @@ async fn runs_go_when_their_time_is_up_and_open_ones_stay() {
         }
         server.stop().await;
 
-        let server =
-            ground.serve_with(|config| config.retention = Some(Duration::from_secs(3_600)));
+        let by_age = |age| RetentionRules::by_age(Some(age));
+        let hour = Duration::from_secs(3_600);
+        let server = ground.serve_with(|config| config.retention = by_age(hour));
         assert_eq!(server.row(over[0]).status, RunStatus::Succeeded, "its time is not up");
         server.stop().await;
-        let server = ground.serve_with(|config| config.retention = Some(Duration::from_millis(1)));
+        let moment = Duration::from_millis(1);
+        let server = ground.serve_with(|config| config.retention = by_age(moment));
         let gone = async {
             let is_there = |run_id: &Uuid| server.store.overview(*run_id, 0).unwrap().is_some();
             while over.iter().any(is_there) {

@@ -11,7 +11,9 @@ use tokio::sync::watch;
 use uuid::Uuid;
 use windlass_core::run::{Event, RunStatus};
 use windlass_engine::shard::{Answer, Command, Published};
-use windlass_engine::{DispatchConfig, Engine, EngineConfig, NewRun, RunView, SecretSource};
+use windlass_engine::{
+    DispatchConfig, Engine, EngineConfig, NewRun, RetentionRules, RunView, SecretSource,
+};
 use windlass_nodes::{AllowList, ChildGuard, HttpClient, Mark, Registry, ShellSettings};
 use windlass_store::{LogFilter, LogRow, NumberedEvent, RunRow, StepRow, Store};
 
@@ -80,7 +82,8 @@ pub(crate) fn config(store: Arc<dyn Store>, directory: &Path) -> (EngineConfig, 
         },
         shard_count: 2,
         is_active: true,
-        retention: None,
+        retention: RetentionRules::default(),
+        archive: None,
         queues: Vec::new(),
         sweep_every: Duration::from_secs(3_600),
         observer: Arc::new(move |news| published.lock().push(news.clone())),
