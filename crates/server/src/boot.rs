@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use windlass_engine::clock::Clock;
-use windlass_engine::{DispatchConfig, Engine, EngineConfig, RetentionRules};
+use windlass_engine::{Archive, DispatchConfig, Engine, EngineConfig};
 use windlass_nodes::kinds::shell::{Mark, Reaper, kill_leftovers};
 use windlass_nodes::{
     AllowList, ChildGuard, HttpClient, Kept, Sandbox, SandboxSettings, ShellSettings,
@@ -17,6 +17,7 @@ use windlass_store::{DirectoryLock, MemoryStore, Store};
 
 use crate::access::Gate;
 use crate::app::{App, TRIAL_COUNT_MAX, Trial};
+use crate::archive::Folder;
 use crate::config::Config;
 use crate::crash::Crash;
 use crate::database;
@@ -128,6 +129,10 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         true => (Ends::nowhere(), None),
         false => traces::open()?,
     };
+    let archive = config.retention.archive.clone().map(|directory| -> Arc<dyn Archive> {
+        let kinds = registry.kinds().clone();
+        Arc::new(Folder::new(directory, store.clone(), kinds))
+    });
     let engine_config = EngineConfig {
         store,
         dispatch: DispatchConfig {
@@ -148,8 +153,8 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         },
         shard_count: shard_count(&config)?,
         is_active: purpose.is_active && !is_file,
-        retention: RetentionRules::by_age(config.store.retention.map(|retention| retention.0)),
-        archive: None,
+        retention: config.retention_rules(),
+        archive,
         queues: config.queue_limits(),
         sweep_every: config.sweeper.every.0,
         observer: {

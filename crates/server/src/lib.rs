@@ -17,6 +17,7 @@ pub mod access;
 pub mod analytics;
 pub mod api;
 pub mod app;
+pub mod archive;
 pub mod boot;
 pub mod cli;
 pub mod client;

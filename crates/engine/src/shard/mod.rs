@@ -18,6 +18,7 @@
 //! when the batch that holds their events is durable.
 
 mod attempts;
+mod chunks;
 mod commit;
 mod create;
 mod live;

@@ -17,11 +17,11 @@ use windlass_core::run::{
     CacheUse, Effect, Event, Fact, FlowName, Parent, RunState, STATE_VERSION, Step,
 };
 use windlass_store::{
-    AskRow, CHUNK_BYTES_MAX, CacheRow, Chunk, InterventionRow, LogRow, MemoryRow, Message,
-    MessageKey, NewRun, NumberedEvent, Renamed, RunWrite, Snapshot, StepRow, Taken, TaskRow,
-    UsageRow,
+    AskRow, CacheRow, InterventionRow, LogRow, MemoryRow, Message, MessageKey, NewRun,
+    NumberedEvent, Renamed, RunWrite, Snapshot, StepRow, Taken, TaskRow, UsageRow,
 };
 
+use super::chunks::chunks;
 use super::mail::{Order, to_parent, word};
 use super::messages::{Answer, Published, TaskChange};
 use super::tokens::{Asked, task_row, unit_row};
@@ -560,59 +560,5 @@ fn bytes_of(fact: &Fact) -> usize {
         }
         Fact::MapOpened { items, .. } => items.iter().map(json::size).sum(),
         _ => 0,
-    }
-}
-
-/// Events as texts, several to a row.
-fn chunks(events: &[NumberedEvent]) -> Vec<Chunk> {
-    let mut chunks: Vec<Chunk> = Vec::new();
-    let mut open: Option<(u64, Vec<u8>)> = None;
-    for (place, numbered) in events.iter().enumerate() {
-        let (first_seq, mut body) = match open.take() {
-            Some((first_seq, mut body)) => {
-                body.push(b',');
-                (first_seq, body)
-            }
-            None => (numbered.seq, vec![b'[']),
-        };
-        serde_json::to_writer(&mut body, &numbered.event).expect("events have only text keys");
-        if body.len() < CHUNK_BYTES_MAX && place + 1 < events.len() {
-            open = Some((first_seq, body));
-            continue;
-        }
-        body.push(b']');
-        let body = String::from_utf8(body).expect("JSON is UTF-8");
-        chunks.push(Chunk { first_seq, last_seq: numbered.seq, body });
-    }
-    chunks
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn long_texts_are_cut_into_chunks_without_gaps() {
-        let output = Arc::new(json!("x".repeat(CHUNK_BYTES_MAX / 3)));
-        let event = |seq| NumberedEvent {
-            seq,
-            event: Event {
-                at: Time::from_micros(0),
-                fact: Fact::RunSucceeded { output: output.clone() },
-            },
-        };
-        let events: Vec<NumberedEvent> = (5..12).map(event).collect();
-        let chunks = chunks(&events);
-        let places: Vec<(u64, u64)> =
-            chunks.iter().map(|chunk| (chunk.first_seq, chunk.last_seq)).collect();
-        assert_eq!(places, [(5, 7), (8, 10), (11, 11)]);
-        let read: Vec<Event> = chunks
-            .iter()
-            .flat_map(|chunk| serde_json::from_str::<Vec<Event>>(&chunk.body).unwrap())
-            .collect();
-        assert!(read.iter().eq(events.iter().map(|numbered| &numbered.event)));
-        assert_eq!(super::chunks(&[]), []);
     }
 }

@@ -16,6 +16,7 @@ mod mirror;
 mod observe;
 mod plugins;
 mod queues;
+mod retention;
 mod sandbox;
 mod secret;
 mod secrets;
@@ -43,6 +44,7 @@ pub use observe::ObserveSection;
 pub use plugins::PluginSection;
 pub(crate) use plugins::search_path;
 pub use queues::QueueSection;
+pub use retention::{RetentionRule, RetentionSection};
 pub use sandbox::{SandboxSection, ShellTrust};
 pub use secret::Secret;
 pub use secrets::SecretsSection;
@@ -82,6 +84,8 @@ pub struct Config {
     pub sweeper: SweeperSection,
     /// Runs that other programs drive and tell of.
     pub observe: ObserveSection,
+    /// How long runs are kept once they are over.
+    pub retention: RetentionSection,
     /// Runs as files.
     pub mirror: MirrorSection,
     /// How much of a queue is handed out to workers, by the queue's name or its beginning and `*`.
@@ -107,6 +111,7 @@ impl Config {
             self.check_plugins(),
             self.sweeper.check(),
             self.observe.check(),
+            self.check_retention(),
             self.check_queues(),
             self.log.check(),
         ];

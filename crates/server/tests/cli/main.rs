@@ -23,6 +23,7 @@ mod postgres;
 mod prompt;
 #[path = "../../../nodes/tests/llm/proxy.rs"]
 mod proxy;
+mod retention;
 mod sdk;
 mod settings;
 mod units;
