@@ -25,6 +25,7 @@ mod server;
 mod shell;
 mod store;
 mod sweeper;
+mod telemetry;
 
 use std::collections::BTreeMap;
 
@@ -53,6 +54,7 @@ pub use server::ServerSection;
 pub use shell::ShellSection;
 pub use store::StoreSection;
 pub use sweeper::SweeperSection;
+pub(crate) use telemetry::telemetry;
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -63,7 +63,7 @@ pub(super) fn read(
             None => groups.push(Alike { message: said, count: 1, steps: vec![place] }),
         }
     }
-    groups.sort_by(|a, b| b.count.cmp(&a.count));
+    groups.sort_by_key(|group| std::cmp::Reverse(group.count));
     groups.truncate(SHOWN);
     Ok(groups)
 }

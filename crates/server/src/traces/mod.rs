@@ -21,6 +21,7 @@ use uuid::Uuid;
 use windlass_engine::shard::Published;
 
 use crate::app::{App, is_down};
+use crate::config::telemetry;
 
 /// Runs that may wait to be told of.
 const WAITING_MAX: usize = 4_096;
@@ -43,17 +44,14 @@ pub struct Traces {
     ends: mpsc::Receiver<Uuid>,
 }
 
-fn said(name: &str) -> Option<String> {
-    std::env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
-}
-
 /// Whether the variables ask for traces.
 fn is_asked_for() -> bool {
-    let is_off = said("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"));
-    let exporter = said("OTEL_TRACES_EXPORTER");
+    let is_off =
+        telemetry("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+    let exporter = telemetry("OTEL_TRACES_EXPORTER");
     let is_other =
         exporter.is_some_and(|names| !names.split(',').any(|name| name.trim() == "otlp"));
-    !is_off && !is_other && ASKED_BY.iter().any(|name| said(name).is_some())
+    !is_off && !is_other && ASKED_BY.iter().any(|name| telemetry(name).is_some())
 }
 
 /// What the variables ask for.
@@ -68,10 +66,12 @@ pub fn open() -> anyhow::Result<(Ends, Option<Traces>)> {
     let client = Sender(reqwest::Client::builder().no_proxy().build()?);
     let mut exporter = SpanExporter::builder().with_http().with_http_client(client).build()?;
     let resource = Resource::builder();
-    let resource = match said("OTEL_SERVICE_NAME") {
+    let resource = match telemetry("OTEL_SERVICE_NAME") {
         Some(_) => resource,
         // What the variables name wins over it.
-        None if said("OTEL_RESOURCE_ATTRIBUTES").is_some_and(|it| it.contains("service.name")) => {
+        None if telemetry("OTEL_RESOURCE_ATTRIBUTES")
+            .is_some_and(|it| it.contains("service.name")) =>
+        {
             resource
         }
         None => resource.with_service_name("windlass"),

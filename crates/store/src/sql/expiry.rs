@@ -82,7 +82,8 @@ fn streams(connection: &mut impl Connection, expiry: &Expiry) -> Result<Vec<Stre
     workflows.retain(|(_, name)| expiry.is_about(name));
     let keep = expiry.keep_newest.filter(|keep| *keep > 0);
     // Where fewer are there than are kept, all are.
-    let mut kept_from = vec![keep.map_or(NO_ID.to_owned(), |_| String::new()); workflows.len()];
+    let mut kept_from =
+        vec![keep.map_or_else(|| NO_ID.to_owned(), |_| String::new()); workflows.len()];
     if let Some(keep) = keep {
         let rows = workflows.iter().map(|(id, _)| [id.into(), Value::from(keep - 1)]);
         connection.query_many(&OLDEST_KEPT, rows, &mut |place, row| {

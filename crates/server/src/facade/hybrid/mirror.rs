@@ -190,7 +190,7 @@ fn file_name(id: &str) -> String {
 
 /// Writes a file that is there whole or not at all.
 fn replace(path: &Path, content: &impl Serialize) -> anyhow::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
     std::fs::create_dir_all(directory)?;
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     serde_json::to_writer_pretty(&mut file, content)?;

@@ -123,7 +123,7 @@ fn message(row: &RunRow, plan: Option<&Plan>, event: &NumberedEvent) -> Option<V
             let node = plan.and_then(|plan| plan.locate(path)).map(|(_, node)| node);
             json!({
                 "type": "step_started", "step_id": path,
-                "name": node.and_then(|node| node.title.as_deref()).unwrap_or(node_of(path)),
+                "name": node.and_then(|node| node.title.as_deref()).unwrap_or_else(|| node_of(path)),
                 "step_type": node.map_or("task", |node| node.kind.name),
             })
         }
