@@ -91,7 +91,7 @@ impl Collector for Commits {
         let unit = Some(&Unit::Seconds);
         let mut encoder =
             encoder.encode_descriptor("db_transaction", help, unit, MetricType::Histogram)?;
-        encoder.encode_histogram::<NoLabelSet>(seconds, count, &[(f64::MAX, count)], None)
+        encoder.encode_histogram::<NoLabelSet>(seconds, count, &[(f64::INFINITY, count)], None)
     }
 }
 

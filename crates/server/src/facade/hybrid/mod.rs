@@ -19,7 +19,7 @@ pub mod templates;
 use windlass_core::run::{RunStatus, StepStatus};
 use windlass_store::{RunFilter, RunRow, Store, StoreError};
 
-pub use state::{BranchBody, MetricsBody, StateBody, StepState};
+pub use state::{BranchBody, StateBody, StateMetrics, StepState};
 
 use crate::access::Caller;
 use crate::app::App;

@@ -52,7 +52,7 @@ pub struct StateBody {
     /// Its branches.
     pub branches: Option<Vec<BranchBody>>,
     /// What models have taken.
-    pub metrics: MetricsBody,
+    pub metrics: StateMetrics,
     /// Which step has cost what, in US dollars.
     #[serde(rename = "cost_breakdown")]
     pub cost_breakdown: Option<BTreeMap<String, f64>>,
@@ -108,7 +108,7 @@ pub struct BranchBody {
 
 /// What models have taken.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, ToSchema)]
-pub struct MetricsBody {
+pub struct StateMetrics {
     /// Tokens sent and answered.
     pub total_tokens: i64,
     /// US dollars.
@@ -186,7 +186,7 @@ pub(super) fn of(
         progress: if is_over { 100 } else { u32::try_from(percent).unwrap_or(100) },
         parent_id: row.labels.get(PARENT_LABEL).cloned(),
         branches: branches(store, &row)?,
-        metrics: MetricsBody {
+        metrics: StateMetrics {
             total_tokens: taken.values().map(|(tokens, _)| tokens).sum(),
             total_cost: dollars(taken.values().map(|(_, micros)| micros).sum()),
         },
