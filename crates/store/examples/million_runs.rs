@@ -134,7 +134,7 @@ fn run(dice: &mut Dice, number: u64, count: u64) -> RunWrite {
         version: 1,
         definition_id: workflow_id(1_000 + workflow),
         labels,
-        external_id: (number % 10 == 0).then(|| format!("order-{number}")),
+        external_id: number.is_multiple_of(10).then(|| format!("order-{number}")),
         rerun_of: None,
         parent: None,
         concurrency: None,

@@ -30,6 +30,7 @@ mod old_logs;
 mod read;
 mod retention;
 mod run_list;
+mod run_search;
 mod runs;
 mod secrets;
 mod settings;
