@@ -1,5 +1,5 @@
 //! What log lines cost: commits that have nothing but lines in them, a line, a hundred or a thousand
-//! at a time, and how large the database is for each line afterwards.
+//! at a time, how large the database is for each line afterwards, and how long it takes to find some.
 //!
 //! `cargo run --release -p windlass-store --example log_rate -- [postgres://…]`; without an address
 //! it measures SQLite in a temporary directory.
@@ -43,12 +43,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         let rate = lines as f64 / began.elapsed().as_secs_f64();
         waits.sort();
         let (half, most) = (waits[waits.len() / 2], waits[waits.len() * 99 / 100]);
+        let mut found = String::new();
+        for text in ["fetched", "order merged", "0000*", "\"from https\" 77", "\"in from\"", "none"]
+        {
+            let begin = Instant::now();
+            let search = LogSearch { text: text.into(), ..LogSearch::default() };
+            // What has no end is given up.
+            let count = store.find_logs("default", &search, None, 50).map(|page| page.items.len());
+            found += &format!("; `{text}`: {count:?} in {:?}", begin.elapsed());
+        }
         drop(store);
         let bytes = file_size(&directory.path().join("windlass.db")) / lines;
         writeln!(
             out,
             "{size:>5} lines a commit: {rate:>8.0} lines/s, p50 {half:?}, p99 {most:?}, \
-             {bytes} bytes a line"
+             {bytes} bytes a line; {lines} lines{found}"
         )?;
     }
     Ok(())

@@ -189,8 +189,9 @@ pub trait Store: Access + Tokens + Send + Sync + 'static {
     ) -> Result<Page<LogRow>, StoreError>;
 
     /// Log lines of all runs of a project in which a text is found, the newest first, older than the
-    /// line `before`. An index finds the words; when few of the lines that have them are what is
-    /// looked for, the read may take longer than it is allowed to, and is given up.
+    /// line `before`. An index finds the words. A search is given up as
+    /// [`StoreError::Unavailable`] when it takes longer than a read may, or when some hundred thousand
+    /// lines have all words but not side by side.
     fn find_logs(
         &self,
         project: &str,

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use windlass_core::run::RunStatus;
 
 use super::read::Columns;
-use super::run_list::ListQuery;
+use super::run_list::{Lead, ListQuery};
 use super::{Connection, Driver, Row, SqlStore, Statement};
 use crate::analytics::{KindSum, RunGlance, ScanFilter};
 use crate::error::StoreError;
@@ -63,10 +63,10 @@ impl<D: Driver> SqlStore<D> {
         self.0.read(|connection| {
             let (mut left, mut before): (usize, Option<Uuid>) = (at_most, None);
             loop {
-                let query = ListQuery::new(GLANCE, project, &filter, None, before);
+                let query = ListQuery::new(project, &filter, None, before, Lead::Run);
                 let asked = RUNS_A_TURN.min(left.saturating_add(1));
                 let mut read = 0;
-                query.run(connection, asked, &mut |row| {
+                query.run(connection, GLANCE, asked, &mut |row| {
                     read += 1;
                     if read <= left {
                         let glance = glance(row)?;
@@ -91,8 +91,8 @@ impl<D: Driver> SqlStore<D> {
         at_most: usize,
     ) -> Result<Vec<KindSum>, StoreError> {
         let filter = runs_of(filter);
-        let runs = ListQuery::new("run.run_id", project, &filter, None, None);
-        let (text, values) = runs.newest(at_most);
+        let runs = ListQuery::new(project, &filter, None, None, Lead::Run);
+        let (text, values) = runs.newest("run.run_id", at_most);
         // A clock that was set back must not make time of others disappear.
         let statement = Statement::assembled(format!(
             "SELECT step.kind, COUNT(*),

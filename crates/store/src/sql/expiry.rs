@@ -81,18 +81,19 @@ fn streams(connection: &mut impl Connection, expiry: &Expiry) -> Result<Vec<Stre
     let mut workflows = all(connection, &WORKFLOWS, &[], named)?;
     workflows.retain(|(_, name)| expiry.is_about(name));
     let keep = expiry.keep_newest.filter(|keep| *keep > 0);
-    // Where fewer are there than are kept, all are.
-    let mut kept_from =
-        vec![keep.map_or_else(|| NO_ID.to_owned(), |_| String::new()); workflows.len()];
+    // Where no more are there than are kept, all are.
+    let mut kept_from = vec![keep.is_none().then(|| NO_ID.to_owned()); workflows.len()];
     if let Some(keep) = keep {
         let rows = workflows.iter().map(|(id, _)| [id.into(), Value::from(keep - 1)]);
         connection.query_many(&OLDEST_KEPT, rows, &mut |place, row| {
-            kept_from[place] = Columns::of(row).text()?;
+            kept_from[place] = Some(Columns::of(row).text()?);
             Ok(())
         })?;
     }
     let outcomes = expiry.outcomes();
-    let streams = workflows.into_iter().zip(kept_from).flat_map(|((workflow_id, _), kept_from)| {
+    let workflows = workflows.into_iter().zip(kept_from);
+    let workflows = workflows.filter_map(|((id, _), kept_from)| Some((id, kept_from?)));
+    let streams = workflows.flat_map(|(workflow_id, kept_from)| {
         outcomes.iter().map(move |status| Stream {
             workflow_id: workflow_id.clone(),
             status: status.as_str(),
@@ -133,11 +134,13 @@ fn read(
     turn: usize,
     next: &mut BinaryHeap<Reverse<Next>>,
 ) -> Result<(), SqlError> {
+    // The index alone says who is kept for being new; the row is looked at for the others.
     let statement = Statement::assembled(format!(
-        "SELECT run.finished_at, run.run_id FROM run
-          WHERE run.workflow_id = $1 AND run.status = $2 AND run.finished_at < $3
-            AND (run.finished_at, run.run_id) > ($4, $5) AND run.run_id < $6 AND {MAY_GO}
-          ORDER BY run.finished_at, run.run_id LIMIT $7"
+        "SELECT ended.finished_at, ended.run_id FROM run AS ended CROSS JOIN run
+          WHERE ended.workflow_id = $1 AND ended.status = $2 AND ended.finished_at < $3
+            AND (ended.finished_at, ended.run_id) > ($4, $5) AND ended.run_id < $6
+            AND run.run_id = ended.run_id AND {MAY_GO}
+          ORDER BY ended.finished_at, ended.run_id LIMIT $7"
     ));
     let before = expiry.before.map_or(i64::MAX, |before| before.micros());
     let mut found: Vec<Next> = Vec::new();

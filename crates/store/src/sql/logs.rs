@@ -26,6 +26,12 @@ static LAST_LINE_ID: Statement = Statement::new("SELECT MAX(line_id) FROM log_li
 /// Lines that are read at once when many may not be what is looked for.
 const LINES_A_TURN: usize = 1_000;
 
+/// Lines that have all words are looked at for what the index does not know, more of them each time: one
+/// of the databases puts all of them in order first. Past so many the search is given up.
+const TURN_GROWTH: usize = 8;
+const TURN_MAX: usize = 50_000;
+const LINES_LOOKED_AT_MAX: usize = 300_000;
+
 /// The columns of a row of `log_line`.
 type Line<'a> = [Value<'a>; 9];
 
@@ -211,7 +217,8 @@ fn find<C: Connection>(
     let question = (dialect.question)(&query.terms());
     let workflow_id = search.workflow_id.map(IdText::of);
     let wanted = limit.saturating_add(1);
-    let (mut found, mut before, mut turn) = (Vec::new(), before, wanted);
+    let (mut found, mut before) = (Vec::new(), before);
+    let (mut looked_at, mut turn) = (0, wanted);
     loop {
         let text = format!(
             "SELECT log_line.line_id, log_line.run_id, run.workflow, {COLUMNS}
@@ -243,6 +250,14 @@ fn find<C: Connection>(
         if read < turn || found.len() >= wanted {
             return Ok(page(found, limit));
         }
-        turn = wanted.max(LINES_A_TURN);
+        looked_at += read;
+        if looked_at > LINES_LOOKED_AT_MAX && !found.is_empty() {
+            return Ok(Page { items: found, has_more: true });
+        }
+        if looked_at > LINES_LOOKED_AT_MAX {
+            let message = "too many lines have these words, but not side by side";
+            return Err(StoreError::Unavailable(message.to_owned()).into());
+        }
+        turn = wanted.max(LINES_A_TURN).max((turn * TURN_GROWTH).min(TURN_MAX));
     }
 }

@@ -31,6 +31,7 @@ mod read;
 mod renamed;
 mod retention;
 mod run_list;
+mod run_search;
 mod runs;
 mod secrets;
 mod settings;

@@ -7,7 +7,6 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::RunStatus;
 
-use super::read::Columns;
 use super::{Connection, Row, SqlError, Statement, Value};
 use crate::error::StoreError;
 use crate::rows::RunFilter;
@@ -24,16 +23,21 @@ fn first_id_of(time: Time, slack: i64) -> String {
     Uuid::from_u128(u128::try_from(millis).unwrap_or(0) << 80).to_string()
 }
 
+/// What a list is read by: an index that has its rows in the list's order. Whatever else the filter
+/// asks for is looked at row by row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lead {
+    /// The label at this place in the filter.
+    Label(usize),
+    /// The run's own columns: its parent, workflow, status, or nothing but its id.
+    Run,
+}
+
 /// A list of runs under way to its SQL. Only fixed words and placeholders enter the text.
 pub(super) struct ListQuery<'a> {
-    /// What is read of each run.
-    columns: &'static str,
-    /// Everything but the text that is looked for, the order and the limit.
+    /// Everything from `FROM` on but the order and the limit.
     text: String,
     order: &'static str,
-    /// What a row has to say, if a text is looked for.
-    wanted: Option<String>,
-    look_at_most: Option<usize>,
     values: Vec<Owned<'a>>,
 }
 
@@ -44,62 +48,40 @@ enum Owned<'a> {
 }
 
 impl<'a> ListQuery<'a> {
+    /// Those that the filter shows, whatever text it looks for, below `before`.
     pub(super) fn new(
-        columns: &'static str,
         project: &'a str,
         filter: &'a RunFilter,
         status: Option<RunStatus>,
         before: Option<Uuid>,
+        lead: Lead,
     ) -> ListQuery<'a> {
-        let mut query = ListQuery {
-            columns,
-            text: String::new(),
-            order: "run.run_id",
-            wanted: None,
-            look_at_most: filter.look_at_most,
-            values: Vec::new(),
+        let mut query = match lead {
+            Lead::Label(place) => {
+                let (key, value) = &filter.labels[place];
+                let tables = "run_label JOIN run ON run.run_id = run_label.run_id";
+                ListQuery::over(tables, project, key, value)
+            }
+            Lead::Run => {
+                let (text, order) = (String::new(), "run.run_id");
+                let mut query = ListQuery { text, order, values: Vec::new() };
+                let project = query.bind(project);
+                let _ = write!(query.text, "FROM run WHERE run.project = {project}");
+                query
+            }
         };
-        let mut labels = filter.labels.iter();
-        // The first label leads, since its rows are in the list's order; the others are looked up.
-        let order = if let Some((key, value)) = labels.next() {
-            let project = query.bind(project);
-            let (key, value) = (query.bind(key.as_str()), query.bind(value.as_str()));
-            let _ = write!(
-                query.text,
-                "SELECT {columns} FROM run_label JOIN run ON run.run_id = run_label.run_id
-                  WHERE run_label.project = {project} AND run_label.key = {key}
-                    AND run_label.value = {value}"
-            );
-            "run_label.run_id"
-        } else {
-            let project = query.bind(project);
-            let _ = write!(query.text, "SELECT {columns} FROM run WHERE run.project = {project}");
-            "run.run_id"
-        };
-        for (key, value) in labels {
-            let project = query.bind(project);
-            let (key, value) = (query.bind(key.as_str()), query.bind(value.as_str()));
-            let _ = write!(
-                query.text,
-                " AND EXISTS (SELECT 1 FROM run_label AS l WHERE l.project = {project}
-                    AND l.key = {key} AND l.value = {value} AND l.run_id = run.run_id)"
-            );
+        for (place, (key, value)) in filter.labels.iter().enumerate() {
+            if lead != Lead::Label(place) {
+                let project = query.bind(project);
+                let (key, value) = (query.bind(key.as_str()), query.bind(value.as_str()));
+                let _ = write!(
+                    query.text,
+                    " AND EXISTS (SELECT 1 FROM run_label AS l WHERE l.project = {project}
+                        AND l.key = {key} AND l.value = {value} AND l.run_id = run.run_id)"
+                );
+            }
         }
-        if let Some(status) = status {
-            // SQLite takes a partial index only if its condition stands in the query word for word.
-            let _ = write!(query.text, " AND run.status = '{status}'");
-            query.text.push_str(match status {
-                RunStatus::Succeeded => "",
-                RunStatus::Failed | RunStatus::Cancelled => {
-                    " AND run.status IN ('failed', 'cancelled')"
-                }
-                _ => " AND run.status IN ('queued', 'running', 'waiting', 'paused')",
-            });
-        }
-        if let Some(workflow_id) = filter.workflow_id {
-            let workflow_id = query.bind(workflow_id.to_string());
-            let _ = write!(query.text, " AND run.workflow_id = {workflow_id}");
-        }
+        query.and_of(filter.workflow_id, status);
         if let Some(parent) = filter.parent {
             let parent = query.bind(parent.to_string());
             let _ = write!(query.text, " AND run.parent_run_id = {parent}");
@@ -110,33 +92,76 @@ impl<'a> ListQuery<'a> {
             );
         }
         if let Some(after) = filter.created_after {
-            let earliest = query.bind(first_id_of(after, -ID_OLDER_MILLIS));
             let after = query.bind_int(after.micros());
-            let _ = write!(query.text, " AND run.created_at >= {after} AND {order} >= {earliest}");
+            let _ = write!(query.text, " AND run.created_at >= {after}");
         }
         if let Some(until) = filter.created_before {
-            let latest = query.bind(first_id_of(until, ID_YOUNGER_MILLIS));
             let until = query.bind_int(until.micros());
-            let _ = write!(query.text, " AND run.created_at < {until} AND {order} < {latest}");
+            let _ = write!(query.text, " AND run.created_at < {until}");
         }
-        if let Some(before) = before {
-            let before = query.bind(before.to_string());
-            let _ = write!(query.text, " AND {order} < {before}");
-        }
-        query.order = order;
-        if let Some(text) = &filter.text {
-            let pattern = query.bind(like_pattern(text));
-            query.wanted = Some(format!(
-                "(LOWER(run.workflow) LIKE {pattern} ESCAPE '!'
-                    OR run.run_id LIKE {pattern} ESCAPE '!'
-                    OR LOWER(run.external_id) LIKE {pattern} ESCAPE '!'
-                    OR LOWER(run.error) LIKE {pattern} ESCAPE '!')"
-            ));
-        }
+        query.and_between(filter, before);
         query
     }
 
-    fn bind(&mut self, value: impl Into<Cow<'a, str>>) -> String {
+    /// All that have a label, by the label's index alone.
+    pub(super) fn labelled(project: &'a str, key: &'a str, value: &'a str) -> ListQuery<'a> {
+        ListQuery::over("run_label", project, key, value)
+    }
+
+    fn over(tables: &str, project: &'a str, key: &'a str, value: &'a str) -> ListQuery<'a> {
+        let (text, order) = (String::new(), "run_label.run_id");
+        let mut query = ListQuery { text, order, values: Vec::new() };
+        let (project, key, value) = (query.bind(project), query.bind(key), query.bind(value));
+        query.text = format!(
+            "FROM {tables} WHERE run_label.project = {project} AND run_label.key = {key}
+                AND run_label.value = {value}"
+        );
+        query
+    }
+
+    /// All that an index of the run's own columns finds at once.
+    pub(super) fn indexed(workflow_id: Option<Uuid>, status: Option<RunStatus>) -> ListQuery<'a> {
+        let (text, order) = ("FROM run WHERE TRUE".to_owned(), "run.run_id");
+        let mut query = ListQuery { text, order, values: Vec::new() };
+        query.and_of(workflow_id, status);
+        query
+    }
+
+    fn and_of(&mut self, workflow_id: Option<Uuid>, status: Option<RunStatus>) {
+        if let Some(status) = status {
+            // SQLite takes a partial index only if its condition stands in the query word for word.
+            let _ = write!(self.text, " AND run.status = '{status}'");
+            self.text.push_str(match status {
+                RunStatus::Succeeded => "",
+                RunStatus::Failed | RunStatus::Cancelled => {
+                    " AND run.status IN ('failed', 'cancelled')"
+                }
+                _ => " AND run.status IN ('queued', 'running', 'waiting', 'paused')",
+            });
+        }
+        if let Some(workflow_id) = workflow_id {
+            let workflow_id = self.bind(workflow_id.to_string());
+            let _ = write!(self.text, " AND run.workflow_id = {workflow_id}");
+        }
+    }
+
+    /// Where the list begins and ends. Of two ends only the nearer one is named: a database may begin
+    /// at the other.
+    pub(super) fn and_between(&mut self, filter: &RunFilter, before: Option<Uuid>) {
+        let order = self.order;
+        if let Some(after) = filter.created_after {
+            let earliest = self.bind(first_id_of(after, -ID_OLDER_MILLIS));
+            let _ = write!(self.text, " AND {order} >= {earliest}");
+        }
+        let latest = filter.created_before.map(|until| first_id_of(until, ID_YOUNGER_MILLIS));
+        let ends = latest.into_iter().chain(before.map(|before| before.to_string()));
+        if let Some(end) = ends.min() {
+            let end = self.bind(end);
+            let _ = write!(self.text, " AND {order} < {end}");
+        }
+    }
+
+    pub(super) fn bind(&mut self, value: impl Into<Cow<'a, str>>) -> String {
         self.values.push(Owned::Text(value.into()));
         format!("${}", self.values.len())
     }
@@ -146,54 +171,41 @@ impl<'a> ListQuery<'a> {
         format!("${}", self.values.len())
     }
 
-    /// Hands over the first runs.
+    /// Hands over some columns of the first runs.
     pub(super) fn run(
         &self,
         connection: &mut impl Connection,
+        columns: &str,
         limit: usize,
         each: &mut dyn FnMut(&dyn Row) -> Result<(), StoreError>,
     ) -> Result<(), SqlError> {
-        let ListQuery { columns, text, order, .. } = self;
-        let text = match (&self.wanted, self.look_at_most) {
-            (None, _) => format!("{text} ORDER BY {order} DESC"),
-            (Some(wanted), None) => format!("{text} AND {wanted} ORDER BY {order} DESC"),
-            (Some(wanted), Some(most)) => format!(
-                "SELECT {columns} FROM ({text} ORDER BY {order} DESC LIMIT {most}) AS run
-                  WHERE {wanted} ORDER BY run.run_id DESC"
-            ),
-        };
-        let statement = Statement::assembled(format!("{text} LIMIT ${}", self.values.len() + 1));
-        let mut values = self.values();
-        values.push(limit.into());
-        connection.query(&statement, &values, each)
+        let (text, values) = self.newest(columns, limit);
+        connection.query(&Statement::assembled(text), &values, each)
     }
 
     /// The first runs as a query within another one, with its values.
-    pub(super) fn newest(&self, most: usize) -> (String, Vec<Value<'_>>) {
+    pub(super) fn newest(&self, columns: &str, most: usize) -> (String, Vec<Value<'_>>) {
         let ListQuery { text, order, .. } = self;
         let mut values = self.values();
         values.push(most.into());
-        (format!("{text} ORDER BY {order} DESC LIMIT ${}", values.len()), values)
+        let limit = values.len();
+        (format!("SELECT {columns} {text} ORDER BY {order} DESC LIMIT ${limit}"), values)
     }
 
-    /// The last run that is looked at, if there may be more behind it.
-    pub(super) fn last_looked_at(
+    /// The id at a place of the list, from 0.
+    pub(super) fn id_at(
         &self,
         connection: &mut impl Connection,
-        most: usize,
-    ) -> Result<Option<Uuid>, SqlError> {
+        place: usize,
+    ) -> Result<Option<String>, SqlError> {
         let ListQuery { text, order, .. } = self;
-        let text =
-            format!("{text} ORDER BY {order} DESC LIMIT 1 OFFSET {}", most.saturating_sub(1));
-        let mut values = self.values();
-        // The text that is looked for comes last, and has no place here.
-        values.pop();
-        let mut last = None;
-        connection.query(&Statement::assembled(text), &values, &mut |row| {
-            last = Some(Columns::of(row).id()?);
+        let text = format!("SELECT {order} {text} ORDER BY {order} DESC LIMIT 1 OFFSET {place}");
+        let mut id = None;
+        connection.query(&Statement::assembled(text), &self.values(), &mut |row| {
+            id = row.text(0)?;
             Ok(())
         })?;
-        Ok(last)
+        Ok(id)
     }
 
     fn values(&self) -> Vec<Value<'_>> {

@@ -6,6 +6,7 @@ use windlass_core::run::RunStatus;
 use super::commit::prove_epoch;
 use super::read::Columns;
 use super::run_list::ListQuery;
+use super::run_search::{lead, search};
 use super::{
     Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Value, journal, logs, steps,
 };
@@ -208,20 +209,26 @@ impl<D: Driver> SqlStore<D> {
         self.0.read(|connection| {
             let mut found: Vec<RunRow> = Vec::new();
             let mut given_up = None;
+            let limit = limit.saturating_add(1);
             for status in &statuses {
-                let query = ListQuery::new(COLUMNS, project, filter, *status, before);
-                if let Some(most) = filter.look_at_most.filter(|_| filter.text.is_some()) {
+                if let Some(text) = &filter.text {
+                    let (runs, ends_at) =
+                        search(connection, project, filter, (*status, text), before, limit)?;
                     // Of several, the one that has come least far says how far the page goes.
-                    given_up = given_up.max(query.last_looked_at(connection, most)?);
+                    given_up = given_up.max(ends_at);
+                    found.extend(runs);
+                    continue;
                 }
-                query.run(connection, limit.saturating_add(1), &mut |row| {
+                let lead = lead(connection, project, filter, *status, before)?;
+                let query = ListQuery::new(project, filter, *status, before, lead);
+                query.run(connection, COLUMNS, limit, &mut |row| {
                     found.push(run_row(row)?);
                     Ok(())
                 })?;
             }
             found.sort_by_key(|run| std::cmp::Reverse(run.run_id));
             found.dedup_by_key(|run| run.run_id);
-            Ok(RunPage::cut(found, limit, given_up))
+            Ok(RunPage::cut(found, limit - 1, given_up))
         })
     }
 

@@ -1,6 +1,6 @@
 use serde_json::json;
-use windlass_core::Time;
 use windlass_core::run::{RunStatus, StepStatus};
+use windlass_core::{Failure, Time};
 use windlass_store::*;
 
 use crate::fixture::*;
@@ -82,6 +82,83 @@ pub(crate) fn runs_come_in_pages_newest_first(store: &dyn Store) {
         let last = store.runs(PROJECT, &filter, Some(id(3)), 4).unwrap();
         assert_eq!((numbers(&last), last.next.is_some()), (vec![2, 1], false));
     }
+}
+
+/// So many runs that it matters by which index a list is read, and a text is looked for more than once.
+pub(crate) fn a_list_is_the_same_by_whichever_index(store: &dyn Store) {
+    const RUNS: u128 = 1_300;
+    let epoch = store.take_over("boot", at(0)).unwrap();
+    let write = |number: u128| {
+        let write = with(new_run(number), |write| {
+            let new = new_of(write);
+            new.workflow_id = id(100 + u128::from(number.is_multiple_of(50)));
+            new.labels.insert("all".into(), "yes".into());
+            new.labels.insert("third".into(), (number % 3).to_string());
+            new.labels.insert("rare".into(), number.is_multiple_of(400).to_string());
+            new.external_id = Some(format!("x{number}y"));
+        });
+        match number % 7 {
+            0 => with(write, |write| {
+                let error = Some(Failure::new("boom", "It went Wrong"));
+                let failed = standing(RunStatus::Failed, 1);
+                write.standing = Some(Standing { error, finished_at: Some(at(2)), ..failed });
+            }),
+            _ => write,
+        }
+    };
+    let group: Vec<RunWrite> = (1..=RUNS).map(write).collect();
+    assert_eq!(store.commit(epoch, &group).unwrap(), []);
+    let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let (all, third) = (label("all", "yes"), label("third", "1"));
+    let (rare, common) = (label("rare", "true"), label("rare", "false"));
+    type Fits = fn(u128) -> bool;
+    let lists: [(Vec<_>, Option<RunStatus>, Option<u128>, Fits); 8] = [
+        (vec![all.clone(), third.clone()], None, None, |n| n % 3 == 1),
+        (vec![all.clone(), rare.clone()], None, None, |n| n % 400 == 0),
+        (vec![rare, all.clone()], None, Some(101), |n| n % 400 == 0),
+        (vec![all.clone()], None, Some(101), |n| n % 50 == 0),
+        (vec![all.clone()], Some(RunStatus::Failed), None, |n| n % 7 == 0),
+        (vec![third.clone()], Some(RunStatus::Running), Some(100), |n| {
+            n % 3 == 1 && n % 7 != 0 && n % 50 != 0
+        }),
+        (vec![common, all.clone()], Some(RunStatus::Failed), Some(101), |n| {
+            n % 7 == 0 && n % 50 == 0 && n % 400 != 0
+        }),
+        (vec![all, third], Some(RunStatus::Paused), None, |_| false),
+    ];
+    for (labels, status, workflow, fits) in lists {
+        let filter = RunFilter {
+            labels,
+            statuses: status.into_iter().collect(),
+            workflow_id: workflow.map(id),
+            ..RunFilter::default()
+        };
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let page = store.runs(PROJECT, &filter, before, 40).unwrap();
+            found.extend(numbers(&page));
+            before = page.next;
+            if before.is_none() {
+                break;
+            }
+        }
+        let wanted: Vec<u128> = (1..=RUNS).rev().filter(|number| fits(*number)).collect();
+        assert_eq!(found, wanted, "{filter:?}");
+    }
+    let text = |text: &str, most, limit, before: Option<u128>| {
+        let filter =
+            RunFilter { text: Some(text.into()), look_at_most: most, ..RunFilter::default() };
+        let page = store.runs(PROJECT, &filter, before.map(id), limit).unwrap();
+        (numbers(&page), page.next.map(|next| next.as_u128()))
+    };
+    assert_eq!(text("x3y", None, 9, None), (vec![3], None));
+    assert_eq!(text("x3y", Some(1_000), 9, None), (vec![], Some(301)));
+    assert_eq!(text("x3y", Some(1_000), 9, Some(301)), (vec![3], None));
+    assert_eq!(text("X790Y", Some(511), 9, None), (vec![790], Some(790)));
+    assert_eq!(text("x790y", Some(510), 9, None), (vec![], Some(791)));
+    let wrong: Vec<u128> = (1..=RUNS).rev().filter(|number| number % 7 == 0).collect();
+    assert_eq!(text("went wrong", Some(900), 99, None), (wrong[..99].into(), Some(wrong[98])));
+    assert_eq!(text("went wrong", None, 999, None), (wrong, None));
 }
 
 pub(crate) fn a_search_for_a_text_ends_somewhere(store: &dyn Store) {

@@ -91,6 +91,7 @@ promises! {
     lists:
         runs_are_filtered,
         runs_come_in_pages_newest_first,
+        a_list_is_the_same_by_whichever_index,
         steps_and_logs_come_in_pages,
         steps_are_counted_by_node,
         events_come_in_pages_by_count_and_size,
