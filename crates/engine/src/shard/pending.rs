@@ -507,7 +507,9 @@ fn message(
     events: &[NumberedEvent],
 ) -> Message {
     let created = &run.state.created;
-    let triggered = events.iter().find_map(|numbered| match &numbered.event.fact {
+    // Others say nothing that has to be looked for.
+    let news = if *word == word::TRIGGER { events } else { &[] };
+    let triggered = news.iter().find_map(|numbered| match &numbered.event.fact {
         Fact::Triggered { run_id, workflow_id, .. } if run_id == target => Some(*workflow_id),
         _ => None,
     });
