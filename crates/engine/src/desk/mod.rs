@@ -14,6 +14,7 @@ mod queue;
 mod seen;
 mod state;
 mod task;
+mod totals;
 mod tried;
 mod views;
 
@@ -36,6 +37,7 @@ pub use task::{
     Beat, Demand, LEASE_DEFAULT, LEASE_MAX, LEASE_MIN, Over, POLL_COUNT_MAX, Scope, TaskRefused,
     Want,
 };
+pub use totals::{DeskTotals, QueueTotal};
 pub use tried::Trial;
 pub use views::{HeldView, QueueView, TaskLine, TaskWait, WorkerView};
 
@@ -57,6 +59,8 @@ pub struct Desk {
     plugins: PluginOf,
     /// How often roles have learned something.
     learned: AtomicU64,
+    /// How often something was taken back from one who was silent for too long.
+    reclaimed: AtomicU64,
 }
 
 impl Desk {
@@ -64,7 +68,8 @@ impl Desk {
     pub fn new(limits: Vec<(String, QueueLimits)>, plugins: PluginOf) -> Desk {
         let state = State { limits, known: Some(HashSet::new()), ..State::default() };
         let is_filled = watch::Sender::new(false);
-        Desk { state: Mutex::new(state), is_filled, plugins, learned: AtomicU64::new(0) }
+        let (learned, reclaimed) = (AtomicU64::new(0), AtomicU64::new(0));
+        Desk { state: Mutex::new(state), is_filled, plugins, learned, reclaimed }
     }
 
     /// How often roles have learned something that is durable. Who knows that there is nothing to

@@ -16,6 +16,7 @@ use windlass_store::{
     StoreError, TaskRow, TimerRow,
 };
 
+use super::measured::Measured;
 use super::observe::Observe;
 use crate::desk::Over;
 use crate::usage::Call;
@@ -413,6 +414,8 @@ pub struct Published {
     pub events: Vec<NumberedEvent>,
     /// The new log lines.
     pub logs: Vec<LogRow>,
+    /// What is counted of it.
+    pub measured: Measured,
     /// When the run began; for its duration.
     pub started_at: Option<Time>,
     /// Where it stands.

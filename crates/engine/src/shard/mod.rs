@@ -24,6 +24,7 @@ mod create;
 mod live;
 mod load;
 mod mail;
+mod measured;
 mod messages;
 mod observe;
 mod offers;
@@ -43,6 +44,7 @@ use windlass_nodes::Registry;
 use windlass_store::MessageKey;
 
 pub use mail::{Order, Outcome, refusal, word};
+pub use measured::{AttemptMeasured, Measured};
 pub use messages::*;
 pub use observe::{Line, Observe, ObservedRun, Word};
 pub use tokens::{actor_id, ask_id, id_in, step_task_id};

@@ -23,6 +23,7 @@ use windlass_store::{
 
 use super::chunks::chunks;
 use super::mail::{Order, to_parent, word};
+use super::measured::Measured;
 use super::messages::{Answer, Published, TaskChange};
 use super::tokens::{Asked, task_row, unit_row};
 use super::trigger::occasion;
@@ -58,6 +59,7 @@ pub(super) struct Pending<T> {
     /// What models have taken, by day, node, provider and model.
     usage: BTreeMap<(i64, String, String, String), (Time, Taken)>,
     pub(super) logs: Vec<LogRow>,
+    measured: Measured,
     /// Orders that are released once the batch is durable.
     pub(super) effects: Vec<Effect>,
     /// Bytes of the values in the events.
@@ -103,6 +105,7 @@ impl<T> Default for Pending<T> {
             cached: Vec::new(),
             usage: BTreeMap::new(),
             logs: Vec::new(),
+            measured: Measured::default(),
             effects: Vec::new(),
             received: Vec::new(),
             words: Vec::new(),
@@ -142,6 +145,7 @@ impl<T> Pending<T> {
         let step_path = event.fact.step();
         let before = step_path.and_then(|path| state.step(path));
         let timer = before.and_then(|step| step.until);
+        let began_before = before.and_then(|step| step.started_at);
         let asked = before.is_some_and(|step| step.ask().is_some());
         let cache = match event.fact {
             Fact::StepSucceeded { cached: None, .. } => before.and_then(Step::cache).cloned(),
@@ -185,6 +189,7 @@ impl<T> Pending<T> {
             self.note_ask(path, asked, step.is_some_and(|step| step.ask().is_some()));
             self.take_back_start(&event.fact, path);
             if let Some(step) = state.step(path) {
+                self.measured.note(&event, step, began_before);
                 self.note_step(path, step, &event.fact, (place, is_new));
             }
         }
@@ -393,6 +398,9 @@ impl<T> Pending<T> {
                 let workflow = state.created.workflow.clone();
                 UsageRow { project, workflow, run_id, node, provider, model, day, first_at, taken }
             });
+        let usage: Vec<UsageRow> = usage.collect();
+        let mut measured = self.measured;
+        measured.note_usage(&usage);
         let tasks_set: Vec<TaskRow> =
             self.tasks_set.iter().filter_map(|path| task_row(run.project, state, path)).collect();
         let cleared = self.tasks_cleared.values();
@@ -431,7 +439,7 @@ impl<T> Pending<T> {
             asks_set: self.asks_set.iter().filter_map(|path| ask_row(run, path)).collect(),
             asks_cleared: self.asks_cleared.into_iter().collect(),
             cached: cached.collect(),
-            usage: usage.collect(),
+            usage,
             snapshot,
             drop_snapshot: run.has_snapshot && state.status.is_terminal(),
             logs: self.logs.clone(),
@@ -448,6 +456,7 @@ impl<T> Pending<T> {
             workflow: Arc::from(state.created.workflow.as_str()),
             events,
             logs: self.logs,
+            measured,
             started_at: state.started_at,
             status: state.status,
             is_over: state.status.is_terminal(),

@@ -64,6 +64,7 @@ impl Engine {
                 }
                 _ => {
                     telling.is_told = true;
+                    self.desk().reclaimed();
                     Some(expired)
                 }
             }

@@ -135,11 +135,11 @@ type Times = Arc<Mutex<HashMap<u64, Instant>>>;
 async fn latency(place: &Place) -> anyhow::Result<()> {
     let probe = place.probe()?;
     let server = Server::start(place, &place.directory("observe")?).await?;
-    let ids = watchers::begin(&server, WATCHED).await?;
+    let begun = watchers::begin(&server, WATCHED).await?;
     let mut seen: Vec<Vec<(u64, Instant)>> = Vec::new();
     let mut watching = Vec::new();
-    for id in &ids {
-        let mut watcher = Watcher::open(&server.address, id, Kind::Sse, watchers::FIRST).await?;
+    for id in &begun.ids {
+        let mut watcher = Watcher::open(&server.address, id, Kind::Sse, begun.first).await?;
         watching.push(tokio::spawn(async move {
             let mut seen = Vec::new();
             while let Some(number) = watcher.next_task().await? {

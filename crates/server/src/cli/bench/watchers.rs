@@ -25,8 +25,13 @@ const LISTENING: Duration = Duration::from_secs(4);
 /// Batches that the events of a second come in.
 const BATCHES: usize = 20;
 
-/// The number of the last event before the first task: the run's creation and its flow's start.
-pub(super) const FIRST: u64 = 2;
+/// Runs that have begun, all alike.
+pub(super) struct Begun {
+    /// What they are called here.
+    pub(super) ids: Vec<String>,
+    /// The number of the last event of each.
+    pub(super) first: u64,
+}
 
 /// How somebody watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,8 +195,8 @@ enum Step {
     End,
 }
 
-/// Begins runs, and says what they are called here.
-pub(super) async fn begin(server: &Server, count: usize) -> anyhow::Result<Vec<String>> {
+/// Begins runs.
+pub(super) async fn begin(server: &Server, count: usize) -> anyhow::Result<Begun> {
     let mut wire = Wire::open(&server.address).await?;
     let mut text = String::new();
     for run in 0..count {
@@ -206,9 +211,8 @@ pub(super) async fn begin(server: &Server, count: usize) -> anyhow::Result<Vec<S
     // What is watched begins behind this event.
     let path = format!("/api/v1/runs/{}/events", ids.first().context("there is a run")?);
     let events = server.client.expect(Question::get(&path)).await?;
-    let first = events["items"].as_array().map_or(0, Vec::len);
-    ensure!(first as u64 == FIRST, "a run begins with {FIRST} events, and not with {first}");
-    Ok(ids)
+    let last = events["items"].as_array().and_then(|items| items.last()?["seq"].as_u64());
+    Ok(Begun { ids, first: last.context("a run has events")? })
 }
 
 /// Ends the runs.
@@ -251,7 +255,7 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
     raise_limit()?;
     let probe = place.probe()?;
     let server = Server::start(place, &place.directory("watchers")?).await?;
-    let ids = begin(&server, RUNS).await?;
+    let Begun { ids, first } = begin(&server, RUNS).await?;
     let seen = Arc::new(Seen::default());
     let (again, mut rounds) = watch::channel(0_u64);
     rounds.mark_unchanged();
@@ -260,7 +264,7 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
         let kind = if number % 2 == 0 { Kind::Sse } else { Kind::WebSocket };
         let (address, id) = (server.address.clone(), ids[number % RUNS].clone());
         let (seen, rounds) = (seen.clone(), rounds.clone());
-        watching.push(tokio::spawn(watch_one(address, id, kind, seen, rounds)));
+        watching.push(tokio::spawn(watch_one(address, (id, first), kind, seen, rounds)));
     }
     let all = (RUNS * PER_RUN) as u64;
     until(&seen.listening, all).await?;
@@ -287,7 +291,7 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
         last.push(watcher.await??);
     }
     // Each run said as much, and its end.
-    let wanted = FIRST + said + 1;
+    let wanted = first + said + 1;
     let short = last.iter().filter(|seq| **seq < wanted).count();
     let (gaps, doubles) = (seen.gaps.load(Ordering::Relaxed), seen.doubles.load(Ordering::Relaxed));
     told(
@@ -308,12 +312,12 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
 /// Watches one run to its end, and comes back whenever all do. Says the number of the last event.
 async fn watch_one(
     address: String,
-    run: String,
+    (run, first): (String, u64),
     kind: Kind,
     seen: Arc<Seen>,
     mut rounds: watch::Receiver<u64>,
 ) -> anyhow::Result<u64> {
-    let mut last = FIRST;
+    let mut last = first;
     loop {
         let mut watcher = Watcher::open(&address, &run, kind, last).await?;
         seen.listening.fetch_add(1, Ordering::Relaxed);

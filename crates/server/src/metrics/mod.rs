@@ -1,6 +1,10 @@
 //! What is counted, for Prometheus. Names are part of the outside contract.
 
-use std::collections::HashMap;
+mod names;
+mod nodes;
+mod older;
+mod queues;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -21,9 +25,10 @@ use windlass_engine::Engine;
 use windlass_engine::shard::Published;
 use windlass_store::Spent;
 
-/// Workflow names that get a label of their own. Further ones are counted as `other`, so that
-/// whoever makes up names cannot fill the memory.
-const WORKFLOW_COUNT_MAX: usize = 500;
+use self::names::Names;
+use self::nodes::Nodes;
+pub use self::older::as_text;
+use self::queues::Queues;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RunLabels {
@@ -60,7 +65,10 @@ pub struct Metrics {
     request_seconds: Histogram,
     streams: Gauge,
     looked_at: LookedAt,
-    workflows: Mutex<std::collections::HashSet<String>>,
+    nodes: Nodes,
+    queues: Queues,
+    workflows: Names,
+    rendering: Mutex<()>,
 }
 
 /// What is asked for when somebody looks, instead of being counted.
@@ -138,11 +146,16 @@ impl Metrics {
             request_seconds: durations(),
             streams: Gauge::default(),
             looked_at: LookedAt::default(),
-            workflows: Mutex::default(),
+            nodes: Nodes::default(),
+            queues: Queues::default(),
+            workflows: Names::default(),
+            rendering: Mutex::default(),
         };
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "This program", build);
         metrics.register_runs(&mut registry);
+        metrics.nodes.register(&mut registry);
+        metrics.queues.register(&mut registry);
         metrics.register_rest(&mut registry);
         Metrics { registry, ..metrics }
     }
@@ -224,6 +237,7 @@ impl Metrics {
             }
         }
         self.log_lines.inc_by(published.logs.len() as u64);
+        self.nodes.observe(&published.measured);
     }
 
     fn step(&self, status: &'static str) {
@@ -231,22 +245,11 @@ impl Metrics {
     }
 
     fn run(&self, published: &Published, status: &'static str, at: windlass_core::Time) {
-        let workflow = self.workflow_label(&published.workflow);
+        let workflow = self.workflows.label(&published.workflow);
         self.runs.get_or_create(&RunLabels { workflow, status }).inc();
         if let Some(started_at) = published.started_at {
             self.run_seconds.observe(at.since(started_at).as_secs_f64());
         }
-    }
-
-    fn workflow_label(&self, name: &str) -> String {
-        let mut known = self.workflows.lock();
-        if !known.contains(name) {
-            if known.len() >= WORKFLOW_COUNT_MAX {
-                return "other".to_owned();
-            }
-            known.insert(name.to_owned());
-        }
-        name.to_owned()
     }
 
     /// Counts a request.
@@ -264,9 +267,12 @@ impl Metrics {
 
     /// Everything, in the format of OpenMetrics.
     pub fn render(&self, engine: &Engine) -> String {
+        // What is looked at is of one moment, whoever else looks.
+        let _alone = self.rendering.lock();
         let (health, spent, decided) = (engine.health(), engine.store().spent(), engine.spent());
         let now = &self.looked_at;
         let gauge = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+        self.queues.look(&engine.desk().totals(), engine.clock().now());
         *now.commits.0.lock() = spent;
         now.live_runs.set(gauge(health.live_run_count));
         now.attempts.set(gauge(health.attempt_count));
@@ -285,54 +291,5 @@ impl Metrics {
         // Writing to a text cannot fail.
         let _ = text::encode(&mut page, &self.registry);
         page
-    }
-}
-
-/// A page of OpenMetrics in the older text format, which knows neither units nor information, and
-/// calls a counter by the name of its sample.
-pub fn as_text(page: &str) -> String {
-    let mut text = String::with_capacity(page.len());
-    let mut kinds: HashMap<&str, &str> = HashMap::new();
-    for line in page.lines() {
-        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|it| it.split_once(' ')) {
-            kinds.insert(name, kind);
-        }
-    }
-    for line in page.lines() {
-        let words: Vec<&str> = line.splitn(4, ' ').collect();
-        match words.as_slice() {
-            ["#", "UNIT", ..] | ["#", "EOF"] => continue,
-            ["#", what @ ("HELP" | "TYPE"), name, rest] => {
-                let (name, rest) = match (kinds.get(name).copied(), *what) {
-                    (Some("counter"), _) => (format!("{name}_total"), *rest),
-                    (Some("info"), "TYPE") => (format!("{name}_info"), "gauge"),
-                    (Some("info"), _) => (format!("{name}_info"), *rest),
-                    (Some("unknown"), "TYPE") => ((*name).to_owned(), "untyped"),
-                    _ => ((*name).to_owned(), *rest),
-                };
-                text.push_str(&format!("# {what} {name} {rest}"));
-            }
-            _ => text.push_str(line),
-        }
-        text.push('\n');
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::as_text;
-
-    #[test]
-    fn the_older_format_has_other_names_and_types() {
-        let page = "# HELP w_build This.\n# TYPE w_build info\nw_build_info{version=\"1\"} 1\n# HELP \
-            w_runs_seconds How long.\n# TYPE w_runs_seconds counter\n# UNIT w_runs_seconds seconds\n\
-            w_runs_seconds_total 2.5\n# HELP w_now Now.\n# TYPE w_now gauge\nw_now 3\n# EOF\n";
-        assert_eq!(
-            as_text(page),
-            "# HELP w_build_info This.\n# TYPE w_build_info gauge\nw_build_info{version=\"1\"} 1\n# \
-            HELP w_runs_seconds_total How long.\n# TYPE w_runs_seconds_total counter\n\
-            w_runs_seconds_total 2.5\n# HELP w_now Now.\n# TYPE w_now gauge\nw_now 3\n"
-        );
     }
 }
