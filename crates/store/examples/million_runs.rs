@@ -173,7 +173,7 @@ fn run(dice: &mut Dice, number: u64, count: u64) -> RunWrite {
 type Draw = fn(&mut Dice, u64) -> RunFilter;
 
 fn all() -> RunFilter {
-    RunFilter { look_at_most: Some(20_000), ..RunFilter::default() }
+    RunFilter { look_at_most: Some(8_000), ..RunFilter::default() }
 }
 
 fn status(status: RunStatus) -> RunFilter {

@@ -333,6 +333,9 @@ pub struct UsageFilter {
     pub from_day: i64,
     /// The last day.
     pub to_day: i64,
+    /// Whether hours are told apart: what a node of a run takes on a day counts in the hour of its first
+    /// call.
+    pub by_hour: bool,
 }
 
 /// Everything needed to bring a run back to memory.

@@ -209,8 +209,8 @@ pub trait Store: Access + Tokens + Send + Sync + 'static {
     /// What models have taken in a run, by day, node, provider and model.
     fn usage_of_run(&self, run_id: Uuid) -> Result<Vec<UsageRow>, StoreError>;
 
-    /// What models have taken in a project, by day, workflow, node, provider and model, the newest day
-    /// first: at most `limit` rows.
+    /// What models have taken in a project, by day (or hour), workflow, node, provider and model, the
+    /// newest day or hour first: at most `limit` rows.
     fn usage(
         &self,
         project: &str,

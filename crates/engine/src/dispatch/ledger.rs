@@ -260,7 +260,8 @@ fn scopes(limits: &[Limit]) -> impl Iterator<Item = &Scope> {
 
 fn rows(store: &dyn Store, scope: &Scope) -> Result<Vec<UsageRow>, StoreError> {
     let of_day = |project: &str, workflow: Option<&String>, day: i64| {
-        let filter = UsageFilter { workflow: workflow.cloned(), from_day: day, to_day: day };
+        let filter =
+            UsageFilter { workflow: workflow.cloned(), from_day: day, to_day: day, by_hour: false };
         store.usage(project, &filter, ROWS_MAX)
     };
     match scope {

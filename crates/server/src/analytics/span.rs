@@ -85,8 +85,19 @@ impl Span {
 
     /// The number of a time's bucket, if it lies within.
     pub fn bucket_of(&self, at: Time) -> Option<usize> {
+        self.place_of(at).filter(|_| at >= self.from && at < self.until)
+    }
+
+    /// The number of the bucket in which a time lies, if there is one: the first and the last reach
+    /// further than the stretch itself.
+    pub fn place_of(&self, at: Time) -> Option<usize> {
         let place = at.micros().div_euclid(self.interval.micros()) - self.first();
-        usize::try_from(place).ok().filter(|_| at >= self.from && at < self.until)
+        usize::try_from(place).ok().filter(|_| place < self.count())
+    }
+
+    /// The last moment that is in it.
+    pub fn last(&self) -> Time {
+        Time::from_micros(self.until.micros() - 1)
     }
 
     /// When each bucket begins.

@@ -161,6 +161,7 @@ pub fn report(
         workflow: workflow.map(|(_, name)| name.to_owned()),
         from_day: windlass_engine::day_of(span.from),
         to_day: windlass_engine::day_of(Time::from_micros(span.until.micros() - 1)),
+        by_hour: false,
     };
     let usage = store.usage(project, &usage, USAGE_MAX)?;
     let tokens = usage.iter().map(|row| row.taken.input_tokens + row.taken.output_tokens);

@@ -165,7 +165,7 @@ pub async fn usage(
     let today = windlass_engine::day_of(app.engine.clock().now());
     let to_day = read("to", query.to.as_deref())?.unwrap_or(today);
     let from_day = read("from", query.from.as_deref())?.unwrap_or(to_day - DAYS + 1);
-    let filter = UsageFilter { workflow: query.workflow, from_day, to_day };
+    let filter = UsageFilter { workflow: query.workflow, from_day, to_day, by_hour: false };
     let project = caller.project().to_owned();
     let rows = app.engine.read(move |store| store.usage(&project, &filter, ROWS_MAX)).await?;
     Ok(Json(UsageBody::of(rows)))

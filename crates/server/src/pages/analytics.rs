@@ -119,11 +119,10 @@ pub(super) async fn page(
         let (id, name) =
             (workflow.as_ref().map(|it| it.0), workflow.as_ref().map(|it| it.1.clone()));
         let named = workflow.as_ref().map(|(id, name)| (*id, name.as_str()));
-        let (from, to) = (windlass_engine::day_of(span.from), windlass_engine::day_of(span.until));
         Ok((
             workflows::report(store, &project, named, span)?,
             jobs::report(store, &project, id, span)?,
-            usage::report(store, &project, name, from, to)?,
+            usage::report(store, &project, name, &span)?,
             store.workflows(&project, None, 1_000)?.items,
         ))
     };
@@ -176,20 +175,25 @@ fn dollars(amount: f64) -> String {
     if amount > 0.0 && amount < 0.01 { "< $0.01".to_owned() } else { format!("${amount:.2}") }
 }
 
+/// What a bucket is called that begins then.
+fn when(begin: &str, interval: Interval) -> String {
+    let part = match interval {
+        Interval::Hour => begin.get(11..16),
+        Interval::Day => begin.get(..10),
+    };
+    part.unwrap_or_default().to_owned()
+}
+
 fn charts(fared: &WorkflowsReport, used: &UsageReport, interval: Interval) -> Vec<Chart> {
     let series = &fared.series;
-    let when = |bucket: &BucketBody| match interval {
-        Interval::Hour => bucket.bucket.get(11..16).unwrap_or_default().to_owned(),
-        Interval::Day => bucket.bucket.get(..10).unwrap_or_default().to_owned(),
-    };
-    let names: Vec<String> = series.iter().map(when).collect();
+    let names: Vec<String> = series.iter().map(|one| when(&one.bucket, interval)).collect();
     let mut charts = vec![
         throughput(series, &names, fared.total_executions),
         success(series, &names, fared),
         durations(series, &names, fared),
     ];
     if used.total.calls > 0 {
-        charts.push(cost(used));
+        charts.push(cost(used, interval));
     }
     charts
 }
@@ -289,19 +293,25 @@ fn durations(series: &[BucketBody], names: &[String], fared: &WorkflowsReport) -
     }
 }
 
-fn cost(used: &UsageReport) -> Chart {
-    let column = |day: &crate::api::usage::UsageDay| {
-        let tokens = day.sums.input_tokens + day.sums.output_tokens;
-        let told = format!("{}: {}, {tokens} tokens", day.day, dollars(day.sums.cost_usd));
-        (told, vec![("queued", day.sums.cost_usd)])
+fn cost(used: &UsageReport, interval: Interval) -> Chart {
+    let column = |one: &usage::UsageBucket| {
+        let (sums, begin) = (&one.sums, when(&one.bucket, interval));
+        let tokens = sums.input_tokens + sums.output_tokens;
+        let told = format!("{begin}: {}, {tokens} tokens", dollars(sums.cost_usd));
+        (told, vec![("queued", sums.cost_usd)])
     };
-    let names: Vec<String> = used.series.iter().map(|day| day.day.clone()).collect();
+    let names: Vec<String> = used.series.iter().map(|one| when(&one.bucket, interval)).collect();
+    let word = interval.as_str();
     let (bars, top) = bars(used.series.iter().map(column).collect(), easy);
     let sum = dollars(used.total.cost_usd);
     Chart {
         id: "cost",
-        title: "Cost of models per day",
-        told: format!("What models cost by day; {sum} in all"),
+        title: if interval == Interval::Hour {
+            "Cost of models per hour"
+        } else {
+            "Cost of models per day"
+        },
+        told: format!("What models cost by {word}; {sum} in all"),
         sum: format!("{sum} in all"),
         top: dollars(top),
         places: used.series.len(),

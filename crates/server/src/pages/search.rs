@@ -21,7 +21,7 @@ use crate::http::problem::Problem;
 /// Runs, steps and lines that are shown.
 const SHOWN: usize = 20;
 /// Runs that are looked through for a text, the newest.
-const RUNS_LOOKED_AT: usize = 20_000;
+const RUNS_LOOKED_AT: usize = 8_000;
 /// Workflows whose steps are looked through.
 const WORKFLOWS_LOOKED_AT: usize = 1_000;
 /// The longest question, in characters.

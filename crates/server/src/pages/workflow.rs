@@ -142,7 +142,12 @@ pub(super) async fn show(
         let shown = store.versions(workflow_id, version.checked_add(1), 1)?.items.pop();
         let filter = RunFilter { workflow_id: Some(workflow_id), ..RunFilter::default() };
         let runs = store.runs(&project, &filter, None, SHOWN_MAX)?.items;
-        let filter = UsageFilter { workflow: Some(name), from_day: today - 29, to_day: today };
+        let filter = UsageFilter {
+            workflow: Some(name),
+            from_day: today - 29,
+            to_day: today,
+            by_hour: false,
+        };
         let usage = store.usage(&project, &filter, USAGE_ROWS_MAX)?;
         let plan = shown.as_ref().map(|shown| definitions.plan(shown.definition_id));
         Ok((versions, shown, runs, usage, plan))

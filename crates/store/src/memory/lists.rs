@@ -30,7 +30,8 @@ impl Data {
                 continue;
             }
             let UsageRow { day, workflow, node, provider, model, .. } = row.clone();
-            let sum = sums.entry((Reverse(day), workflow, node, provider, model));
+            let hour = filter.by_hour.then(|| row.first_at.micros().div_euclid(3_600_000_000));
+            let sum = sums.entry((Reverse(day), Reverse(hour), workflow, node, provider, model));
             let sum = sum.or_insert_with(|| UsageRow {
                 run_id: Uuid::nil(),
                 taken: Taken::default(),

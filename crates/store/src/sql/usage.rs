@@ -9,6 +9,9 @@ use super::{Connection, Driver, IdText, Row, SqlError, SqlStore, Statement, Valu
 use crate::error::StoreError;
 use crate::rows::{Taken, UsageFilter, UsageRow};
 
+/// Microseconds of an hour.
+const HOUR: i64 = 3_600_000_000;
+
 static ADD: Statement = Statement::new(
     "INSERT INTO llm_usage (run_id, day, node, provider, model, project, workflow, first_at,
                             calls, input_tokens, output_tokens, cached_tokens, cost_micros,
@@ -44,8 +47,8 @@ static OF_DAYS: Statement = Statement::new(
             CAST(SUM(held_tokens) AS BIGINT), CAST(SUM(held_cost_micros) AS BIGINT)
        FROM llm_usage
       WHERE project = $1 AND day >= $2 AND day <= $3 AND ($4 = '' OR workflow = $4)
-      GROUP BY day, node, provider, model, project, workflow
-      ORDER BY day DESC, workflow, node, provider, model
+      GROUP BY day, first_at / $6, node, provider, model, project, workflow
+      ORDER BY day DESC, first_at / $6 DESC, workflow, node, provider, model
       LIMIT $5",
 );
 
@@ -131,6 +134,7 @@ impl<D: Driver> SqlStore<D> {
             Value::Int(filter.to_day),
             (&workflow).into(),
             limit.into(),
+            Value::Int(if filter.by_hour { HOUR } else { i64::MAX }),
         ];
         self.0.read(|connection| Ok(all(connection, &OF_DAYS, &values, usage)?))
     }

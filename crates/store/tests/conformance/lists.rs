@@ -439,13 +439,27 @@ pub(crate) fn what_models_take_is_added_up(store: &dyn Store) {
     let (ask, tell) = ("ask".to_owned(), "tell".to_owned());
     let wanted = [(20_000, ask.clone(), 3), (20_000, tell.clone(), 1), (20_001, ask.clone(), 3)];
     assert_eq!(shown(of_run), wanted);
-    let filter = UsageFilter { workflow: None, from_day: 20_000, to_day: 20_000 };
+    let filter = UsageFilter { workflow: None, from_day: 20_000, to_day: 20_000, by_hour: false };
     let found = |project: &str, filter: &UsageFilter, limit| {
         shown(store.usage(project, filter, limit).unwrap())
     };
     assert_eq!(found(PROJECT, &filter, 9), [(20_000, ask.clone(), 13), (20_000, tell, 1)]);
     assert_eq!(found(PROJECT, &filter, 1), [(20_000, ask, 13)]);
     assert_eq!(found("other", &filter, 9), []);
+    let at_hour = |number: u128, hour: i64, tokens| UsageRow {
+        project: "hours".into(),
+        first_at: at((30_000 * 24 + hour) * 3_600),
+        ..usage(number, "ask", 30_000, tokens)
+    };
+    write(9, vec![at_hour(9, 3, 1)]);
+    write(10, vec![at_hour(10, 3, 2)]);
+    write(11, vec![at_hour(11, 5, 4)]);
+    let by_hour = |by_hour| {
+        let filter = UsageFilter { workflow: None, from_day: 30_000, to_day: 30_000, by_hour };
+        let rows = store.usage("hours", &filter, 9).unwrap();
+        rows.into_iter().map(|row| row.taken.held_tokens).collect::<Vec<_>>()
+    };
+    assert_eq!((by_hour(false), by_hour(true)), (vec![7], vec![4, 3]));
     let other = UsageFilter { workflow: Some("other".into()), ..filter };
     assert_eq!(found(PROJECT, &other, 9), []);
     assert_eq!(store.prune_usage(epoch - 1, 20_001, 9), Err(StoreError::Fenced));

@@ -5,12 +5,14 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 use windlass_core::Time;
+use windlass_engine::day_of;
 use windlass_store::{Store, Taken, UsageFilter};
 
 use super::{AnalyticsQuery, meant};
 use crate::access::Caller;
+use crate::analytics::span::{Interval, Span};
 use crate::api::query::Asked;
-use crate::api::usage::{UsageBody, UsageDay, UsageSums};
+use crate::api::usage::{UsageBody, UsageSums};
 use crate::app::Shared;
 use crate::http::{Problem, ProblemResponses};
 
@@ -28,14 +30,29 @@ pub struct UsageReport {
     pub to: String,
     /// All together.
     pub total: UsageSums,
-    /// By day, those without calls included.
-    pub series: Vec<UsageDay>,
+    /// By hour or day, those without calls included. What a node of a run takes on a day counts in the
+    /// hour of its first call.
+    pub series: Vec<UsageBucket>,
     /// By model, the dearest first.
     pub models: Vec<ModelUsage>,
     /// By workflow, the dearest first.
     pub workflows: Vec<WorkflowUsage>,
     /// Whether there was more than could be added up at once: 100,000 rows, the newest ones.
     pub is_cut: bool,
+}
+
+/// What models have taken in an hour or on a day.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct UsageBucket {
+    /// When it begins, RFC 3339.
+    #[schema(format = DateTime)]
+    pub bucket: String,
+    /// The day, UTC.
+    #[schema(format = Date)]
+    pub day: String,
+    /// What they took.
+    #[serde(flatten)]
+    pub sums: UsageSums,
 }
 
 /// What a model has taken.
@@ -60,8 +77,7 @@ pub struct WorkflowUsage {
     pub sums: UsageSums,
 }
 
-/// Tokens, calls and money, by day, model and workflow. It is counted by the day (UTC), whatever
-/// `interval` says.
+/// Tokens, calls and money, by hour or day (UTC), model and workflow. By days, whole ones count.
 #[utoipa::path(
     get, path = "/api/v1/analytics/usage", tag = "analytics", params(AnalyticsQuery),
     responses((status = 200, body = UsageReport), ProblemResponses)
@@ -72,17 +88,15 @@ pub async fn usage_analytics(
     Asked(query): Asked<AnalyticsQuery>,
 ) -> Result<Json<UsageReport>, Problem> {
     let span = query.span(&app)?;
-    let from_day = windlass_engine::day_of(span.from);
-    let to_day = windlass_engine::day_of(Time::from_micros(span.until.micros() - 1));
     let project = caller.project().to_owned();
     let read = move |store: &dyn Store| {
         let workflow = meant(store, &project, query.workflow_id.as_deref())?.map(|(_, name)| name);
-        report(store, &project, workflow, from_day, to_day)
+        report(store, &project, workflow, &span)
     };
     Ok(Json(app.engine.read(read).await?))
 }
 
-/// What models have taken in a project from one day to another.
+/// What models have taken in a project in a stretch of time.
 ///
 /// # Errors
 ///
@@ -91,19 +105,26 @@ pub(crate) fn report(
     store: &dyn Store,
     project: &str,
     workflow: Option<String>,
-    from_day: i64,
-    to_day: i64,
+    span: &Span,
 ) -> Result<UsageReport, windlass_store::StoreError> {
-    let rows = store.usage(project, &UsageFilter { workflow, from_day, to_day }, ROWS_MAX)?;
-    let mut days: BTreeMap<i64, Taken> =
-        (from_day..=to_day).map(|day| (day, Taken::default())).collect();
+    let (from_day, to_day) = (day_of(span.from), day_of(span.last()));
+    let by_hour = span.interval == Interval::Hour;
+    let filter = UsageFilter { workflow, from_day, to_day, by_hour };
+    let rows = store.usage(project, &filter, ROWS_MAX)?;
+    let mut series: Vec<(Time, Taken)> =
+        span.buckets().map(|begin| (begin, Taken::default())).collect();
     let mut models: BTreeMap<(String, String), Taken> = BTreeMap::new();
     let mut workflows: BTreeMap<String, Taken> = BTreeMap::new();
     let mut total = Taken::default();
     let is_cut = rows.len() >= ROWS_MAX;
     for row in rows {
+        let at = if by_hour { row.first_at } else { first_of(row.day) };
+        // The first and the last day have hours that nobody asked for.
+        let Some((_, sum)) = span.place_of(at).and_then(|place| series.get_mut(place)) else {
+            continue;
+        };
+        *sum += row.taken;
         total += row.taken;
-        *days.entry(row.day).or_default() += row.taken;
         *models.entry((row.provider, row.model)).or_default() += row.taken;
         *workflows.entry(row.workflow).or_default() += row.taken;
     }
@@ -118,9 +139,13 @@ pub(crate) fn report(
         from: UsageBody::day(from_day),
         to: UsageBody::day(to_day),
         total: total.into(),
-        series: days
+        series: series
             .into_iter()
-            .map(|(day, taken)| UsageDay { day: UsageBody::day(day), sums: taken.into() })
+            .map(|(begin, taken)| UsageBucket {
+                bucket: begin.to_string(),
+                day: UsageBody::day(day_of(begin)),
+                sums: taken.into(),
+            })
             .collect(),
         models: models
             .into_iter()
@@ -132,4 +157,9 @@ pub(crate) fn report(
             .collect(),
         is_cut,
     })
+}
+
+/// When a day begins.
+fn first_of(day: i64) -> Time {
+    Time::from_micros(day.saturating_mul(86_400_000_000))
 }

@@ -15,7 +15,7 @@ use crate::http::paging::{List, PAGE_BYTES_MAX, cursor, limit, place};
 use crate::http::{Problem, ProblemResponses};
 
 /// Runs that a page looks at, if it looks for a text.
-const LOOK_AT_MOST: usize = 20_000;
+const LOOK_AT_MOST: usize = 8_000;
 
 /// Which runs, and which page of them.
 #[derive(Clone, Debug, Default, Deserialize, utoipa::IntoParams)]

@@ -3,10 +3,11 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -180,7 +181,10 @@ impl Watcher {
     /// The number of the next task that begins; `None` once nothing follows.
     pub(super) async fn next_task(&mut self) -> anyhow::Result<Option<u64>> {
         while let Some((_, text)) = self.next().await? {
-            if let Some(number) = field(&text, "\"n:").and_then(|number| number.parse().ok()) {
+            // The end of a run ends its tasks, too.
+            if text.contains("\"task_started\"")
+                && let Some(number) = field(&text, "\"n:").and_then(|number| number.parse().ok())
+            {
                 return Ok(Some(number));
             }
         }
@@ -248,6 +252,11 @@ struct Seen {
     gaps: AtomicU64,
     doubles: AtomicU64,
     listening: AtomicU64,
+    /// Streams that ended while their run went on.
+    cut: AtomicU64,
+    is_over: AtomicBool,
+    /// Why watchers gave up.
+    errors: Mutex<Vec<String>>,
 }
 
 /// 5,000 who watch 1,000 runs, each of which says something every second.
@@ -264,10 +273,13 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
         let kind = if number % 2 == 0 { Kind::Sse } else { Kind::WebSocket };
         let (address, id) = (server.address.clone(), ids[number % RUNS].clone());
         let (seen, rounds) = (seen.clone(), rounds.clone());
-        watching.push(tokio::spawn(watch_one(address, (id, first), kind, seen, rounds)));
+        watching.push(tokio::spawn(async move {
+            let last = watch_one(address, (id, first), kind, &seen, rounds).await;
+            last.inspect_err(|error| seen.errors.lock().push(format!("{kind:?}: {error:#}")))
+        }));
     }
     let all = (RUNS * PER_RUN) as u64;
-    until(&seen.listening, all).await?;
+    until(&seen, all).await?;
     let (stop, stopped) = watch::channel(false);
     let talking = tokio::spawn(talk(server.address.clone(), stopped));
     let (began, before) = (Instant::now(), seen.deliveries.load(Ordering::Relaxed));
@@ -278,20 +290,21 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
     for round in 1..=RECONNECTS {
         let began = Instant::now();
         again.send_replace(round);
-        until(&seen.listening, all * (round + 1)).await?;
+        until(&seen, all * (round + 1)).await?;
         slowest = slowest.max(began.elapsed());
         tokio::time::sleep(LISTENING).await;
     }
     let resident = memory::resident(&server).await?;
     stop.send_replace(true);
     let said = talking.await??;
+    seen.is_over.store(true, Ordering::Relaxed);
     end(&server, RUNS).await?;
     let mut last = Vec::with_capacity(watching.len());
     for watcher in watching {
         last.push(watcher.await??);
     }
-    // Each run said as much, and its end.
-    let wanted = first + said + 1;
+    // Each run said as much, and its end, and what follows from that: all of them are alike.
+    let wanted = last.iter().copied().max().unwrap_or(0).max(first + said + 1);
     let short = last.iter().filter(|seq| **seq < wanted).count();
     let (gaps, doubles) = (seen.gaps.load(Ordering::Relaxed), seen.doubles.load(Ordering::Relaxed));
     told(
@@ -301,8 +314,9 @@ pub(super) async fn measure(place: &Place) -> anyhow::Result<()> {
     told(
         &format!(
             "  {RECONNECTS} times all came back ({:.1} s at most): {gaps} gaps, {doubles} doubles, \
-             {short} not told all; {resident:.0} MiB resident",
-            slowest.as_secs_f64()
+             {short} not told all, {} streams cut; {resident:.0} MiB resident",
+            slowest.as_secs_f64(),
+            seen.cut.load(Ordering::Relaxed)
         ),
         &probe,
     );
@@ -314,13 +328,14 @@ async fn watch_one(
     address: String,
     (run, first): (String, u64),
     kind: Kind,
-    seen: Arc<Seen>,
+    seen: &Seen,
     mut rounds: watch::Receiver<u64>,
 ) -> anyhow::Result<u64> {
-    let mut last = first;
+    let (mut last, mut is_asked) = (first, true);
     loop {
         let mut watcher = Watcher::open(&address, &run, kind, last).await?;
-        seen.listening.fetch_add(1, Ordering::Relaxed);
+        seen.listening.fetch_add(u64::from(is_asked), Ordering::Relaxed);
+        is_asked = true;
         loop {
             tokio::select! {
                 changed = rounds.changed() => {
@@ -328,7 +343,14 @@ async fn watch_one(
                     break;
                 }
                 event = watcher.next() => {
-                    let Some((seq, _)) = event? else { return Ok(last) };
+                    let Some((seq, _)) = event? else {
+                        if seen.is_over.load(Ordering::Relaxed) {
+                            return Ok(last);
+                        }
+                        seen.cut.fetch_add(1, Ordering::Relaxed);
+                        is_asked = false;
+                        break;
+                    };
                     match seq {
                         seq if seq <= last => drop(seen.doubles.fetch_add(1, Ordering::Relaxed)),
                         seq if seq > last + 1 => drop(seen.gaps.fetch_add(1, Ordering::Relaxed)),
@@ -361,9 +383,12 @@ async fn talk(address: String, stopped: watch::Receiver<bool>) -> anyhow::Result
     Ok(number)
 }
 
-async fn until(count: &AtomicU64, wanted: u64) -> anyhow::Result<()> {
-    let began = Instant::now();
+async fn until(seen: &Seen, wanted: u64) -> anyhow::Result<()> {
+    let (began, count) = (Instant::now(), &seen.listening);
     while count.load(Ordering::Relaxed) < wanted {
+        if let Some(error) = seen.errors.lock().first() {
+            bail!("a watcher gave up: {error}");
+        }
         let is_late = began.elapsed() > Duration::from_secs(60);
         ensure!(!is_late, "only {} of {wanted} came", count.load(Ordering::Relaxed));
         tokio::time::sleep(Duration::from_millis(20)).await;
