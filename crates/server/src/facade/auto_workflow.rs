@@ -87,7 +87,7 @@ pub async fn ws_run(
         let text = |told: Told| told.body.to_string();
         let telling = async { given_up(tell(app.clone(), row, after, sender, text).await) };
         let _count = app.metrics.stream();
-        tokio::join!(telling, speak(&app, &caller, socket, messages));
+        speak(&app, &caller, socket, messages, telling).await;
     })
 }
 

@@ -63,16 +63,11 @@ pub async fn ws_workflow(
     upgrade.answer(move |socket| async move {
         let (sender, messages) = mpsc::channel(WAITING_MAX);
         let telling = async {
-            let is_left = sender.clone();
-            tokio::select! {
-                result = told.tell(&sender) => given_up(result),
-                () = is_left.closed() => {}
-            }
-            drop(is_left);
+            given_up(told.tell(&sender).await);
             drop(sender);
         };
         let _count = app.metrics.stream();
-        tokio::join!(telling, speak(&app, &caller, socket, messages));
+        speak(&app, &caller, socket, messages, telling).await;
     })
 }
 

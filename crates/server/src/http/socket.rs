@@ -65,15 +65,24 @@ impl Upgrade {
     }
 }
 
-/// Passes messages on to a socket until they end, its reader goes, or has to. What it says is not
-/// read.
+/// Passes the messages of `telling` on to a socket until they end, its reader goes, or has to: then
+/// nothing is told any more, since a run may say nothing for days. What the reader says is not read.
 pub async fn speak(
     app: &App,
     caller: &Caller,
     socket: WebSocket,
     messages: mpsc::Receiver<String>,
+    telling: impl Future<Output = ()>,
 ) {
-    talk(app, caller, socket, messages, None).await;
+    let telling = async {
+        telling.await;
+        // What was told is passed on still.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = telling => {}
+        () = talk(app, caller, socket, messages, None) => {}
+    }
 }
 
 /// The same, and passes on what the other side says. Whoever asks faster than they are answered waits.

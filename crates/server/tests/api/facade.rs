@@ -145,6 +145,22 @@ async fn sockets_are_for_who_may_and_for_pages_of_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_gone_is_not_told_of_a_silent_run() {
+    let server = Server::new();
+    server.ask(Method::POST, "/api/v1/workflows", WAIT).await;
+    let run = server.ask(Method::POST, "/api/v1/workflows/wait/execute", "").await.body;
+    let path = format!("/ws/runs/{}", run["id"].as_str().unwrap());
+    let mut socket = Socket::open(&server, &path, &[]).await.unwrap();
+    assert!(socket.next().await.unwrap().contains("flow_started"));
+    let listening = || async { server.get("/metrics").await.body.as_str().unwrap().to_owned() };
+    assert!(listening().await.contains("windlass_run_watchers 1"));
+    drop(socket);
+    while !listening().await.contains("windlass_run_watchers 0") {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_socket_is_not_read_like_a_page() {
     let server = Server::new();
     server.deploy(ADD).await;
