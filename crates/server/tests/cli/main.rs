@@ -6,6 +6,7 @@ mod agent;
 #[path = "../../../store/tests/conformance/bucket.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod bucket;
+mod compact;
 mod customer_support;
 mod database;
 #[path = "../../../../sdk/rust/tests/desk/mod.rs"]
@@ -139,6 +140,7 @@ fn help_says_what_there_is() {
         "db",
         "db migrate",
         "db check",
+        "db compact",
         "db backup",
         "db move",
         "doctor",
