@@ -7,6 +7,8 @@ Every line of that is an order, a JSON list, and is answered with a line:
     ["bucket", NAME]           makes a bucket
     ["list", NAME]             answers the keys in it
     ["read", NAME, KEY]        answers the text of an object
+    ["bytes", NAME, KEY]       answers what is in it, in base64
+    ["uploads", NAME]          answers the keys of what comes in parts and is not complete
     ["put", NAME, KEY, TEXT]   writes an object past the door
     ["remove", NAME, KEY]      removes one past the door
     ["down"], ["up"]           nobody listens any more; listens again, on the same port
@@ -14,6 +16,7 @@ Every line of that is an order, a JSON list, and is answered with a line:
     ["ask"]                    answers how many requests there were
 """
 
+import base64
 import hmac
 import json
 import logging
@@ -99,6 +102,10 @@ def main():
             answer = sorted(store.get_bucket(rest[0]).keys.keys())
         elif verb == "read":
             answer = store.get_object(*rest).value.decode()
+        elif verb == "bytes":
+            answer = base64.b64encode(store.get_object(*rest).value).decode()
+        elif verb == "uploads":
+            answer = [upload.key_name for upload in store.list_multipart_uploads(rest[0]).values()]
         elif verb == "put":
             store.put_object(rest[0], rest[1], rest[2].encode())
         elif verb == "remove":

@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 use windlass_engine::clock::Clock;
-use windlass_engine::{Archive, DispatchConfig, Engine, EngineConfig};
+use windlass_engine::{DispatchConfig, Engine, EngineConfig};
 use windlass_nodes::kinds::shell::{Mark, Reaper, kill_leftovers};
 use windlass_nodes::{
     AllowList, ChildGuard, HttpClient, Kept, Sandbox, SandboxSettings, ShellSettings,
@@ -17,7 +17,7 @@ use windlass_store::{DirectoryLock, MemoryStore, Store};
 
 use crate::access::Gate;
 use crate::app::{App, TRIAL_COUNT_MAX, Trial};
-use crate::archive::Folder;
+use crate::archive;
 use crate::config::Config;
 use crate::crash::Crash;
 use crate::database;
@@ -111,6 +111,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let ring =
         Ring::load(&config.secrets, session_dir.as_deref()).map_err(|error| anyhow!(error))?;
     let vault = Arc::new(Vault::new(ring, store.clone()));
+    let drafts = work_dir.clone();
     let trial = Trial {
         http: Arc::new(http_client(&config, &purpose)?),
         shell: Arc::new(ShellSettings {
@@ -129,10 +130,9 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         true => (Ends::nowhere(), None),
         false => traces::open()?,
     };
-    let archive = config.retention.archive.clone().map(|directory| -> Arc<dyn Archive> {
-        let kinds = registry.kinds().clone();
-        Arc::new(Folder::new(directory, store.clone(), kinds))
-    });
+    let (go_down, going_down) = watch::channel(false);
+    let kinds = registry.kinds().clone();
+    let archive = archive::open(&config, store.clone(), kinds, drafts, going_down.clone())?;
     let engine_config = EngineConfig {
         store,
         dispatch: DispatchConfig {
@@ -168,7 +168,6 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let engine = Engine::start(engine_config, Handle::current())?;
     let gate = Gate::new(&config, engine.clone(), session_dir.as_deref(), purpose.is_dev)?;
     let gate = if is_file { gate.only_to_look() } else { gate };
-    let (go_down, going_down) = watch::channel(false);
     let app = App {
         engine,
         vault,

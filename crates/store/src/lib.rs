@@ -38,7 +38,7 @@ mod write;
 pub use access::{Access, ApiKeyRow, SecretRow};
 pub use analytics::{KindSum, RunGlance, ScanFilter};
 pub use audit::{AuditEntry, AuditRow, AuditVerdict};
-pub use blobs::{BlobPlace, S3Options};
+pub use blobs::{BlobPlace, S3Folder, S3Options};
 pub use error::StoreError;
 pub use expiry::{Expiry, REASON_DELETING};
 pub use lock::DirectoryLock;

@@ -5,6 +5,7 @@
 //! an error that names the known ones.
 
 mod access;
+mod archive;
 mod code;
 mod database;
 mod engine;
@@ -32,6 +33,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use access::AccessSection;
+pub(crate) use archive::ArchivePlace;
+pub use archive::ArchiveS3Section;
 pub use code::CodeSection;
 pub use database::DatabaseUrl;
 pub(crate) use database::sqlite_directory;

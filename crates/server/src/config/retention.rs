@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use windlass_core::HumanDuration;
 use windlass_core::run::RunStatus;
 use windlass_engine::{RetentionRules, Rule};
 
-use super::{Config, within};
+use super::{ArchiveS3Section, Config, within};
 
 /// How long runs are kept once they are over, beside `store.retention`, and where they go then.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -20,8 +19,11 @@ pub struct RetentionSection {
     pub failed: Option<HumanDuration>,
     /// Likewise, one that was cancelled.
     pub cancelled: Option<HumanDuration>,
-    /// A directory that runs are written to before they are deleted. Left out: they are gone.
-    pub archive: Option<PathBuf>,
+    /// Where runs are written to before they are deleted: a directory, or `s3://BUCKET/PREFIX`. Left
+    /// out: they are gone.
+    pub archive: Option<String>,
+    /// How an archive in S3 is reached, where that differs from how large values are.
+    pub s3: ArchiveS3Section,
     /// Rules of their own, by the workflow's name. Nothing else holds for it then.
     pub workflows: BTreeMap<String, RetentionRule>,
 }
@@ -65,7 +67,9 @@ impl Config {
         let own = self.retention.workflows.values().filter_map(|rule| rule.count);
         let counts = own.chain(self.retention.count);
         let wrong = |count| within("retention", count, 1..=u64::from(u32::MAX));
-        counts.filter_map(wrong).collect()
+        let mut found: Vec<_> = counts.filter_map(wrong).collect();
+        found.extend(self.archive().err().into_iter().flatten());
+        found
     }
 
     /// How long runs are kept.

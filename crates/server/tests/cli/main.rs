@@ -6,6 +6,7 @@ mod agent;
 #[path = "../../../store/tests/conformance/bucket.rs"]
 #[expect(dead_code, reason = "the store's own tests need more of it")]
 mod bucket;
+mod compact;
 mod customer_support;
 mod database;
 #[path = "../../../../sdk/rust/tests/desk/mod.rs"]
@@ -139,6 +140,7 @@ fn help_says_what_there_is() {
         "db",
         "db migrate",
         "db check",
+        "db compact",
         "db backup",
         "db move",
         "doctor",
@@ -326,6 +328,19 @@ fn settings_say_where_they_come_from() {
         ("[store]\nblobs = \"s3://my-bucket\"\n", "store.s3_access_key_id: `store.blobs` needs it"),
         ("[store]\nblobs = \"s3://my-bucket\"\ns3_endpoint = \"minio\"\n", "store.s3_endpoint"),
         ("[store]\nblobs = \"s3://my-bucket\"\ns3_region = \"a b\"\n", "store.s3_region"),
+        (
+            "[retention]\narchive = \"ftp://a:b@c\"\n",
+            "`s3://bucket/prefix` is expected, not `ftp://` ",
+        ),
+        ("[retention]\narchive = \"s3://ab\"\n", "retention.archive: `ab` is no name of a bucket"),
+        (
+            "[retention]\narchive = \"s3://my-bucket\"\n",
+            "retention.s3.access_key_id: `retention.archive` needs it, or `store.s3_access_key_id`",
+        ),
+        (
+            "[retention]\narchive = \"s3://my-bucket\"\ns3 = { endpoint = \"minio\" }\n",
+            "retention.s3.endpoint: an address",
+        ),
         ("[shell", "TOML"),
     ] {
         std::fs::write(at.join("windlass.toml"), content).unwrap();

@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::text::sha256_hex;
 use files::Files;
 use s3::S3;
-pub use s3::S3Options;
+pub use s3::{S3Folder, S3Options};
 
 /// Where values are kept that are too large for a row. What a database does not name there, it
 /// removes: the place belongs to it alone.

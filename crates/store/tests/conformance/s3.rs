@@ -1,5 +1,7 @@
 //! Large values as objects of an S3-compatible service: what is so whatever the database.
 
+use std::cell::Cell;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
@@ -233,5 +235,51 @@ fn large_values_move_between_files_and_objects() {
     ] {
         let run = place.open(at(0)).unwrap().load_run(id(7), 1).unwrap().unwrap();
         assert!(run.events[1].event == large("x", 100_000));
+    }
+}
+
+/// A file of more than one part, and one of a single request.
+#[test]
+fn a_file_is_put_whole_or_not_at_all() {
+    let bucket = Bucket::fresh();
+    let folder = S3Folder::at(&options(&bucket, "p")).unwrap();
+    let put = |name: &str, text: &str, is_wanted: &dyn Fn() -> bool| {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        folder.put(name, &mut file, is_wanted)
+    };
+    let large = (0..1_500_000).map(|number| format!("{number:07}\n")).collect::<String>();
+    for (name, text) in [("empty", ""), ("small", "small"), ("large", large.as_str())] {
+        put(name, text, &|| true).unwrap();
+        put(name, text, &|| true).unwrap();
+        assert!(bucket.read(&format!("p/{name}")) == text, "{name}");
+    }
+    let left = Cell::new(2);
+    let told = put("half", &large, &|| left.replace(left.get() - 1) > 0).unwrap_err();
+    assert_eq!(told, format!("cannot write `half` to `s3://{}/p`: it was given up", bucket.name));
+    assert_eq!(bucket.keys(), ["p/empty", "p/large", "p/small"]);
+    let uploads = bucket.service.order(&json!(["uploads", bucket.name]));
+    assert_eq!(uploads, json!([]), "nothing is left of the parts");
+    let wrong = S3Options { secret_access_key: "odd".into(), ..options(&bucket, "p") };
+    for bytes in [1, 6_000_000] {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&vec![b'x'; bytes]).unwrap();
+        let told = S3Folder::at(&wrong).unwrap().put("x", &mut file, &|| true).unwrap_err();
+        assert!(told.contains("403: SignatureDoesNotMatch"), "{told}");
+        assert!(!told.contains("X-Amz") && !told.contains("odd"), "{told}");
+    }
+}
+
+/// Something that says yes to everything has taken nothing.
+#[test]
+fn a_server_that_is_no_such_service_has_taken_no_file() {
+    let bucket = Bucket::fresh_at(Arc::new(Service::start()));
+    let folder = S3Folder::at(&options(&bucket, "p")).unwrap();
+    bucket.service.order(&json!(["answer", 200]));
+    for (bytes, word) in [(1, "it does not say what it has taken"), (6_000_000, "cannot be read")] {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&vec![b'x'; bytes]).unwrap();
+        let told = folder.put("x", &mut file, &|| true).unwrap_err();
+        assert!(told.contains(word), "{told}");
     }
 }

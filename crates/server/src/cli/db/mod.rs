@@ -1,5 +1,6 @@
 mod backup;
 mod check;
+mod compact;
 mod migrate;
 mod relocate;
 
@@ -17,6 +18,7 @@ use crate::database;
 pub(crate) enum Db {
     Migrate(migrate::Migrate),
     Check(check::Check),
+    Compact(compact::Compact),
     Backup(backup::Backup),
     #[command(name = "move")]
     Move(relocate::Move),
@@ -28,6 +30,7 @@ impl Db {
         let done = tokio::task::spawn_blocking(move || match self {
             Db::Migrate(command) => command.run(),
             Db::Check(command) => command.run(),
+            Db::Compact(command) => command.run(),
             Db::Backup(command) => command.run(),
             Db::Move(command) => command.run(),
         });

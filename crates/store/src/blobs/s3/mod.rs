@@ -4,6 +4,7 @@
 //! When an object was written is told by the service's clock. Objects wait for an hour before they
 //! may go, so the two clocks may differ by minutes.
 
+mod folder;
 mod options;
 mod wire;
 
@@ -21,6 +22,7 @@ use windlass_core::Time;
 
 use super::is_hash;
 use crate::error::StoreError;
+pub use folder::S3Folder;
 pub use options::S3Options;
 use options::SIGNED_FOR;
 use wire::{Trouble, Wire, request};
@@ -171,8 +173,7 @@ impl S3 {
     }
 
     fn one(&self, request: Request) -> Result<Result<Vec<u8>, Trouble>, StoreError> {
-        let gone = || StoreError::Unavailable("a request has no answer".to_owned());
-        self.wire.send(vec![request])?.pop().ok_or_else(gone)
+        Ok(self.wire.ask(request)?.map(|answer| answer.body))
     }
 
     fn unavailable(&self, what: &str, trouble: Trouble) -> StoreError {

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use reqwest::header::ETAG;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Request, StatusCode, Url};
 
@@ -19,7 +20,7 @@ const WAIT_FIRST: Duration = Duration::from_millis(100);
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(3);
 const TRY_TIME_MAX: Duration = Duration::from_secs(20);
 /// For all tries together. Whoever commits waits for it.
-const TIME_MAX: Duration = Duration::from_secs(30);
+pub(super) const TIME_MAX: Duration = Duration::from_secs(30);
 
 /// Where reading an object ends: no value is half as large. What was cut off does not have its hash.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -30,6 +31,13 @@ const WORDS_MAX: usize = 200;
 pub(super) struct Wire {
     client: Client,
     io: Io,
+}
+
+/// What a service answers to what it has done.
+pub(super) struct Answer {
+    pub(super) body: Vec<u8>,
+    /// Its mark of an object that it has taken.
+    pub(super) etag: Option<String>,
 }
 
 /// Why a request was in vain.
@@ -62,6 +70,12 @@ impl Wire {
         Ok(Wire { client, io: Io::start("windlass-s3")? })
     }
 
+    /// Makes a request, and answers what came of it.
+    pub(super) fn ask(&self, request: Request) -> Result<Result<Answer, Trouble>, StoreError> {
+        let client = self.client.clone();
+        self.io.run(async move { answer(&client, &request).await })
+    }
+
     /// Makes requests, and answers what came of each, in their order.
     pub(super) fn send(
         &self,
@@ -71,7 +85,7 @@ impl Wire {
         self.io.run(async move {
             let answers = requests.into_iter().map(|request| {
                 let client = client.clone();
-                async move { answer(&client, &request).await }
+                async move { answer(&client, &request).await.map(|answer| answer.body) }
             });
             stream::iter(answers).buffered(AT_ONCE).collect().await
         })
@@ -86,13 +100,13 @@ pub(super) fn request(method: Method, url: Url, body: Option<&str>) -> Request {
     request
 }
 
-async fn answer(client: &Client, request: &Request) -> Result<Vec<u8>, Trouble> {
+async fn answer(client: &Client, request: &Request) -> Result<Answer, Trouble> {
     let mut last = "it does not answer in time".to_owned();
     let tries = async {
         let mut wait = WAIT_FIRST;
         for number in 1..=TRY_COUNT {
             match once(client, request).await {
-                Ok(bytes) => return Ok(bytes),
+                Ok(answer) => return Ok(answer),
                 Err(Tried::Never(trouble)) => return Err(trouble),
                 Err(Tried::Again(what)) => last = what,
             }
@@ -107,12 +121,14 @@ async fn answer(client: &Client, request: &Request) -> Result<Vec<u8>, Trouble> 
     in_time.unwrap_or(Err(Trouble::Other(last)))
 }
 
-async fn once(client: &Client, request: &Request) -> Result<Vec<u8>, Tried> {
+async fn once(client: &Client, request: &Request) -> Result<Answer, Tried> {
     let again = |error: reqwest::Error| Tried::Again(words(error));
     let Some(request) = request.try_clone() else {
         return Err(Tried::Never(Trouble::Other("a request cannot be made twice".to_owned())));
     };
     let mut response = client.execute(request).await.map_err(again)?;
+    let etag = response.headers().get(ETAG).and_then(|mark| mark.to_str().ok());
+    let etag = etag.filter(|mark| !mark.is_empty()).map(str::to_owned);
     let mut body = Vec::new();
     while let Some(piece) = response.chunk().await.map_err(again)? {
         body.extend_from_slice(&piece);
@@ -121,7 +137,7 @@ async fn once(client: &Client, request: &Request) -> Result<Vec<u8>, Tried> {
         }
     }
     match response.status() {
-        status if status.is_success() => Ok(body),
+        status if status.is_success() => Ok(Answer { body, etag }),
         status => Err(refusal(status, &String::from_utf8_lossy(&body))),
     }
 }
