@@ -9,6 +9,7 @@ use windlass_store::Store;
 use super::chart::{Chart, bars, easy, line};
 use super::error::PageProblem;
 use super::flows::percent;
+use super::names;
 use super::render::{Me, Moment, moment, page_for, took};
 use super::runs::short_id;
 use crate::access::Caller;
@@ -134,8 +135,8 @@ pub(super) async fn page(
         since: stretch.0,
         stretches: STRETCHES.iter().map(|(word, name, _)| (*word, *name)).collect(),
         workflow: query.workflow.unwrap_or_default(),
-        workflows: all.into_iter().map(|row| row.name).collect(),
-        facts: facts(&fared, &ran),
+        workflows: names::of(all),
+        facts: facts(&fared, &ran, &used),
         is_empty: fared.total_executions == 0,
         is_cut: fared.is_cut,
         charts: charts(&fared, &used, interval),
@@ -152,7 +153,11 @@ fn millis(millis: u64) -> String {
     took(std::time::Duration::from_millis(millis))
 }
 
-fn facts(fared: &WorkflowsReport, ran: &JobsReport) -> Vec<(&'static str, String)> {
+fn facts(
+    fared: &WorkflowsReport,
+    ran: &JobsReport,
+    used: &UsageReport,
+) -> Vec<(&'static str, String)> {
     let of = |status: &str| fared.by_status.get(status).copied().unwrap_or_default();
     let over = of("succeeded") + of("failed");
     let none = || "–".to_owned();
@@ -167,9 +172,15 @@ fn facts(fared: &WorkflowsReport, ran: &JobsReport) -> Vec<(&'static str, String
     ];
     if fared.total_tokens > 0 {
         facts.push(("Tokens", fared.total_tokens.to_string()));
-        facts.push(("Cost", dollars(fared.total_cost)));
+        facts.push(("Cost", cost_told(used, fared.total_cost)));
     }
     facts
+}
+
+/// A cost, if anybody has written down what any of it costs.
+fn cost_told(used: &UsageReport, cost: f64) -> String {
+    let is_priced = used.total.unpriced_calls < used.total.calls;
+    if is_priced || cost > 0.0 { dollars(cost) } else { "no price".to_owned() }
 }
 
 fn dollars(amount: f64) -> String {
@@ -297,7 +308,7 @@ fn cost(used: &UsageReport) -> Chart {
     };
     let names: Vec<String> = used.series.iter().map(|day| day.day.clone()).collect();
     let (bars, top) = bars(used.series.iter().map(column).collect(), easy);
-    let sum = dollars(used.total.cost_usd);
+    let sum = cost_told(used, used.total.cost_usd);
     Chart {
         id: "cost",
         title: "Cost of models per day",
