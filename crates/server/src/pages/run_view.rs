@@ -101,6 +101,8 @@ pub struct Count {
     pub x: u64,
     /// How wide it is.
     pub width: u64,
+    /// Where the steps of this status are.
+    pub href: Option<String>,
 }
 
 /// A row of the table of steps.
@@ -269,6 +271,11 @@ pub fn read(
     if let Some(counts) = unit_counts {
         head.instance = Some(row.workflow_id.to_string());
         head.counts = bar_of(&counts);
+    } else {
+        for part in &mut head.counts {
+            let way = choices.iter().find(|choice| choice.status == part.status);
+            part.href = way.map(|way| way.href.clone());
+        }
     }
     Ok(Some(Shown { row, head, graph, timeline, steps, choices, units, next, log_seq }))
 }
@@ -313,6 +320,7 @@ fn bar_of(counts: &[UnitCount]) -> Vec<Count> {
         count: u32::try_from(part.count).unwrap_or(u32::MAX),
         x: part.x,
         width: part.width,
+        href: None,
     };
     super::instance_view::bar(&pairs).into_iter().map(part).collect()
 }
@@ -383,7 +391,7 @@ fn counts(counts: &windlass_core::run::Counts) -> Vec<Count> {
     let part = |status: StepStatus| {
         let (count, x) = (counts.of(status), before * 1_000 / total);
         before += u64::from(count);
-        Count { status: status.as_str(), count, x, width: before * 1_000 / total - x }
+        Count { status: status.as_str(), count, x, width: before * 1_000 / total - x, href: None }
     };
     ORDER.into_iter().map(part).filter(|part| part.count > 0).collect()
 }

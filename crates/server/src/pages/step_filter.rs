@@ -29,9 +29,9 @@ const ORDER: [StepStatus; StepStatus::ALL.len() - 1] = [
 #[derive(Debug, Serialize)]
 pub(super) struct Choice {
     /// Empty for all of them.
-    status: &'static str,
+    pub(super) status: &'static str,
     count: u32,
-    href: String,
+    pub(super) href: String,
     is_chosen: bool,
 }
 
