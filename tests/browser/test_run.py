@@ -1,7 +1,8 @@
 """A run's page: it moves by itself, and a reader can act on it."""
 
-from pages import CANCEL, RERUN
 from selenium.webdriver.common.by import By
+
+from pages import CANCEL, RERUN
 
 
 def test_states_and_log_lines_appear_without_a_reload(server, page, tmp_path):

@@ -1,7 +1,8 @@
 """Everything works in a browser that runs no JavaScript: links, forms, a reload."""
 
-from pages import CANCEL, RERUN, START
 from selenium.webdriver.common.by import By
+
+from pages import CANCEL, RERUN, START
 
 
 def test_the_form_starts_a_run(server, plain_page):
@@ -50,7 +51,8 @@ def test_a_step_opens(server, plain_page):
 
 def test_the_error_leads_to_its_step_and_the_failed_steps_stand_alone(server, plain_page):
     page = plain_page
-    server.deploy("name: half\nnodes: [{ id: well, type: noop }, { id: boom, type: fail, needs: [well] }]\n")
+    boom = "{ id: boom, type: fail, needs: [well], config: { message: no room } }"
+    server.deploy(f"name: half\nnodes: [{{ id: well, type: noop }}, {boom}]\n")
     run = server.execute("half")
     server.wait_until_over(run)
     page.open_run(run)

@@ -186,7 +186,7 @@ mod tests {
     fn of_a_long_line_that_part_is_shown_which_has_the_words() {
         let line = format!("{}here it is {}", "é ".repeat(400), "z ".repeat(400));
         let told = shown(&Marker::of("here").excerpt(&line, 100));
-        assert!(told.starts_with("…é é") && told.ends_with("z …"), "{told}");
+        assert!(told.starts_with("…é é") && told.ends_with('…'), "{told}");
         assert!(told.contains("é [here] it is z"), "{told}");
         assert_eq!(shown(&Marker::of("here").excerpt("here", 100)), "[here]");
         assert_eq!(shown(&Marker::of("none").excerpt("here it is", 4)), "here…");

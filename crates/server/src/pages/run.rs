@@ -118,7 +118,7 @@ pub(super) struct Context {
     pub(super) steps: Vec<StepRowView>,
     /// The ways to steps of one status, and which is shown.
     pub(super) choices: Vec<Choice>,
-    pub(super) status: String,
+    pub(super) step_status: String,
     pub(super) units: Vec<UnitLine>,
     pub(super) steps_next: Option<String>,
     pub(super) is_first_page: bool,
@@ -210,7 +210,7 @@ pub(super) async fn page(
         why,
         steps: shown.steps,
         choices: shown.choices,
-        status: query.status.clone().unwrap_or_default(),
+        step_status: query.status.clone().unwrap_or_default(),
         units: shown.units,
         steps_next: shown.next.map(|next| cursor(&next)),
         is_first_page: place.is_none(),

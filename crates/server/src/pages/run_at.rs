@@ -93,7 +93,7 @@ pub(super) async fn page(
         why: None,
         steps: shown.steps,
         choices: shown.choices,
-        status: query.status.clone().unwrap_or_default(),
+        step_status: query.status.clone().unwrap_or_default(),
         units: shown.units,
         steps_next: shown.next.map(|next| cursor(&next)),
         is_first_page: from.is_none(),

@@ -84,7 +84,9 @@ async fn the_failed_steps_of_many_are_found_by_their_status() {
     let first = rows(&some);
     assert_eq!(first.matches("class=\"step is-failed\"").count(), 100);
     assert!(!first.contains("is-succeeded"), "{first}");
-    // A step that opens beside them leaves them as they are.
+    // The filter of the log, and a step that opens beside them, leave them as they are.
+    assert!(some.contains("type=\"hidden\" name=\"status\" value=\"failed\""), "{some}");
+    assert!(!all.contains("name=\"status\""), "{all}");
     assert!(first.contains("?status=failed&amp;step=part"), "{first}");
     let next = part(&some, "rel=\"next\" href=\"", "\"").replace("&amp;", "&");
     assert!(next.contains("status=failed&steps="), "{next}");
