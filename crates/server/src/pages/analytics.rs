@@ -21,6 +21,7 @@ use crate::analytics::workflows::{self, WorkflowReport, WorkflowsReport};
 use crate::api::analytics::meant;
 use crate::api::analytics::usage::{self, UsageReport};
 use crate::api::query::Asked;
+use crate::api::usage::UsageSums;
 use crate::app::Shared;
 use crate::client::segment;
 
@@ -172,14 +173,14 @@ fn facts(
     ];
     if fared.total_tokens > 0 {
         facts.push(("Tokens", fared.total_tokens.to_string()));
-        facts.push(("Cost", cost_told(used, fared.total_cost)));
+        facts.push(("Cost", cost_told(&used.total, fared.total_cost)));
     }
     facts
 }
 
 /// A cost, if anybody has written down what any of it costs.
-fn cost_told(used: &UsageReport, cost: f64) -> String {
-    let is_priced = used.total.unpriced_calls < used.total.calls;
+fn cost_told(used: &UsageSums, cost: f64) -> String {
+    let is_priced = used.unpriced_calls < used.calls || used.calls == 0;
     if is_priced || cost > 0.0 { dollars(cost) } else { "no price".to_owned() }
 }
 
@@ -199,7 +200,8 @@ fn charts(fared: &WorkflowsReport, used: &UsageReport, interval: Interval) -> Ve
         success(series, &names, fared),
         durations(series, &names, fared),
     ];
-    if used.total.calls > 0 {
+    // Of nothing that anybody knows there is nothing to draw.
+    if used.total.calls > used.total.unpriced_calls {
         charts.push(cost(used));
     }
     charts
@@ -303,12 +305,13 @@ fn durations(series: &[BucketBody], names: &[String], fared: &WorkflowsReport) -
 fn cost(used: &UsageReport) -> Chart {
     let column = |day: &crate::api::usage::UsageDay| {
         let tokens = day.sums.input_tokens + day.sums.output_tokens;
-        let told = format!("{}: {}, {tokens} tokens", day.day, dollars(day.sums.cost_usd));
+        let cost = cost_told(&day.sums, day.sums.cost_usd);
+        let told = format!("{}: {cost}, {tokens} tokens", day.day);
         (told, vec![("queued", day.sums.cost_usd)])
     };
     let names: Vec<String> = used.series.iter().map(|day| day.day.clone()).collect();
     let (bars, top) = bars(used.series.iter().map(column).collect(), easy);
-    let sum = cost_told(used, used.total.cost_usd);
+    let sum = cost_told(&used.total, used.total.cost_usd);
     Chart {
         id: "cost",
         title: "Cost of models per day",
