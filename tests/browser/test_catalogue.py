@@ -6,6 +6,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
 
+from views import VIEWS
+
 BRANCHES = """
 name: one or the other
 nodes:
@@ -135,3 +137,9 @@ def test_times_are_said_as_they_lie_back_and_exactly_on_hover(server, page):
     assert time.get_attribute("title").endswith("UTC")
     page.open_run(run)
     assert page.driver.find_element(By.CSS_SELECTOR, f"button[data-copy='{run}']").is_displayed()
+
+
+def test_what_models_cost_is_not_called_nothing_if_nobody_knows_it(view):
+    for name in ("run-of-models", "workflow-of-models", "analytics"):
+        page = view(VIEWS[name])
+        assert "no price" in page.text and "$0" not in page.text, name

@@ -1,5 +1,7 @@
 """A run's page: it moves by itself, and a reader can act on it."""
 
+from selenium.webdriver.common.by import By
+
 from pages import CANCEL, RERUN
 
 
@@ -30,6 +32,31 @@ def test_a_failed_run_says_why(server, page):
     server.wait_until_over(run)
     page.open_run(run)
     page.until_shown("failed", "it had to be", "doomed")
+
+
+def test_a_step_leaves_the_list_of_those_that_run(server, page, tmp_path):
+    gate = tmp_path / "gate"
+    run = server.execute("gated", gate=str(gate))
+    page.open_run(run)
+    page.until_shown("running", "waiting at the gate")
+    page.open(f"/runs/{run}?status=running")
+    rows = lambda: page.driver.find_elements(By.CSS_SELECTOR, "#steps li")
+    assert rows()
+    page.is_live()
+    page.mark()
+    gate.touch()
+    page.until(lambda: not rows(), "a step that is over stands among those that run")
+    assert page.is_marked(), "the page was reloaded"
+
+
+def test_words_that_are_looked_for_are_marked_in_the_log(server, page):
+    run = server.execute("greet", who="Barbara")
+    server.wait_until_over(run)
+    page.open_run(run)
+    page.fill("Words", "barbara")
+    page.press(("Filter",))
+    page.until(lambda: "q=barbara" in page.path, "the words are not in the address")
+    assert "Barbara" in [one.text for one in page.driver.find_elements(By.CSS_SELECTOR, "#lines mark")]
 
 
 def test_cancel_ends_a_run_and_its_child(server, page, tmp_path):

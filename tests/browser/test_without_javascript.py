@@ -1,5 +1,7 @@
 """Everything works in a browser that runs no JavaScript: links, forms, a reload."""
 
+from selenium.webdriver.common.by import By
+
 from pages import CANCEL, RERUN, START
 
 
@@ -45,3 +47,20 @@ def test_a_step_opens(server, plain_page):
     server.wait_until_over(run)
     page.open_run(run)
     assert "Barbara" in page.open_step("hello")
+
+
+def test_the_error_leads_to_its_step_and_the_failed_steps_stand_alone(server, plain_page):
+    page = plain_page
+    boom = "{ id: boom, type: fail, needs: [well], config: { message: no room } }"
+    server.deploy(f"name: half\nnodes: [{{ id: well, type: noop }}, {boom}]\n")
+    run = server.execute("half")
+    server.wait_until_over(run)
+    page.open_run(run)
+    page.driver.find_element(By.CSS_SELECTOR, ".error-box #culprit").click()
+    page.until(lambda: "step=" in page.path and page.has_drawer(), "the step does not open")
+    page.open_run(run)
+    before = len(page.driver.find_elements(By.CSS_SELECTOR, "#steps li"))
+    page.driver.find_element(By.CSS_SELECTOR, "#head .counts a.is-failed").click()
+    page.until(lambda: "status=failed" in page.path, "the filter is not in the address")
+    rows = page.driver.find_elements(By.CSS_SELECTOR, "#steps li")
+    assert 0 < len(rows) < before and all("failed" in row.text for row in rows)

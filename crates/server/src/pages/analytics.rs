@@ -9,6 +9,7 @@ use windlass_store::Store;
 use super::chart::{Chart, bars, easy, line};
 use super::error::PageProblem;
 use super::flows::percent;
+use super::names;
 use super::render::{Me, Moment, moment, page_for, took};
 use super::runs::short_id;
 use crate::access::Caller;
@@ -20,6 +21,7 @@ use crate::analytics::workflows::{self, WorkflowReport, WorkflowsReport};
 use crate::api::analytics::meant;
 use crate::api::analytics::usage::{self, UsageReport};
 use crate::api::query::Asked;
+use crate::api::usage::UsageSums;
 use crate::app::Shared;
 use crate::client::segment;
 
@@ -133,8 +135,8 @@ pub(super) async fn page(
         since: stretch.0,
         stretches: STRETCHES.iter().map(|(word, name, _)| (*word, *name)).collect(),
         workflow: query.workflow.unwrap_or_default(),
-        workflows: all.into_iter().map(|row| row.name).collect(),
-        facts: facts(&fared, &ran),
+        workflows: names::of(all),
+        facts: facts(&fared, &ran, &used),
         is_empty: fared.total_executions == 0,
         is_cut: fared.is_cut,
         charts: charts(&fared, &used, interval),
@@ -151,7 +153,11 @@ fn millis(millis: u64) -> String {
     took(std::time::Duration::from_millis(millis))
 }
 
-fn facts(fared: &WorkflowsReport, ran: &JobsReport) -> Vec<(&'static str, String)> {
+fn facts(
+    fared: &WorkflowsReport,
+    ran: &JobsReport,
+    used: &UsageReport,
+) -> Vec<(&'static str, String)> {
     let of = |status: &str| fared.by_status.get(status).copied().unwrap_or_default();
     let over = of("succeeded") + of("failed");
     let none = || "–".to_owned();
@@ -166,9 +172,15 @@ fn facts(fared: &WorkflowsReport, ran: &JobsReport) -> Vec<(&'static str, String
     ];
     if fared.total_tokens > 0 {
         facts.push(("Tokens", fared.total_tokens.to_string()));
-        facts.push(("Cost", dollars(fared.total_cost)));
+        facts.push(("Cost", cost_told(&used.total, fared.total_cost)));
     }
     facts
+}
+
+/// A cost, if anybody has written down what any of it costs.
+fn cost_told(used: &UsageSums, cost: f64) -> String {
+    let is_priced = used.unpriced_calls < used.calls || used.calls == 0;
+    if is_priced || cost > 0.0 { dollars(cost) } else { "no price".to_owned() }
 }
 
 fn dollars(amount: f64) -> String {
@@ -192,7 +204,8 @@ fn charts(fared: &WorkflowsReport, used: &UsageReport, interval: Interval) -> Ve
         success(series, &names, fared),
         durations(series, &names, fared),
     ];
-    if used.total.calls > 0 {
+    // Of nothing that anybody knows there is nothing to draw.
+    if used.total.calls > used.total.unpriced_calls {
         charts.push(cost(used, interval));
     }
     charts
@@ -297,13 +310,13 @@ fn cost(used: &UsageReport, interval: Interval) -> Chart {
     let column = |one: &usage::UsageBucket| {
         let (sums, begin) = (&one.sums, when(&one.bucket, interval));
         let tokens = sums.input_tokens + sums.output_tokens;
-        let told = format!("{begin}: {}, {tokens} tokens", dollars(sums.cost_usd));
-        (told, vec![("queued", sums.cost_usd)])
+        let cost = cost_told(sums, sums.cost_usd);
+        (format!("{begin}: {cost}, {tokens} tokens"), vec![("queued", sums.cost_usd)])
     };
     let names: Vec<String> = used.series.iter().map(|one| when(&one.bucket, interval)).collect();
     let word = interval.as_str();
     let (bars, top) = bars(used.series.iter().map(column).collect(), easy);
-    let sum = dollars(used.total.cost_usd);
+    let sum = cost_told(&used.total, used.total.cost_usd);
     Chart {
         id: "cost",
         title: if interval == Interval::Hour {

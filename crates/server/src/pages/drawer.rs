@@ -303,6 +303,8 @@ fn shown(row: &RunRow, plan: Option<&Plan>, step: StepBody) -> Drawer {
     let is_asking = step.reason.as_deref() == Some("approval");
     let is_open =
         !is_asking && matches!(step.status, "queued" | "running" | "backing_off" | "waiting");
+    // The program that runs it says when it began, and nothing of any turn.
+    let queued = queued.filter(|_| is_ours);
     let waited = started.zip(queued).map(|(started, queued)| started.since(queued));
     Drawer {
         run_id: row.run_id.to_string(),

@@ -8,11 +8,13 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use windlass_core::Time;
 use windlass_core::run::RunStatus;
+use windlass_core::run::observed::UNKNOWN_FLOW;
 use windlass_engine::Definitions;
 use windlass_store::{RunGlance, ScanFilter, Store, StoreError, WorkflowRow};
 
 use super::error::PageProblem;
 use super::live::{watch, whole};
+use super::names;
 use super::render::{Me, Moment, moment, page_for, render, took};
 use crate::access::Caller;
 use crate::analytics::series::took as took_of;
@@ -26,7 +28,7 @@ const PAGE_SIZE: usize = 50;
 /// Workflows that a page with a filter looks at.
 const LOOK_AT_MOST: usize = 2_000;
 /// How far back runs are counted.
-const LATELY: Duration = Duration::from_secs(7 * 86_400);
+pub(super) const LATELY: Duration = Duration::from_secs(7 * 86_400);
 /// Runs of one workflow that are counted.
 const COUNT_MAX: usize = 1_000;
 /// Runs of the sparkline.
@@ -179,28 +181,22 @@ fn read(
     after: Option<String>,
     now: Time,
 ) -> Result<Page, StoreError> {
-    let (mut rows, mut after, mut looked) = (Vec::new(), after, 0);
-    loop {
-        let page = store.workflows(project, after.as_deref(), PAGE_SIZE * 2)?;
-        let has_more = page.has_more;
-        for workflow in page.items {
-            looked += 1;
-            let name = workflow.name.clone();
-            if let Some(row) = row_of(definitions, workflow, query) {
-                if rows.len() == PAGE_SIZE {
-                    return Ok((rows, after));
-                }
-                rows.push(with_runs(store, project, row, now)?);
-            }
-            after = Some(name);
-        }
-        if !has_more {
-            return Ok((rows, None));
-        }
+    let (mut rows, mut after) = (Vec::new(), after);
+    let (workflows, has_more) = names::workflows(store, project, after.as_deref())?;
+    for (looked, workflow) in workflows.into_iter().enumerate() {
         if looked >= LOOK_AT_MOST {
             return Ok((rows, after));
         }
+        let name = workflow.name.clone();
+        if let Some(row) = row_of(definitions, workflow, query) {
+            if rows.len() == PAGE_SIZE {
+                return Ok((rows, after));
+            }
+            rows.push(with_runs(store, project, row, now)?);
+        }
+        after = Some(name);
     }
+    Ok((rows, after.filter(|_| has_more)))
 }
 
 /// A row without its runs, if it is wanted.
@@ -218,7 +214,10 @@ fn row_of(definitions: &Definitions, row: WorkflowRow, query: &Query) -> Option<
         key: format!("flow-{}", row.workflow_id),
         href: format!("/{part}/{}", segment(&row.name)),
         runs_href: format!("/runs?workflow={}", segment(&row.name)),
-        title: flow.and_then(|flow| flow.name.clone()).filter(|name| *name != row.name),
+        title: match row.name.as_str() {
+            UNKNOWN_FLOW => Some("no program has said yet which flow these are of".to_owned()),
+            name => flow.and_then(|flow| flow.name.clone()).filter(|title| title != name),
+        },
         origin,
         owner: flow.and_then(|flow| flow.owner.clone()),
         tags: flow.map(|flow| flow.tags.iter().cloned().collect()).unwrap_or_default(),

@@ -8,9 +8,11 @@ use windlass_store::{LogFilter, LogLevel, RunFilter, RunRow, Store, StoreError};
 
 use super::drawer::{self, Drawer};
 use super::error::PageProblem;
+use super::marks::Marker;
 use super::render::{Me, page_for};
 use super::run_at::{self, Place};
 use super::run_view::{Head, LINES_SHOWN, Line, StepRowView, Wanted, read};
+use super::step_filter::{Choice, StepFilter};
 use super::timeline::Timeline;
 use super::unit_rows::UnitLine;
 use crate::access::Caller;
@@ -43,9 +45,27 @@ pub(super) struct Query {
     pub(super) at: Option<u64>,
     /// The step whose drawer is open.
     pub(super) step: Option<String>,
+    /// Only steps of this status.
+    pub(super) status: Option<String>,
 }
 
 impl Query {
+    /// Which steps are wanted.
+    pub(super) fn steps(&self, at: Option<u64>) -> Result<StepFilter, Problem> {
+        StepFilter::of(self.status.as_deref(), at)
+    }
+
+    /// What says which steps are wanted, to be gone on with.
+    pub(super) fn steps_kept(&self) -> String {
+        let status = self.status.as_deref().filter(|status| !status.is_empty());
+        status.map(|status| format!("status={}&", segment(status))).unwrap_or_default()
+    }
+
+    /// What marks the words of the lines that are wanted.
+    pub(super) fn marker(&self) -> Marker {
+        self.q.as_deref().map(Marker::of).unwrap_or_default()
+    }
+
     /// Which log lines are wanted.
     pub(super) fn lines(&self) -> LogFilter {
         let said = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
@@ -77,7 +97,9 @@ impl Query {
     pub(super) fn without_step(&self, run_id: Uuid) -> String {
         let at = self.at.map(|at| format!("at={at}"));
         let steps = self.steps.as_ref().map(|steps| format!("steps={}", segment(steps)));
-        let kept: Vec<String> = at.into_iter().chain(steps).collect();
+        let status = self.steps_kept();
+        let status = Some(status.trim_end_matches('&').to_owned()).filter(|it| !it.is_empty());
+        let kept: Vec<String> = at.into_iter().chain(status).chain(steps).collect();
         match kept.as_slice() {
             [] => format!("/runs/{run_id}"),
             kept => format!("/runs/{run_id}?{}", kept.join("&")),
@@ -94,6 +116,9 @@ pub(super) struct Context {
     pub(super) timeline: Timeline,
     pub(super) why: Option<WhyBody>,
     pub(super) steps: Vec<StepRowView>,
+    /// The ways to steps of one status, and which is shown.
+    pub(super) choices: Vec<Choice>,
+    pub(super) step_status: String,
     pub(super) units: Vec<UnitLine>,
     pub(super) steps_next: Option<String>,
     pub(super) is_first_page: bool,
@@ -145,7 +170,8 @@ pub(super) async fn page(
     }
     let place: Option<StepPlace> = place(query.steps.as_deref())?;
     let (run_id, now) = (row.run_id, app.engine.clock().now());
-    let wanted = Wanted { run_id, place, now, here: query.without_step(run_id) };
+    let steps = query.steps(None)?;
+    let wanted = Wanted { run_id, place, filter: steps, now, here: query.without_step(run_id) };
     let (definitions, logs) = (app.engine.definitions().clone(), query.logs);
     let (filter, is_all) = (query.lines(), query.lines() == LogFilter::default());
     let look = move |store: &dyn Store| {
@@ -167,12 +193,13 @@ pub(super) async fn page(
         let steps = query.steps.as_ref();
         let steps = steps.map(|steps| format!("&steps={}", segment(steps))).unwrap_or_default();
         let (seq, log_seq) = (shown.row.last_seq, shown.log_seq);
-        let kept = query.lines_kept();
+        let kept = format!("{}{}", query.steps_kept(), query.lines_kept());
         let kept = kept.trim_end_matches('&');
         let joint = if kept.is_empty() { "" } else { "&" };
         format!("/runs/{run_id}/live?after={seq}&logs={log_seq}{steps}{joint}{kept}")
     });
     let window = u64::try_from(LINES_SHOWN).unwrap_or(u64::MAX);
+    let marker = query.marker();
     let last_line = lines.items.last().map(|line| line.log_seq);
     let context = Context {
         nav: "runs",
@@ -182,17 +209,19 @@ pub(super) async fn page(
         timeline: shown.timeline,
         why,
         steps: shown.steps,
+        choices: shown.choices,
+        step_status: query.status.clone().unwrap_or_default(),
         units: shown.units,
         steps_next: shown.next.map(|next| cursor(&next)),
         is_first_page: place.is_none(),
         wanted_lines: WantedLines::of(&query),
         lines_before: (after > 0).then(|| after.saturating_sub(window)),
         lines_after: last_line.filter(|_| lines.has_more),
-        lines: lines.items.into_iter().map(Line::from).collect(),
+        lines: lines.items.into_iter().map(|row| Line::from(row).marked(&marker)).collect(),
         compare,
         live,
         place: None,
-        keep: String::new(),
+        keep: query.steps_kept(),
         drawer,
     };
     Ok(page_for("run.html", &Me::of(&app, &caller), context).into_response())

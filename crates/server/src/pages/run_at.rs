@@ -13,7 +13,9 @@ use super::drawer::{self, Drawer, Wanted};
 use super::error::PageProblem;
 use super::render::{Me, Moment, json, moment, page_for};
 use super::run::{Context, Query};
+use super::run_errors;
 use super::run_view::{self, LINES_SHOWN, Line, read};
+use super::step_filter::StepFilter;
 use crate::access::Caller;
 use crate::api::event::EventBody;
 use crate::api::runs::export::too_large;
@@ -61,7 +63,8 @@ pub(super) async fn page(
     let count = row.last_seq;
     check(at, &row)?;
     let (definitions, asked) = (app.engine.definitions().clone(), query.clone());
-    let look = move |store: &dyn Store| look(store, &definitions, &row, from, (at, &asked));
+    let filter = query.steps(Some(at))?;
+    let look = move |store: &dyn Store| look(store, &definitions, &row, from, (at, &asked, filter));
     let Some(seen) = app.engine.read(look).await? else { return Err(too_large().into()) };
     let Seen { shown, event, lines, lines_before, lines_after, drawer } = seen;
     let body = EventBody::of(&event);
@@ -75,7 +78,11 @@ pub(super) async fn page(
         previous: (at > 1).then(|| at - 1),
         next: (at < count).then(|| at + 1),
         is_file: app.is_file,
-        keep: query.step.map(|step| format!("&step={}", segment(&step))).unwrap_or_default(),
+        keep: query
+            .step
+            .as_ref()
+            .map(|step| format!("&step={}", segment(step)))
+            .unwrap_or_default(),
     };
     let context = Context {
         nav: "runs",
@@ -85,6 +92,8 @@ pub(super) async fn page(
         timeline: shown.timeline,
         why: None,
         steps: shown.steps,
+        choices: shown.choices,
+        step_status: query.status.clone().unwrap_or_default(),
         units: shown.units,
         steps_next: shown.next.map(|next| cursor(&next)),
         is_first_page: from.is_none(),
@@ -95,7 +104,7 @@ pub(super) async fn page(
         compare: None,
         live: None,
         place: Some(place),
-        keep: format!("at={at}&"),
+        keep: format!("at={at}&{}", query.steps_kept()),
         drawer,
     };
     // What was cannot be changed.
@@ -179,13 +188,16 @@ fn look(
     definitions: &Definitions,
     row: &RunRow,
     from: Option<StepPlace>,
-    (at, query): (u64, &Query),
+    (at, query, filter): (u64, &Query, StepFilter),
 ) -> Result<Option<Seen>, StoreError> {
     let run_id = row.run_id;
     let Some((folded, event)) = fold(store, row, at)? else { return Ok(None) };
     let here = query.without_step(run_id);
-    let wanted = run_view::Wanted { run_id, place: from, now: event.event.at, here };
-    let Some(shown) = read(&folded, definitions, &wanted)? else { return Ok(None) };
+    let wanted = run_view::Wanted { run_id, place: from, filter, now: event.event.at, here };
+    let Some(mut shown) = read(&folded, definitions, &wanted)? else { return Ok(None) };
+    // The journal has no log lines.
+    let link = |step: &str| wanted.link(step);
+    shown.head.wrong = run_errors::read(&folded, store, &shown.row, &link)?;
     let drawer = open(store, &folded, definitions, (row, &event), query)?;
     // At the last event, lines that came after it count as well: there is no later place for them.
     let written = match at == row.last_seq {

@@ -19,6 +19,7 @@ use super::live::{COLLECT, Part, Sender, stream, whole};
 use super::render::{For, Me, render};
 use super::run::{self, why};
 use super::run_view::{LINES_SHOWN, Line, Shown, Wanted, read};
+use super::step_filter::StepFilter;
 use super::timeline::Span;
 use crate::access::Caller;
 use crate::api::query::{Asked, Named};
@@ -43,6 +44,8 @@ pub(super) struct Query {
     level: Option<String>,
     of: Option<String>,
     q: Option<String>,
+    /// Only steps of this status.
+    status: Option<String>,
 }
 
 /// A page is made anew that often even if nothing happens, so that the bars of its timeline grow: the
@@ -64,9 +67,10 @@ pub(super) async fn live(
     let (sender, response) = stream();
     let follower = Follower::new(app.clone(), row.run_id);
     let follower = follower.after(query.after).with_logs_after(query.logs).with_live();
-    let Query { steps, step, level, of, q, .. } = query;
-    let page = run::Query { steps, step, level, of, q, ..run::Query::default() };
-    let watched = Watched { run_id: row.run_id, place, page, log_seq: query.logs };
+    let Query { steps, step, level, of, q, status, .. } = query;
+    let page = run::Query { steps, step, level, of, q, status, ..run::Query::default() };
+    let filter = page.steps(None)?;
+    let watched = Watched { run_id: row.run_id, place, filter, page, log_seq: query.logs };
     tokio::spawn(async move {
         let _count = app.metrics.stream();
         let is_left = sender.closed();
@@ -88,6 +92,8 @@ struct Watched {
     run_id: Uuid,
     /// Where their page of steps begins.
     place: Option<StepPlace>,
+    /// Which steps they look at.
+    filter: StepFilter,
     /// The page's own query.
     page: run::Query,
     /// The number of the last log line that was looked at.
@@ -121,8 +127,8 @@ async fn follow(
         let Heard { lines, is_durable: has_news, .. } = heard;
         let began = Instant::now();
         let (definitions, now) = (app.engine.definitions().clone(), app.engine.clock().now());
-        let Watched { run_id, place, ref page, log_seq } = watched;
-        let wanted = Wanted { run_id, place, now, here: page.without_step(run_id) };
+        let Watched { run_id, place, filter: steps, ref page, log_seq } = watched;
+        let wanted = Wanted { run_id, place, filter: steps, now, here: page.without_step(run_id) };
         let filter = page.lines();
         let of_some = (filter != LogFilter::default()).then_some(filter);
         let look = move |store: &dyn Store| {
@@ -144,7 +150,9 @@ async fn follow(
         watched.log_seq = newest.unwrap_or(log_seq);
         tick = (Span::of(&shown.row, now).length / 100).clamp(TICK_MIN, TICK_MAX);
         let skipped = lines.len().saturating_sub(LINES_SHOWN);
-        let lines = lines.into_iter().skip(skipped).map(Line::from).collect();
+        let marker = page.marker();
+        let lines = lines.into_iter().skip(skipped);
+        let lines = lines.map(|row| Line::from(row).marked(&marker)).collect();
         let mut parts = Vec::new();
         if has_news {
             let row = &shown.row;
@@ -156,7 +164,7 @@ async fn follow(
                 whole("drawer", render("parts/drawer.html", about(&me, "drawer", drawer)))
             }));
         }
-        parts.extend(self::parts(&me, shown, lines));
+        parts.extend(self::parts(&me, shown, lines, steps.status.is_some()));
         if !sender.send(parts).await {
             return Ok(());
         }
@@ -217,7 +225,7 @@ async fn collect(follower: &mut Follower, heard: &mut Heard) -> Result<bool, Sto
     }
 }
 
-fn parts(me: &Me, shown: Shown, lines: Vec<Line>) -> Vec<Part> {
+fn parts(me: &Me, shown: Shown, lines: Vec<Line>, is_of_some: bool) -> Vec<Part> {
     let is_tokens = shown.head.instance.is_some();
     let timeline = BTreeMap::from([("timeline", shown.timeline)]);
     let mut parts = vec![
@@ -229,7 +237,17 @@ fn parts(me: &Me, shown: Shown, lines: Vec<Line>) -> Vec<Part> {
         let rows = BTreeMap::from([("units", shown.units)]);
         parts.push(whole("units", render("parts/unit_rows.html", rows)));
     }
-    for step in shown.steps {
+    let choices = BTreeMap::from([("choices", shown.choices)]);
+    parts.push(whole("step-choices", render("parts/step_choices.html", choices)));
+    // Among some steps, one that has gone on has to leave.
+    let steps = if is_of_some {
+        let rows = BTreeMap::from([("steps", shown.steps)]);
+        parts.push(whole("steps", render("parts/step_rows.html", rows)));
+        Vec::new()
+    } else {
+        shown.steps
+    };
+    for step in steps {
         let id = step.key.clone();
         let html = render("parts/step_row.html", BTreeMap::from([("step", step)]));
         parts.push(Part { id, into: Some("steps"), html });

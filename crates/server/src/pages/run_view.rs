@@ -3,7 +3,7 @@
 use serde::Serialize;
 use windlass_core::definition::{Node, Plan};
 use windlass_core::run::token::{TokenPlan, UnitStatus};
-use windlass_core::run::{StepStatus, path};
+use windlass_core::run::{StepStatus, observed, path};
 use windlass_core::template::Template;
 use windlass_core::{Failure, Time};
 use windlass_engine::Definitions;
@@ -11,9 +11,12 @@ use windlass_engine::triggers::TRIGGER_LABEL;
 use windlass_store::{LogLevel, LogRow, RunRow, Store, StoreError, UnitCount, UnitRow};
 
 use super::graph;
+use super::marks::{Marker, Piece};
 use super::render::{Moment, json, moment, took};
-use super::run_errors::{self, Alike};
+use super::run_errors::{self, Wrong};
 use super::runs::short_id;
+use super::started::{self, Origin, Started};
+use super::step_filter::{self, Choice, StepFilter};
 use super::timeline::{self, Span, Timeline};
 use super::unit_rows::UnitLine;
 use super::usage::{self, Took};
@@ -54,11 +57,15 @@ pub struct Head {
     /// The run it repeats.
     pub rerun_of: Option<String>,
     /// The run at whose end it began.
-    pub trigger: Option<String>,
+    pub(super) trigger: Option<Origin>,
+    /// The runs that began at its end.
+    pub(super) started: Option<Started>,
     /// The end of that one's id.
     pub rerun_of_short: Option<String>,
     /// The input.
     pub input: String,
+    /// Whether that is more than a look.
+    pub is_input_long: bool,
     /// The output.
     pub output: Option<String>,
     /// The error.
@@ -67,8 +74,8 @@ pub struct Head {
     pub counts: Vec<Count>,
     /// How many steps there are.
     pub total: u32,
-    /// What went wrong in its steps, if several have failed.
-    pub(super) errors: Vec<Alike>,
+    /// What went wrong in its steps.
+    pub(super) wrong: Wrong,
     /// What its models have taken.
     pub usage: Option<Took>,
     /// Whether it is over.
@@ -77,6 +84,8 @@ pub struct Head {
     pub instance: Option<String>,
     /// What is known of it because another program drives it.
     pub observed: Option<ObservedBody>,
+    /// Whether that program has not said yet which flow it is of.
+    pub is_of_unknown: bool,
     /// More about it, as that program says.
     pub metadata: Option<String>,
 }
@@ -92,6 +101,8 @@ pub struct Count {
     pub x: u64,
     /// How wide it is.
     pub width: u64,
+    /// Where the steps of this status are.
+    pub href: Option<String>,
 }
 
 /// A row of the table of steps.
@@ -136,6 +147,16 @@ pub struct Line {
     pub level: Option<&'static str>,
     /// The text.
     pub text: String,
+    /// The same in pieces, if words in it are marked.
+    pub(super) pieces: Vec<Piece>,
+}
+
+impl Line {
+    /// The same with what is looked for marked.
+    pub(super) fn marked(mut self, marker: &Marker) -> Line {
+        self.pieces = marker.pieces(&self.text);
+        self
+    }
 }
 
 impl From<LogRow> for Line {
@@ -147,6 +168,7 @@ impl From<LogRow> for Line {
             stream: row.stream.as_str(),
             level: row.level.map(LogLevel::as_str),
             text: row.text,
+            pieces: Vec::new(),
         }
     }
 }
@@ -164,6 +186,8 @@ pub struct Shown {
     pub(super) timeline: Timeline,
     /// The steps of the page.
     pub steps: Vec<StepRowView>,
+    /// The ways to steps of one status.
+    pub(super) choices: Vec<Choice>,
     /// Its units of work, in the order in which they came up, if it is a token run.
     pub(super) units: Vec<UnitLine>,
     /// Where the next page begins.
@@ -178,6 +202,8 @@ pub struct Wanted {
     pub run_id: uuid::Uuid,
     /// Where its page of steps begins.
     pub place: Option<StepPlace>,
+    /// Which steps it has.
+    pub(super) filter: StepFilter,
     /// As of when.
     pub now: Time,
     /// The page's address, with as much of its query as links to steps keep.
@@ -186,7 +212,7 @@ pub struct Wanted {
 
 impl Wanted {
     /// Where the drawer of a step opens.
-    fn link(&self, step: &str) -> String {
+    pub(super) fn link(&self, step: &str) -> String {
         let joint = if self.here.contains('?') { '&' } else { '?' };
         format!("{}{joint}step={}", self.here, segment(step))
     }
@@ -202,15 +228,17 @@ pub fn read(
     definitions: &Definitions,
     wanted: &Wanted,
 ) -> Result<Option<Shown>, StoreError> {
-    let Wanted { run_id, place, now, .. } = *wanted;
-    let first = if place.is_none() { STEPS_SHOWN } else { 0 };
+    let Wanted { run_id, place, now, filter, .. } = *wanted;
+    let is_all = place.is_none() && filter.status.is_none();
+    let first = if is_all { STEPS_SHOWN } else { 0 };
     let Some(overview) = store.overview(run_id, first)? else { return Ok(None) };
     let row = overview.row;
     let plan = definitions.plan(row.definition_id).ok();
     let plan = plan.as_deref();
-    let (steps, next) = match place {
-        None => bodies(store, &row, overview.steps, plan, STEPS_SHOWN)?,
-        place => read_steps(store, &row, plan, place, STEPS_SHOWN)?,
+    let (steps, next) = match (filter.status, place) {
+        (Some(status), place) => step_filter::read(store, &row, status, place)?,
+        (None, None) => bodies(store, &row, overview.steps, plan, STEPS_SHOWN)?,
+        (None, place) => read_steps(store, &row, plan, place, STEPS_SHOWN)?,
     };
     let link = |step: &str| wanted.link(step);
     let mut units = Vec::new();
@@ -235,14 +263,26 @@ pub fn read(
     let steps = steps.into_iter().map(|step| step_row(step, plan, &link)).collect();
     let log_seq = overview.last_log_seq;
     let mut head = head(store, row.clone())?;
-    head.errors = run_errors::read(store, &row, &link)?;
+    head.wrong = run_errors::read(store, store, &row, &link)?;
+    if head.is_over {
+        head.started = started::read(store, &row)?;
+    }
+    let choices = filter.choices(run_id, &row.counts);
     if let Some(counts) = unit_counts {
         head.instance = Some(row.workflow_id.to_string());
         head.counts = bar_of(&counts);
+    } else {
+        for part in &mut head.counts {
+            let way = choices.iter().find(|choice| choice.status == part.status);
+            part.href = way.map(|way| way.href.clone());
+        }
     }
-    Ok(Some(Shown { row, head, graph, timeline, steps, units, next, log_seq }))
+    Ok(Some(Shown { row, head, graph, timeline, steps, choices, units, next, log_seq }))
 }
 
+/// An input of more bytes or lines is folded.
+const INPUT_SHORT: usize = 1_200;
+const INPUT_LINES_SHORT: usize = 16;
 /// Units of a run that are counted.
 const UNITS_READ: usize = 1_000;
 
@@ -280,6 +320,7 @@ fn bar_of(counts: &[UnitCount]) -> Vec<Count> {
         count: u32::try_from(part.count).unwrap_or(u32::MAX),
         x: part.x,
         width: part.width,
+        href: None,
     };
     super::instance_view::bar(&pairs).into_iter().map(part).collect()
 }
@@ -290,8 +331,14 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
     let span = finished.zip(row.started_at);
     let counts = counts(&row.counts);
     let usage = usage::took(&store.usage_of_run(row.run_id)?);
+    let trigger = row.labels.get(TRIGGER_LABEL).map(|id| started::origin(store, id)).transpose()?;
+    let began = row.started_at;
     let body = RunBody::read(store, row)?;
+    // What another program runs was told of later than it began.
+    let created = began.filter(|_| body.observed.is_some()).unwrap_or(created);
     let id = body.id.to_string();
+    let is_unknown = body.workflow == observed::UNKNOWN_FLOW;
+    let input = json(&body.input);
     Ok(Head {
         short_id: short_id(&id),
         id,
@@ -302,20 +349,23 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
         created: moment(created),
         finished: finished.map(moment),
         took: span.map(|(end, start)| took(end.since(start))),
-        trigger: body.labels.get(TRIGGER_LABEL).cloned(),
+        trigger,
+        started: None,
         labels: body.labels.into_iter().filter(|(key, _)| key != TRIGGER_LABEL).collect(),
         external_id: body.external_id,
         rerun_of: body.rerun_of.map(|id| id.to_string()),
         rerun_of_short: body.rerun_of.map(|id| short_id(&id.to_string())),
-        input: json(&body.input),
+        is_input_long: input.len() > INPUT_SHORT || input.lines().count() > INPUT_LINES_SHORT,
+        input,
         output: body.output.as_ref().map(json),
         error: body.error,
         counts,
-        errors: Vec::new(),
+        wrong: Wrong::default(),
         total: body.steps_total,
         usage,
         is_over,
         instance: None,
+        is_of_unknown: body.observed.is_some() && is_unknown,
         metadata: body.observed.as_ref().and_then(|it| it.metadata.as_ref()).map(json),
         observed: body.observed,
     })
@@ -341,7 +391,7 @@ fn counts(counts: &windlass_core::run::Counts) -> Vec<Count> {
     let part = |status: StepStatus| {
         let (count, x) = (counts.of(status), before * 1_000 / total);
         before += u64::from(count);
-        Count { status: status.as_str(), count, x, width: before * 1_000 / total - x }
+        Count { status: status.as_str(), count, x, width: before * 1_000 / total - x, href: None }
     };
     ORDER.into_iter().map(part).filter(|part| part.count > 0).collect()
 }

@@ -13,6 +13,7 @@ use windlass_store::{RunRow, Store};
 
 use super::error::PageProblem;
 use super::live::{watch, whole};
+use super::names;
 use super::render::{Me, Moment, moment, page_for, render, took};
 use crate::access::Caller;
 use crate::api::query::Asked;
@@ -181,7 +182,7 @@ pub(super) async fn page(
         times: SINCE.iter().map(|(word, name, _)| (*word, *name)).collect(),
         query: filled,
         statuses: RunStatus::ALL.iter().map(|status| status.as_str()).collect(),
-        workflows: workflows.items.into_iter().map(|row| row.name).collect(),
+        workflows: names::of(workflows.items),
         is_first,
         has_more: next.is_some(),
         next: next.map(|next| format!("/runs?{kept}cursor={}", cursor(&next))),

@@ -10,6 +10,7 @@ use windlass_engine::Definitions;
 use windlass_store::{FoundLine, LogLevel, LogSearch, RunFilter, RunRow, Store, StoreError};
 
 use super::error::PageProblem;
+use super::marks::{Marker, Piece};
 use super::render::{Me, Moment, moment, page_for};
 use super::runs::short_id;
 use crate::access::Caller;
@@ -24,6 +25,8 @@ const SHOWN: usize = 20;
 const RUNS_LOOKED_AT: usize = 8_000;
 /// Workflows whose steps are looked through.
 const WORKFLOWS_LOOKED_AT: usize = 1_000;
+/// Characters of a line that are shown.
+const LINE_CHARS_MAX: usize = 500;
 /// The longest question, in characters.
 const CHARS_MAX: usize = 200;
 
@@ -82,7 +85,7 @@ struct Line {
     path: String,
     at: Moment,
     level: Option<&'static str>,
-    text: String,
+    pieces: Vec<Piece>,
 }
 
 pub(super) async fn page(
@@ -110,11 +113,12 @@ pub(super) async fn page(
             found.has_more_runs = runs.next.is_some() && !runs.items.is_empty();
             found.runs = runs.items.into_iter().map(Run::from).collect();
             found.steps = steps(store, &definitions, &project, &text)?;
+            let marker = Marker::of(&text);
             let search =
                 LogSearch { text, level: None, from: None, until: None, workflow_id: None };
             let lines = store.find_logs(&project, &search, None, SHOWN)?;
             found.has_more_lines = lines.has_more;
-            found.lines = lines.items.into_iter().map(Line::from).collect();
+            found.lines = lines.items.into_iter().map(|line| Line::of(line, &marker)).collect();
             Ok(found)
         };
         found = app.engine.read(look).await?;
@@ -139,8 +143,8 @@ impl From<RunRow> for Run {
     }
 }
 
-impl From<FoundLine> for Line {
-    fn from(found: FoundLine) -> Line {
+impl Line {
+    fn of(found: FoundLine, marker: &Marker) -> Line {
         let id = found.run_id.to_string();
         Line {
             href: line_href(&id, found.line.log_seq),
@@ -149,7 +153,7 @@ impl From<FoundLine> for Line {
             path: found.line.path,
             at: moment(found.line.at),
             level: found.line.level.map(LogLevel::as_str),
-            text: found.line.text.chars().take(500).collect(),
+            pieces: marker.excerpt(&found.line.text, LINE_CHARS_MAX),
         }
     }
 }

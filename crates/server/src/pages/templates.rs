@@ -7,6 +7,7 @@ use windlass_engine::Definitions;
 use windlass_store::{Store, StoreError, WorkflowRow};
 
 use super::error::PageProblem;
+use super::names;
 use super::render::{Me, Moment, moment, page_for};
 use crate::access::Caller;
 use crate::api::page::PageQuery;
@@ -16,8 +17,6 @@ use crate::http::paging::{cursor, place};
 
 /// Templates of a page.
 const PAGE_SIZE: usize = 50;
-/// Workflows that are looked at for them at once.
-const LOOK: usize = 200;
 
 #[derive(Serialize)]
 struct Context {
@@ -64,18 +63,18 @@ fn find(
 ) -> Result<(Vec<Row>, Option<String>), StoreError> {
     let mut rows = Vec::new();
     loop {
-        let page = store.workflows(project, after.as_deref(), LOOK)?;
-        let count = page.items.len();
-        for (index, row) in page.items.into_iter().enumerate() {
+        let (workflows, has_more) = names::workflows(store, project, after.as_deref())?;
+        let count = workflows.len();
+        for (index, row) in workflows.into_iter().enumerate() {
             let name = row.name.clone();
             rows.extend(row_of(definitions, row));
             if rows.len() == PAGE_SIZE {
-                let has_more = page.has_more || index + 1 < count;
+                let has_more = has_more || index + 1 < count;
                 return Ok((rows, has_more.then_some(name)));
             }
             after = Some(name);
         }
-        if !page.has_more {
+        if !has_more {
             return Ok((rows, None));
         }
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
+use windlass_core::run::observed;
 use windlass_store::{DefinitionRow, Pause, RunFilter, UsageFilter, WorkflowRow};
 
 use super::error::PageProblem;
 use super::form::{Field, fields};
 use super::graph;
+use super::health::{self, Health};
 use super::render::{Me, Moment, moment, page_for, took};
 use super::runs::short_id;
 use super::usage::{Day, days};
@@ -49,6 +51,10 @@ struct Context {
     form: Form,
     versions: Vec<Version>,
     runs: Vec<Run>,
+    /// How its runs have fared of late.
+    health: Health,
+    /// Whether it stands for runs of which no program has said what they are.
+    is_unknown: bool,
     /// What models took, by day.
     days: Vec<Day>,
 }
@@ -136,12 +142,14 @@ pub(super) async fn show(
     let version = version.unwrap_or(row.version);
     let (workflow_id, definitions) = (row.workflow_id, app.engine.definitions().clone());
     let (project, name) = (caller.project().to_owned(), row.name.clone());
-    let today = windlass_engine::day_of(app.engine.clock().now());
+    let now = app.engine.clock().now();
+    let today = windlass_engine::day_of(now);
     let read = move |store: &dyn windlass_store::Store| {
         let versions = store.versions(workflow_id, None, SHOWN_MAX)?.items;
         let shown = store.versions(workflow_id, version.checked_add(1), 1)?.items.pop();
         let filter = RunFilter { workflow_id: Some(workflow_id), ..RunFilter::default() };
         let runs = store.runs(&project, &filter, None, SHOWN_MAX)?.items;
+        let health = health::read(store, &project, (workflow_id, &name), now)?;
         let filter = UsageFilter {
             workflow: Some(name),
             from_day: today - 29,
@@ -150,9 +158,9 @@ pub(super) async fn show(
         };
         let usage = store.usage(&project, &filter, USAGE_ROWS_MAX)?;
         let plan = shown.as_ref().map(|shown| definitions.plan(shown.definition_id));
-        Ok((versions, shown, runs, usage, plan))
+        Ok((versions, shown, runs, usage, plan, health))
     };
-    let (versions, shown, runs, usage, plan) = app.engine.read(read).await?;
+    let (versions, shown, runs, usage, plan, health) = app.engine.read(read).await?;
     let missing = || Problem::parameter("version", format!("there is no version {version}"));
     let shown = shown.filter(|shown| shown.version == version).ok_or_else(missing)?;
     let (plan, problem) = match plan {
@@ -183,6 +191,8 @@ pub(super) async fn show(
     let context = Context {
         nav: "workflows",
         title: row.name.clone(),
+        health,
+        is_unknown: row.name == observed::UNKNOWN_FLOW,
         name: row.name,
         description: plan.as_ref().and_then(|plan| plan.description.clone()),
         version,

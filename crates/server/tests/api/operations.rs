@@ -56,11 +56,15 @@ async fn every_endpoint_is_documented() {
     let answer = server.get("/openapi.json").await;
     assert!(answer.body["openapi"].as_str().unwrap().starts_with("3.1"));
     let mut lines = Vec::new();
+    let mut ids = std::collections::BTreeSet::new();
     for (path, item) in answer.body["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let statuses: Vec<&str> =
                 operation["responses"].as_object().unwrap().keys().map(String::as_str).collect();
             assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+            // What is generated from the document has a function of that name.
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(ids.insert(id.to_owned()), "{method} {path}: `{id}` is another operation's id");
             lines.push(format!("{} {path}: {}", method.to_uppercase(), statuses.join(" ")));
         }
     }

@@ -12,6 +12,7 @@ mod diff;
 mod drawer;
 mod inbox;
 mod interventions;
+mod oncall;
 mod timeline;
 mod units;
 

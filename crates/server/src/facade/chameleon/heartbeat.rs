@@ -35,7 +35,8 @@ pub struct BeatBody {
 
 /// A sign of life: the unit of work is the actor's own for another while.
 #[utoipa::path(
-    post, path = "/workflow/uow/{uow}/heartbeat", tag = "facades",
+    post, path = "/workflow/uow/{uow}/heartbeat",
+    operation_id = "chameleon_heartbeat", tag = "facades",
     params(("uow" = Uuid, Path, description = "The unit's id")),
     request_body(content = ActorRequest),
     responses((status = 200, body = BeatBody), DetailResponses)

@@ -74,7 +74,8 @@ pub struct WaivedBody {
 
 /// Stops every unit of work of an instance that somebody works on.
 #[utoipa::path(
-    post, path = "/pilot/kill-switch", tag = "facades",
+    post, path = "/pilot/kill-switch",
+    operation_id = "chameleon_kill_switch", tag = "facades",
     request_body(content = KillRequest),
     responses((status = 200, body = KilledBody), DetailResponses)
 )]

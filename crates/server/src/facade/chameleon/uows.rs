@@ -111,7 +111,8 @@ impl UowBody {
 
 /// A unit of work with its attributes.
 #[utoipa::path(
-    get, path = "/uows/{uow}", tag = "facades",
+    get, path = "/uows/{uow}",
+    operation_id = "chameleon_get_uow", tag = "facades",
     params(("uow" = Uuid, Path, description = "Its id")),
     responses((status = 200, body = UowDetail), DetailResponses)
 )]

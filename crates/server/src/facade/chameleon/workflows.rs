@@ -176,7 +176,8 @@ fn body_of_instance(row: InstanceRow) -> OldWorkflowBody {
 
 /// All workflows, by name.
 #[utoipa::path(
-    get, path = "/workflows", tag = "facades",
+    get, path = "/workflows",
+    operation_id = "chameleon_list_workflows", tag = "facades",
     responses(
         (status = 200, description = "JSON, unless `Accept` names `text/html`",
          body = Vec<OldWorkflowBody>),
@@ -228,7 +229,8 @@ pub async fn create_workflow(
 
 /// A workflow or an instance.
 #[utoipa::path(
-    get, path = "/workflows/{workflow}", tag = "facades",
+    get, path = "/workflows/{workflow}",
+    operation_id = "chameleon_get_workflow", tag = "facades",
     params(("workflow" = String, Path, description = "Id, or the name of a workflow")),
     responses(
         (status = 200, description = "JSON, unless `Accept` names `text/html`",
@@ -252,7 +254,8 @@ pub async fn get_workflow(
 
 /// Executes a workflow of steps.
 #[utoipa::path(
-    post, path = "/workflows/{workflow}/execute", tag = "facades",
+    post, path = "/workflows/{workflow}/execute",
+    operation_id = "chameleon_execute_workflow", tag = "facades",
     params(("workflow" = String, Path, description = "Id or name")),
     request_body(content = OldExecuteRequest),
     responses((status = 200, body = RunningBody), DetailResponses)
@@ -277,7 +280,8 @@ pub async fn execute_workflow(
 
 /// Deletes a workflow. Its runs go on.
 #[utoipa::path(
-    delete, path = "/workflows/{workflow}", tag = "facades",
+    delete, path = "/workflows/{workflow}",
+    operation_id = "chameleon_delete_workflow", tag = "facades",
     params(("workflow" = String, Path, description = "Id or name")),
     responses((status = 200, body = MessageBody), DetailResponses)
 )]

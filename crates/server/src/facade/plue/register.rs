@@ -114,7 +114,8 @@ fn callback_url(headers: &HeaderMap, task: Handed) -> String {
 
 /// A runner is alive: what it holds is its own for another while.
 #[utoipa::path(
-    post, path = "/internal/runners/{pod_name}/heartbeat", tag = "facades",
+    post, path = "/internal/runners/{pod_name}/heartbeat",
+    operation_id = "plue_heartbeat", tag = "facades",
     params(("pod_name" = String, Path, description = "What it calls itself")),
     responses((status = 200, body = OkBody), DetailResponses)
 )]
