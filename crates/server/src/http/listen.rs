@@ -13,7 +13,7 @@ use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tower::ServiceExt;
 
@@ -26,6 +26,9 @@ const HEAD_TIME_MAX: Duration = Duration::from_secs(60);
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// How long what was sent to a client may stay unread.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Connections that may wait to be accepted. When a server is back, all who watch come back at once;
+/// who finds no place there tries again after seconds.
+const BACKLOG: u32 = 4_096;
 /// How long requests under way may take when the server ends.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 
@@ -35,7 +38,14 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(5);
 ///
 /// If it cannot be opened.
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // After a restart the port is ours again at once.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `going_down` is true, and then until nothing is under way.
