@@ -44,6 +44,10 @@ pub(crate) use connect::Connect;
 pub(crate) use exit::{Exit, Usage};
 pub(crate) use output::Format;
 
+/// Threads for work that blocks, which is reading from the store more than anything: the store lets in a
+/// few at a time, so more threads would only hold memory.
+const BLOCKING_THREAD_COUNT_MAX: usize = 64;
+
 /// Runs workflows durably and lets people watch them.
 #[derive(Debug, Parser)]
 #[command(
@@ -148,7 +152,10 @@ pub fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Commands that only look have no use for a second worker.
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREAD_COUNT_MAX)
+        .build();
     let result = match runtime {
         Ok(runtime) => {
             let result = runtime.block_on(dispatch(cli.command));

@@ -19,6 +19,9 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// The largest message that is read, in bytes.
 const HEARD_BYTES_MAX: usize = 64 * 1024;
 
+/// The buffer for what is read, in bytes. Each socket has one, and there may be thousands.
+const READ_BUFFER_BYTES: usize = 2 * 1024;
+
 /// A connection's place among all that may be open. A socket keeps it after its connection has been
 /// handed over.
 #[derive(Clone, Debug)]
@@ -57,7 +60,7 @@ impl Upgrade {
         let upgrade = upgrade.map_err(|why| {
             Problem::parameter("Upgrade", format!("a WebSocket is to be opened here: {why}"))
         })?;
-        let upgrade = upgrade.max_message_size(HEARD_BYTES_MAX);
+        let upgrade = upgrade.max_message_size(HEARD_BYTES_MAX).read_buffer_size(READ_BUFFER_BYTES);
         Ok(upgrade.on_upgrade(move |socket| async move {
             talk(socket).await;
             drop(held);
