@@ -80,8 +80,17 @@ async fn errors_are_grouped_and_slow_runs_named() {
     assert_eq!(body["node_types"][0]["runs"], 5);
     assert_eq!(body["node_types"][0]["failed"], 2);
     assert_eq!(body["duration_ms"]["p99"], 10_000);
-    let usage = server.get("/api/v1/analytics/usage?from=2026-11-01&to=2026-11-03").await.body;
+    let three_days = "/api/v1/analytics/usage?from=2026-11-01&to=2026-11-03";
+    let usage = server.get(&format!("{three_days}&interval=day")).await.body;
     assert_eq!(usage["series"].as_array().unwrap().len(), 3);
+    let usage = server.get(three_days).await.body;
+    assert_eq!(
+        usage["series"].as_array().unwrap().len(),
+        72,
+        "a short stretch is told by the hour"
+    );
+    assert_eq!(usage["series"][25]["bucket"], "2026-11-02T01:00:00Z");
+    assert_eq!(usage["series"][25]["day"], "2026-11-02");
     assert_eq!((&usage["total"]["calls"], &usage["models"]), (&0.into(), &json!([])));
 }
 

@@ -1,7 +1,7 @@
 //! An agent whose server is killed in the middle of its seventh turn.
 
 use std::collections::BTreeMap;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use windlass_server::client::{Client, Question};
 
 use crate::model::{Says, stream};
-use crate::{command, ready, stop};
+use crate::{Stopped, command, ready, stop};
 
 const TURNS: usize = 9;
 
@@ -59,7 +59,7 @@ impl World {
     }
 }
 
-fn serve(directory: &std::path::Path, model: &str) -> (Child, Client) {
+fn serve(directory: &std::path::Path, model: &str) -> (Stopped, Client) {
     let mut server = command(directory, &["serve", "--data", "d", "--listen", "127.0.0.1:0"]);
     server.env("OPENAI_BASE_URL", model).env("OPENAI_API_KEY", "sk");
     server.env("WINDLASS_HTTP__ALLOW_LOOPBACK", "true").stderr(Stdio::piped());

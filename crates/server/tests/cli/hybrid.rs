@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::{Stopped, command, ok, ready, serve_with, windlass};
+use crate::{command, ok, ready, serve_with, windlass};
 
 /// What a file says, once it says what is wanted.
 fn says(path: &Path, wanted: impl Fn(&Value) -> bool) -> Value {
@@ -31,7 +31,7 @@ fn runs_are_files_that_another_server_takes_in() {
     first.env("WORKFLOWS_DIR", &runs).env("QUEUE_STATE_FILE", &queue);
     first.env("MAX_PARALLEL_NODES", "1").stderr(Stdio::piped());
     let (server, url) = ready(first.spawn().unwrap());
-    let _server = Stopped(server);
+    let _server = server;
     let nap = "name: nap\nnodes:\n  - {id: a, type: shell, config: {script: 'echo one'}}\n  \
                - {id: wait, type: wait_signal, needs: [a], config: {signal: go}}\n";
     std::fs::write(at.join("nap.yaml"), nap).unwrap();
@@ -63,7 +63,7 @@ fn runs_are_files_that_another_server_takes_in() {
     std::fs::write(runs.join("broken/state.json"), "{").unwrap();
     let arguments = ["serve", "--data", "e", "--listen", "127.0.0.1:0"];
     let (other, other_url) = serve_with(at, &arguments);
-    let _other = Stopped(other);
+    let _other = other;
     let import = || windlass(at, &["runs", "import", "runs", "--server", &other_url]);
     let taken = import();
     let said = String::from_utf8_lossy(&taken.stderr).into_owned();

@@ -484,16 +484,17 @@ fn keys_are_made_with_and_without_a_server() {
 }
 
 /// A server on a directory, and where it listens.
-fn serve(directory: &Path, listen: &str) -> (Child, String) {
+fn serve(directory: &Path, listen: &str) -> (Stopped, String) {
     serve_with(directory, &["serve", "--data", "d", "--listen", listen])
 }
 
-fn serve_with(directory: &Path, arguments: &[&str]) -> (Child, String) {
+fn serve_with(directory: &Path, arguments: &[&str]) -> (Stopped, String) {
     ready(command(directory, arguments).stderr(Stdio::piped()).spawn().unwrap())
 }
 
 /// Waits until a server is ready, and says where it listens.
-fn ready(mut child: Child) -> (Child, String) {
+fn ready(child: Child) -> (Stopped, String) {
+    let mut child = Stopped(child);
     let stderr = std::io::BufReader::new(child.stderr.take().unwrap());
     let mut lines = std::io::BufRead::lines(stderr).map(Result::unwrap);
     let ready = "windlass is ready at ";
@@ -503,13 +504,27 @@ fn ready(mut child: Child) -> (Child, String) {
     (child, url)
 }
 
-fn stop(mut child: Child) {
-    child.kill().unwrap();
-    child.wait().unwrap();
+/// Ends a server at once.
+fn stop(server: Stopped) {
+    drop(server);
 }
 
 /// A child that does not outlive its test.
 struct Stopped(Child);
+
+impl std::ops::Deref for Stopped {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Stopped {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
 
 impl Drop for Stopped {
     fn drop(&mut self) {

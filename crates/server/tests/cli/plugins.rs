@@ -1,18 +1,18 @@
 //! Plugins: the examples as they are, children of a server and from outside.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use windlass_server::client::{Answer, Client, Question};
 use windlass_server::config::Secret;
 
-use crate::{EXAMPLES, command, serve_with, text, windlass};
+use crate::{EXAMPLES, Stopped, command, serve_with, text, windlass};
 
 /// A server with the settings in its directory, asked in the name of a key.
 struct Server {
-    child: Outside,
+    child: Stopped,
     url: String,
     client: Client,
     runtime: tokio::runtime::Runtime,
@@ -22,7 +22,7 @@ impl Server {
     fn start(at: &Path) -> Server {
         let (child, url) = serve_with(at, &["serve", "--listen", "127.0.0.1:0", "--data", "d"]);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Server { child: Outside(child), client: Client::remote(&url).unwrap(), url, runtime }
+        Server { child, client: Client::remote(&url).unwrap(), url, runtime }
     }
 
     fn showing(mut self, key: &str) -> Server {
@@ -110,19 +110,9 @@ fn rust_worker() -> &'static Path {
     })
 }
 
-/// A process that does not outlive its test, however that ends.
-struct Outside(Child);
-
-impl Drop for Outside {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn worker(program: &mut Command, url: &str, key: Option<&str>) -> Outside {
+fn worker(program: &mut Command, url: &str, key: Option<&str>) -> Stopped {
     program.env("WINDLASS_SERVER", url).env("WINDLASS_WORKER_TOKEN", key.unwrap_or_default());
-    Outside(program.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    Stopped(program.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn what_retention_deletes_is_in_the_archive() {
     runs_that_go(at, "[retention]\narchive = 'old'\n");
     let arguments = ["serve", "--data", "d", "--listen", "127.0.0.1:0"];
     let (server, url) = serve_with(at, &arguments);
-    let _server = Stopped(server);
+    let _server = server;
     wait_until("runs are deleted", || run_count(at, &url) == 1);
     let mut files = std::fs::read_dir(at.join("old")).unwrap();
     check_lines(File::open(files.next().unwrap().unwrap().path()).unwrap());

@@ -1,5 +1,7 @@
 //! The commands with large values in an S3-compatible service.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -68,6 +70,20 @@ fn a_wrong_key_or_bucket_is_told_at_the_start() {
     }
 }
 
+fn until_ready(url: &str) {
+    let address = url.strip_prefix("http://").unwrap();
+    loop {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        if answer.starts_with("HTTP/1.1 200") {
+            return;
+        }
+    }
+}
+
 /// While the service is away nothing with a large value is acknowledged. The server itself goes on.
 #[test]
 fn a_server_outlives_its_bucket() {
@@ -85,7 +101,7 @@ fn a_server_outlives_its_bucket() {
     std::fs::write(at.join("windlass.toml"), toml).unwrap();
     std::fs::write(at.join("large.json"), json!({ "text": "x".repeat(100_000) }).to_string())
         .unwrap();
-    let (server, _) = serve(at, "127.0.0.1:0");
+    let (server, url) = serve(at, "127.0.0.1:0");
     let execute = |input: &str| {
         let words = ["workflow", "execute", "echo", "--data", "d", "--input", input];
         command(at, &words).output().unwrap()
@@ -98,6 +114,8 @@ fn a_server_outlives_its_bucket() {
     assert!(!refused.status.success(), "{}", text(&refused.stdout));
     assert!(execute("@small.json").status.success(), "what is small needs no bucket");
     bucket.service.order(&json!(["up"]));
+    // Whoever met the trouble looks again before it takes anything more.
+    until_ready(&url);
     let again = execute("@large.json");
     assert!(again.status.success(), "{}", text(&again.stderr));
     let runs = crate::ok(at, &["runs", "list", "--data", "d", "-o", "json"]);
