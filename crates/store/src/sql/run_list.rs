@@ -31,6 +31,9 @@ pub(super) enum Lead {
     Label(usize),
     /// The run's own columns: its parent, workflow, status, or nothing but its id.
     Run,
+    /// How the runs of a workflow ended. This index has another order, so whoever reads by it reads all
+    /// that ended like this: it is for few.
+    Outcome(Uuid, RunStatus),
 }
 
 /// A list of runs under way to its SQL. Only fixed words and placeholders enter the text.
@@ -67,6 +70,18 @@ impl<'a> ListQuery<'a> {
                 let mut query = ListQuery { text, order, values: Vec::new() };
                 let project = query.bind(project);
                 let _ = write!(query.text, "FROM run WHERE run.project = {project}");
+                query
+            }
+            Lead::Outcome(workflow_id, status) => {
+                let (text, order) = (String::new(), "run.run_id");
+                let mut query = ListQuery { text, order, values: Vec::new() };
+                let (project, ended) = (query.bind(project), query.ended(workflow_id, status));
+                // SQLite does a join like this in the order in which it is written, and must not take
+                // another index of `ended` for where the list ends: both ids are not one to it.
+                query.text = format!(
+                    "FROM run AS ended CROSS JOIN run
+                      WHERE run.run_id = ended.run_id || '' AND run.project = {project} AND {ended}"
+                );
                 query
             }
         };
@@ -125,6 +140,33 @@ impl<'a> ListQuery<'a> {
         let mut query = ListQuery { text, order, values: Vec::new() };
         query.and_of(workflow_id, status);
         query
+    }
+
+    /// Whether more than `few` runs of a workflow ended like this.
+    pub(super) fn outcome_is_common(
+        connection: &mut impl Connection,
+        workflow_id: Uuid,
+        status: RunStatus,
+        few: usize,
+    ) -> Result<bool, SqlError> {
+        let mut query = ListQuery { text: String::new(), order: "", values: Vec::new() };
+        let ended = query.ended(workflow_id, status);
+        let text = format!("SELECT 1 FROM run AS ended WHERE {ended} LIMIT 1 OFFSET {few}");
+        let mut is_common = false;
+        connection.query(&Statement::assembled(text), &query.values(), &mut |_| {
+            is_common = true;
+            Ok(())
+        })?;
+        Ok(is_common)
+    }
+
+    /// What is asked of `run AS ended` to read it by how runs of a workflow ended.
+    fn ended(&mut self, workflow_id: Uuid, status: RunStatus) -> String {
+        let workflow_id = self.bind(workflow_id.to_string());
+        format!(
+            "ended.workflow_id = {workflow_id} AND ended.status = '{status}'
+                AND ended.finished_at IS NOT NULL"
+        )
     }
 
     fn and_of(&mut self, workflow_id: Option<Uuid>, status: Option<RunStatus>) {

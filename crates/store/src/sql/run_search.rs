@@ -12,6 +12,9 @@ use crate::rows::{RunFilter, RunRow};
 /// How far two indexes are followed to see which of them has fewer runs.
 const ROWS_COMPARED: usize = 200;
 
+/// So many runs of a workflow that ended alike are put into a list's order while somebody waits.
+const FEW_ENDED_ALIKE: usize = 500;
+
 /// Runs in which a text is looked for at once: few at first, since the page may be full with them.
 const RUNS_A_TURN: [usize; 2] = [500, 5_000];
 
@@ -24,7 +27,18 @@ pub(super) fn lead(
     status: Option<RunStatus>,
     before: Option<Uuid>,
 ) -> Result<Lead, SqlError> {
-    // Most runs have succeeded, and no index has those.
+    // Most runs have succeeded, and no index has those in a list's order. Where most have not, the few
+    // are a needle in the workflow's hay.
+    if let (Some(workflow_id), Some(RunStatus::Succeeded)) = (filter.workflow_id, status)
+        && !ListQuery::outcome_is_common(
+            connection,
+            workflow_id,
+            RunStatus::Succeeded,
+            FEW_ENDED_ALIKE,
+        )?
+    {
+        return Ok(Lead::Outcome(workflow_id, RunStatus::Succeeded));
+    }
     let status = status.filter(|status| *status != RunStatus::Succeeded);
     let is_indexed = filter.workflow_id.is_some() || status.is_some();
     match filter.labels.len() {

@@ -103,6 +103,10 @@ pub(crate) fn a_list_is_the_same_by_whichever_index(store: &dyn Store) {
                 let failed = standing(RunStatus::Failed, 1);
                 write.standing = Some(Standing { error, finished_at: Some(at(2)), ..failed });
             }),
+            1..5 => with(write, |write| {
+                let (finished_at, done) = (Some(at(2)), standing(RunStatus::Succeeded, 1));
+                write.standing = Some(Standing { finished_at, ..done });
+            }),
             _ => write,
         }
     };
@@ -112,14 +116,23 @@ pub(crate) fn a_list_is_the_same_by_whichever_index(store: &dyn Store) {
     let (all, third) = (label("all", "yes"), label("third", "1"));
     let (rare, common) = (label("rare", "true"), label("rare", "false"));
     type Fits = fn(u128) -> bool;
-    let lists: [(Vec<_>, Option<RunStatus>, Option<u128>, Fits); 8] = [
+    let lists: [(Vec<_>, Option<RunStatus>, Option<u128>, Fits); 11] = [
         (vec![all.clone(), third.clone()], None, None, |n| n % 3 == 1),
         (vec![all.clone(), rare.clone()], None, None, |n| n % 400 == 0),
         (vec![rare, all.clone()], None, Some(101), |n| n % 400 == 0),
         (vec![all.clone()], None, Some(101), |n| n % 50 == 0),
         (vec![all.clone()], Some(RunStatus::Failed), None, |n| n % 7 == 0),
         (vec![third.clone()], Some(RunStatus::Running), Some(100), |n| {
-            n % 3 == 1 && n % 7 != 0 && n % 50 != 0
+            n % 3 == 1 && n % 7 > 4 && n % 50 != 0
+        }),
+        (vec![], Some(RunStatus::Succeeded), Some(100), |n| {
+            (1..5).contains(&(n % 7)) && n % 50 != 0
+        }),
+        (vec![], Some(RunStatus::Succeeded), Some(101), |n| {
+            (1..5).contains(&(n % 7)) && n % 50 == 0
+        }),
+        (vec![third.clone()], Some(RunStatus::Succeeded), Some(101), |n| {
+            n % 3 == 1 && (1..5).contains(&(n % 7)) && n % 50 == 0
         }),
         (vec![common, all.clone()], Some(RunStatus::Failed), Some(101), |n| {
             n % 7 == 0 && n % 50 == 0 && n % 400 != 0
@@ -135,7 +148,7 @@ pub(crate) fn a_list_is_the_same_by_whichever_index(store: &dyn Store) {
         };
         let (mut found, mut before) = (Vec::new(), None);
         loop {
-            let page = store.runs(PROJECT, &filter, before, 40).unwrap();
+            let page = store.runs(PROJECT, &filter, before, 7).unwrap();
             found.extend(numbers(&page));
             before = page.next;
             if before.is_none() {
