@@ -64,16 +64,75 @@ def test_a_script_is_seen_with_its_tasks_retries_and_lines(seen: Seen, sender: S
     run = seen.run(name)
     assert (run["status"], run["input"]) == ("failed", {"day": 7})
     assert run["observed"]["tags"] == ["etl"] and run["observed"]["metadata"] == {"env": "test"}
+    trace = run["error"]["details"]["traceback"]
+    assert "in save" in trace and "no room for {rows}" in trace, trace
+    assert "flows.py" not in trace, "nobody looks for the mistake in here"
     assert run["error"]["message"] == "ValueError: no room for 14"
     steps = seen.steps(run)
     assert (steps["load:1"]["status"], steps["load:1"]["attempt"]) == ("succeeded", 2)
-    assert steps["save:1"]["error"]["details"] == {"type": "ValueError"}
-    lines = [(line["path"], line["level"], line["text"]) for line in seen.lines(run)]
-    assert lines == [
-        ("", "info", "begins"),
-        ("load:1", "warning", "try 1 of day 7"),
-        ("load:1", "warning", "try 2 of day 7"),
+    assert steps["save:1"]["error"]["details"]["type"] == "ValueError"
+    assert "in save" in steps["save:1"]["error"]["details"]["traceback"]
+    lines = [
+        (line["path"], line["attempt"], line["level"], line["text"]) for line in seen.lines(run)
     ]
+    assert lines == [
+        ("", 0, "info", "begins"),
+        ("load:1", 1, "warning", "try 1 of day 7"),
+        ("load:1", 2, "warning", "try 2 of day 7"),
+    ]
+    events = seen.get(f"/runs/{run['id']}/events")["items"]
+    told = [event for event in events if event["type"] == "task_retried"]
+    assert [one["error"]["message"] for one in told] == ["OSError: not yet"]
+
+
+def test_what_functions_return_is_told_as_it_was(seen: Seen, sender: Sender) -> None:
+    name = key()
+
+    @task
+    def load(rows: list[int]) -> list[int]:
+        return rows
+
+    @task(result=False)
+    def password() -> str:
+        return "hunter2"
+
+    @flow(key=name)
+    def nightly(rows: list[int]) -> dict[str, object]:
+        found = load(rows)
+        password()
+        found.append(-1)
+        return {"rows": len(found), "long": list(range(1_000))}
+
+    nightly([1, 2])
+    assert sender.flush(30)
+    run = seen.run(name)
+    assert (run["input"], run["output"]["rows"]) == ({"rows": [1, 2]}, 3)
+    assert len(run["output"]["long"]) < 110 and run["output"]["long"][-1].endswith(" more")
+    steps = seen.steps(run)
+    assert steps["load:1"]["output"] == [1, 2], "and not what became of it"
+    assert steps["password:1"]["output"] is None
+
+
+def test_a_pause_between_attempts_is_no_attempt(seen: Seen, sender: Sender) -> None:
+    name, tries = key(), iter([True, False])
+
+    @task(retries=1, backoff=0.3)
+    def load() -> None:
+        if next(tries):
+            raise OSError("not yet")
+
+    @flow(key=name)
+    def nightly() -> None:
+        load()
+
+    nightly()
+    assert sender.flush(30)
+    events = seen.get(f"/runs/{seen.run(name)['id']}/events")["items"]
+    told = [event for event in events if event["type"].startswith("task_")]
+    types = [event["type"] for event in told]
+    assert types == ["task_started", "task_retried", "task_started", "task_ended"], told
+    begun, retried, again = (event["said_at"] for event in told[:3])
+    assert begun < retried < again and told[2]["attempt"] == 2
 
 
 def test_tasks_of_a_loop_are_told_apart(seen: Seen, sender: Sender) -> None:
@@ -168,6 +227,53 @@ def test_what_cannot_be_sent_is_kept_and_sent_by_the_next_process(
     assert list(spool.iterdir()) == []
     kept = [run for run in seen.runs(name) if run["run_id"] != "r"]
     assert [run["status"] for run in kept] == ["succeeded"]
+
+
+def test_a_process_that_is_over_at_once_sends_what_was_kept(
+    server: Server, seen: Seen, tmp_path: Path
+) -> None:
+    name, spool = key(), str(tmp_path / "spool")
+    away = Sender("http://127.0.0.1:9", KEY, spool=spool)
+    away.put({"event": "flow_started", "run_id": "kept", "flow": name})
+    away.close()
+    assert away.counts["spooled"] == 1
+    short = Sender(server.url, KEY, spool=spool)
+    short.put({"event": "flow_started", "run_id": "new", "flow": name})
+    short.close()
+    assert list(Path(spool).iterdir()) == []
+    assert {run["run_id"] for run in seen.runs(name)} == {"kept", "new"}
+
+
+@pytest.mark.parametrize("path", ["/api/v1", "/login"])
+def test_whoever_is_no_windlass_gets_nothing_for_good(
+    server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    """A wrong path is 404; a page may be 200, too, and has taken in nothing."""
+    spool = tmp_path / "spool"
+    sender = Sender(server.url + path, KEY, spool=str(spool))
+    with caplog.at_level(logging.WARNING, "windlass.sender"):
+        sender.put({"event": "flow_started", "run_id": "r", "flow": key()})
+        assert sender.flush(30)
+        sender.put({"event": "flow_completed", "run_id": "r"})
+        sender.close()
+    assert sender.counts == {"sent": 0, "spooled": 2, "rejected": 0, "dropped": 0}
+    assert len(list(spool.iterdir())) == 2
+    [line] = [record.getMessage() for record in caplog.records]
+    assert "cannot be sent" in line and str(spool) in line
+
+
+def test_a_batch_that_is_too_large_is_sent_in_parts(
+    server: Server, seen: Seen, tmp_path: Path
+) -> None:
+    name = key()
+    sender = Sender(server.url, KEY, spool=str(tmp_path / "spool"), linger=1.0)
+    for number in range(40):
+        event = {"event": "task_log", "run_id": "large", "flow": name}
+        sender.put({**event, "message": str(number), "unknown": "x" * 900_000})
+    sender.close()
+    assert sender.counts == {"sent": 40, "spooled": 0, "rejected": 0, "dropped": 0}
+    [run] = seen.runs(name)
+    assert [line["text"] for line in seen.lines(run)] == [str(number) for number in range(40)]
 
 
 class Slow(BaseHTTPRequestHandler):

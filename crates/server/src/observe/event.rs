@@ -192,11 +192,16 @@ impl Event {
         let path = self.node(index)?.ok_or_else(|| {
             Rejected::new(index, "missing-field", "there is no `node`, and no `task` either")
         })?;
-        let is_failed = what == TaskWord::Ended(SeenEnd::Failed);
-        let error = is_failed.then(|| match &self.error {
-            Some(error) => failure("task_failed", error),
-            None => failure("task_failed", &json!("the task has failed")),
-        });
+        let said = self.error.as_ref().filter(|error| !error.is_null());
+        let error = match what {
+            TaskWord::Ended(SeenEnd::Failed) => {
+                let unsaid = json!("the task has failed");
+                Some(failure("task_failed", said.unwrap_or(&unsaid)))
+            }
+            // Why the attempt before the next one has failed.
+            TaskWord::Retried => said.map(|error| failure("attempt_failed", error)),
+            _ => None,
+        };
         let duration = duration(index, self.duration_ms)?;
         let attempt = self.attempt.unwrap_or(0);
         let about = self.about(index)?;

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use windlass_core::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX};
 use windlass_core::run::{FlowSeen, FlowWord, Seen, SeenEnd, TaskSeen, TaskWord};
 use windlass_core::{Failure, Time};
 use windlass_engine::shard::Word;
 
-use super::value::{Stamp, cut, name};
+use super::value::{Stamp, failure, name};
 use super::{FlowName, Item, Rejected};
 
 #[derive(Debug, Deserialize)]
@@ -148,12 +148,8 @@ fn task_name(task: &str, parent: &str) -> String {
 
 fn error_of(run: &Run) -> Option<Failure> {
     let facet = run.facets.get("errorMessage")?;
-    let message = facet.get("message")?.as_str()?;
-    let failure = Failure::new("job_failed", cut(message.to_owned(), 64 * 1024));
-    Some(match facet.get("stackTrace").and_then(Value::as_str) {
-        Some(trace) => failure.with(json!({ "stack_trace": cut(trace.to_owned(), 64 * 1024) })),
-        None => failure,
-    })
+    facet.get("message")?.as_str()?;
+    Some(failure("job_failed", facet))
 }
 
 impl RunEvent {

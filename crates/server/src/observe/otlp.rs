@@ -7,14 +7,14 @@ use std::sync::Arc;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use windlass_core::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX};
 use windlass_core::run::{FlowSeen, FlowWord, Seen, SeenEnd, TaskSeen, TaskWord};
-use windlass_core::{Failure, HumanDuration, Time, digest};
+use windlass_core::{HumanDuration, Time, digest};
 use windlass_engine::shard::{Line, Word};
 use windlass_store::LogLevel;
 
-use super::value::{AHEAD_MAX, beginning, cut};
+use super::value::{AHEAD_MAX, beginning, cut, failure};
 use super::{FlowName, Item, Rejected};
 
 /// How deep values of attributes may nest.
@@ -77,12 +77,9 @@ fn words(
         let field = |name: &str| thrown.get(name).and_then(Value::as_str).unwrap_or_default();
         let message = [&*status.message, field("exception.message"), "the span has an error"];
         let message = message.into_iter().find(|message| !message.is_empty());
-        let failure =
-            Failure::new("span_error", cut(message.unwrap_or_default().to_owned(), 64 * 1024));
-        match field("exception.type") {
-            "" => failure,
-            kind => failure.with(serde_json::json!({ "type": kind })),
-        }
+        let (kind, trace) = (field("exception.type"), field("exception.stacktrace"));
+        let told = json!({ "message": message, "type": kind, "stacktrace": trace });
+        failure("span_error", &told)
     });
     let is_over = span.end_time_unix_nano > 0;
     let is_root = span.parent_span_id.iter().all(|byte| *byte == 0);
@@ -127,9 +124,14 @@ fn words(
     }
     words.extend(span.events.iter().enumerate().map(|(place, event)| {
         let fields = object(&event.attributes);
-        let message = fields.get("exception.message").and_then(Value::as_str);
-        let text = match message {
-            Some(message) => format!("{}: {message}", event.name),
+        let field =
+            |name: &str| fields.get(name).and_then(Value::as_str).filter(|it| !it.is_empty());
+        let text = match field("exception.message") {
+            Some(message) => {
+                let kind = field("exception.type").unwrap_or(&event.name);
+                let trace = field("exception.stacktrace").map(|trace| format!("\n{trace}"));
+                format!("{kind}: {message}{}", trace.unwrap_or_default())
+            }
             None if fields.is_empty() => event.name.clone(),
             None => format!("{} {}", event.name, Value::Object(fields.clone())),
         };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use windlass_core::{Failure, HumanDuration, Time};
 
 use super::Rejected;
@@ -15,6 +15,8 @@ use crate::http::problem::short;
 pub(super) const AHEAD_MAX: Duration = Duration::from_secs(3_600);
 /// A failure's message, in bytes.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// How a program came to fail: its stack trace, in bytes.
+const TRACE_BYTES_MAX: usize = 16 * 1024;
 
 /// A text, or a number that stands for one.
 ///
@@ -109,7 +111,7 @@ pub fn duration(index: usize, millis: Option<f64>) -> Result<Option<HumanDuratio
     Ok(Some(HumanDuration(Duration::from_micros((millis * 1e3).round() as u64))))
 }
 
-/// A failure: a text, or an object with a `message` and perhaps a `type`.
+/// A failure: a text, or an object with a `message` and perhaps a `type` and a `traceback`.
 pub fn failure(code: &'static str, error: &Value) -> Failure {
     let field = |name: &str| error.get(name).and_then(Value::as_str);
     let (message, kind) = match error {
@@ -118,15 +120,37 @@ pub fn failure(code: &'static str, error: &Value) -> Failure {
             field("message")
                 .or_else(|| field("error"))
                 .map_or_else(|| error.to_string(), str::to_owned),
-            field("type").or_else(|| field("code")).map(str::to_owned),
+            field("type")
+                .or_else(|| field("code"))
+                .filter(|kind| !kind.is_empty())
+                .map(str::to_owned),
         ),
         other => (other.to_string(), None),
     };
+    let names = ["traceback", "stacktrace", "stackTrace", "stack"];
+    let trace = names.into_iter().find_map(field).filter(|trace| !trace.is_empty());
+    let mut details = Map::new();
+    details.extend(kind.map(|kind| ("type".to_owned(), kind.into())));
+    details.extend(trace.map(|trace| {
+        // What was called last is what people look at first.
+        ("traceback".to_owned(), ending(trace, TRACE_BYTES_MAX).into())
+    }));
     let failure = Failure::new(code, cut(message, MESSAGE_BYTES_MAX));
-    match kind {
-        Some(kind) => failure.with(serde_json::json!({ "type": kind })),
-        None => failure,
+    match details.is_empty() {
+        true => failure,
+        false => failure.with(details.into()),
     }
+}
+
+/// As much of a text's end as has so many bytes at most, in whole lines, with a sign where it was cut.
+fn ending(text: &str, bytes_max: usize) -> String {
+    if text.len() <= bytes_max {
+        return text.to_owned();
+    }
+    let begin = (text.len() - bytes_max..text.len()).find(|begin| text.is_char_boundary(*begin));
+    let rest = &text[begin.unwrap_or(text.len())..];
+    let lines = rest.split_once('\n').map_or(rest, |(_, lines)| lines);
+    format!("…\n{lines}")
 }
 
 /// A text of at most so many bytes, with a sign where it was cut.

@@ -17,6 +17,7 @@ use super::render::{Me, Moment, json, moment, page_for, took};
 use super::run::Query;
 use super::run_at;
 use super::run_view::{Line, attempts_max, title};
+use super::traceback::details;
 use crate::access::Caller;
 use crate::api::query::{Asked, Named};
 use crate::api::run::find;
@@ -57,6 +58,8 @@ pub(super) struct Drawer {
     attempts: Vec<Tried>,
     because: Option<StepCause>,
     error: Option<Failure>,
+    /// How the program came to fail, and what else is known of that.
+    error_trace: Option<String>,
     error_details: Option<String>,
     input: Option<String>,
     output: Option<String>,
@@ -305,6 +308,7 @@ fn shown(row: &RunRow, plan: Option<&Plan>, step: StepBody) -> Drawer {
         !is_asking && matches!(step.status, "queued" | "running" | "backing_off" | "waiting");
     // The program that runs it says when it began, and nothing of any turn.
     let queued = queued.filter(|_| is_ours);
+    let (error_trace, error_details) = details(step.error.as_ref());
     let waited = started.zip(queued).map(|(started, queued)| started.since(queued));
     Drawer {
         run_id: row.run_id.to_string(),
@@ -317,7 +321,8 @@ fn shown(row: &RunRow, plan: Option<&Plan>, step: StepBody) -> Drawer {
         due: time(&step.due_at).map(moment),
         waited: waited.filter(|waited| !waited.is_zero()).map(took),
         took: finished.zip(started).filter(|_| is_moving).map(|(end, from)| took(end.since(from))),
-        error_details: step.error.as_ref().and_then(|error| error.details.as_ref()).map(json),
+        error_trace,
+        error_details,
         error: step.error,
         input: step.input.as_ref().map(json),
         output: step.output.as_ref().map(json),

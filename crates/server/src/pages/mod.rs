@@ -54,6 +54,7 @@ mod template_instantiate;
 mod template_view;
 mod templates;
 mod timeline;
+mod traceback;
 mod unit;
 mod unit_actions;
 mod unit_rows;

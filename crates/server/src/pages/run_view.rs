@@ -18,6 +18,7 @@ use super::runs::short_id;
 use super::started::{self, Origin, Started};
 use super::step_filter::{self, Choice, StepFilter};
 use super::timeline::{self, Span, Timeline};
+use super::traceback::details;
 use super::unit_rows::UnitLine;
 use super::usage::{self, Took};
 use crate::api::run::{ObservedBody, RunBody};
@@ -70,6 +71,8 @@ pub struct Head {
     pub output: Option<String>,
     /// The error.
     pub error: Option<Failure>,
+    /// How its program came to fail.
+    pub error_trace: Option<String>,
     /// How many steps stand where, in the order of a life.
     pub counts: Vec<Count>,
     /// How many steps there are.
@@ -358,6 +361,7 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
         is_input_long: input.len() > INPUT_SHORT || input.lines().count() > INPUT_LINES_SHORT,
         input,
         output: body.output.as_ref().map(json),
+        error_trace: details(body.error.as_ref()).0,
         error: body.error,
         counts,
         wrong: Wrong::default(),

@@ -43,6 +43,8 @@ class Current:
 
 current_run: ContextVar[Current | None] = ContextVar("windlass_run", default=None)
 current_node: ContextVar[str | None] = ContextVar("windlass_node", default=None)
+# Which attempt of the node, from 1; 0 if nobody knows.
+current_attempt: ContextVar[int] = ContextVar("windlass_attempt", default=0)
 
 
 def module_of(name: str) -> str:

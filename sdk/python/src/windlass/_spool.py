@@ -32,24 +32,24 @@ class Spool:
     """A directory of batches."""
 
     def __init__(self, place: Path, bytes_max: int) -> None:
-        self._place = place
+        self.place = place
         self._bytes_max = bytes_max
         self._count = 0
 
     def keep(self, batch: bytes) -> bool:
         """Whether the batch is on the disk. It is not if there is no room, or no disk."""
         try:
-            self._place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.place.mkdir(parents=True, exist_ok=True, mode=0o700)
             if self._size() + len(batch) > self._bytes_max:
                 return False
             self._count += 1
             name = f"{time.time_ns():020}-{os.getpid()}-{self._count}"
-            unfinished = self._place / f"{name}.tmp"
+            unfinished = self.place / f"{name}.tmp"
             with open(unfinished, "xb") as file:
                 file.write(batch)
                 file.flush()
                 os.fsync(file.fileno())
-            unfinished.rename(self._place / f"{name}{KEPT}")
+            unfinished.rename(self.place / f"{name}{KEPT}")
         except OSError:
             return False
         return True
@@ -78,20 +78,20 @@ class Spool:
 
     def _files(self, ending: str) -> list[Path]:
         try:
-            return sorted(path for path in self._place.iterdir() if path.name.endswith(ending))
+            return sorted(path for path in self.place.iterdir() if path.name.endswith(ending))
         except OSError:
             return []
 
     def _size(self) -> int:
         total = 0
-        for path in self._place.iterdir():
+        for path in self.place.iterdir():
             with contextlib.suppress(OSError):
                 total += path.stat().st_size
         return total
 
     def _free_those_of_the_dead(self) -> None:
         try:
-            paths = [path for path in self._place.iterdir() if TAKEN in path.name]
+            paths = [path for path in self.place.iterdir() if TAKEN in path.name]
         except OSError:
             return
         for path in paths:

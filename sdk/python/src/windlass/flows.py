@@ -17,7 +17,8 @@ import time
 import uuid
 from typing import Any, Callable, Iterable, Iterator, TypeVar, cast, overload
 
-from ._context import Current, current_node, current_run, module_of
+from ._context import Current, current_attempt, current_node, current_run, module_of
+from ._told import taken_down, told
 from .sender import Sender, log, url_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,6 +64,7 @@ def flow(
     key: str | None = None,
     tags: Iterable[str] = (),
     metadata: dict[str, Any] | None = None,
+    result: bool = True,
 ) -> Callable[[F], F]: ...
 
 
@@ -73,10 +75,12 @@ def flow(
     key: str | None = None,
     tags: Iterable[str] = (),
     metadata: dict[str, Any] | None = None,
+    result: bool = True,
 ) -> F | Callable[[F], F]:
     """A function whose calls are runs. `key` tells the flow from all others; left out, it is
     `module:name`, where a program itself goes by the name of its file. The arguments are the run's
-    parameters. What it raises it still raises."""
+    parameters, and what it returns the run's output, unless `result` is false. What it raises it still
+    raises."""
 
     def decorate(function: F) -> F:
         label = name or function.__name__
@@ -103,8 +107,10 @@ def flow(
                 run = begin(args, kwargs)
                 if run is None:
                     return await function(*args, **kwargs)
-                with _within(run):
-                    return await function(*args, **kwargs)
+                with _within(run) as end:
+                    returned = await function(*args, **kwargs)
+                    end.returns(returned, result)
+                    return returned
 
             return cast(F, runs_async)
 
@@ -113,8 +119,10 @@ def flow(
             run = begin(args, kwargs)
             if run is None:
                 return function(*args, **kwargs)
-            with _within(run):
-                return function(*args, **kwargs)
+            with _within(run) as end:
+                returned = function(*args, **kwargs)
+                end.returns(returned, result)
+                return returned
 
         return cast(F, runs)
 
@@ -133,6 +141,7 @@ def task(
     backoff: float = 0.0,
     jitter: float = 0.0,
     tags: Iterable[str] = (),
+    result: bool = True,
 ) -> Callable[[F], F]: ...
 
 
@@ -144,10 +153,12 @@ def task(
     backoff: float = 0.0,
     jitter: float = 0.0,
     tags: Iterable[str] = (),
+    result: bool = True,
 ) -> F | Callable[[F], F]:
     """A function whose calls are tasks of the run around them. It is called again `retries` times
-    after an exception, `backoff` seconds later, twice as many each time, and up to `jitter` more.
-    Outside of a flow it is called just the same, and nothing is reported."""
+    after an exception, `backoff` seconds later, twice as many each time, and up to `jitter` more. What
+    it returns is reported unless `result` is false. Outside of a flow it is called just the same, and
+    nothing is reported."""
 
     def decorate(function: F) -> F:
         label = name or function.__name__
@@ -164,14 +175,15 @@ def task(
                 try:
                     while True:
                         try:
-                            result = await function(*args, **kwargs)
+                            returned = await function(*args, **kwargs)
                         except Exception as error:
                             if not life.fails(error):
                                 raise
                             await asyncio.sleep(pause(life.attempt - 1))
+                            life.begins_again()
                         else:
-                            life.ends("task_ok")
-                            return result
+                            life.returns(returned, result)
+                            return returned
                 except BaseException as error:
                     life.breaks(error)
                     raise
@@ -186,14 +198,15 @@ def task(
             try:
                 while True:
                     try:
-                        result = function(*args, **kwargs)
+                        returned = function(*args, **kwargs)
                     except Exception as error:
                         if not life.fails(error):
                             raise
                         time.sleep(pause(life.attempt - 1))
+                        life.begins_again()
                     else:
-                        life.ends("task_ok")
-                        return result
+                        life.returns(returned, result)
+                        return returned
             except BaseException as error:
                 life.breaks(error)
                 raise
@@ -205,22 +218,34 @@ def task(
     return decorate if function is None else decorate(function)
 
 
+class _End:
+    """How a run ends well."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, object] = {}
+
+    def returns(self, value: object, is_told: bool) -> None:
+        if is_told and value is not None:
+            self.fields["result"] = taken_down(value)
+
+
 @contextlib.contextmanager
-def _within(run: Current) -> Iterator[None]:
+def _within(run: Current) -> Iterator[_End]:
     """What happens here is of this run, and ends it."""
+    end = _End()
     tokens = current_run.set(run), current_node.set(None)
     try:
-        yield
+        yield end
     except BaseException as error:
         if _is_cancelled(error):
             run.say("flow_completed", status="CANCELLED")
         else:
-            run.say("flow_completed", status="FAILED", error=_told(error))
+            run.say("flow_completed", status="FAILED", error=told(error))
         raise
     finally:
         current_run.reset(tokens[0])
         current_node.reset(tokens[1])
-    run.say("flow_completed", status="SUCCEEDED")
+    run.say("flow_completed", status="SUCCEEDED", **end.fields)
 
 
 class _Life:
@@ -233,7 +258,7 @@ class _Life:
         self._is_over = False
         if self._run is not None:
             self._node = self._run.node(task)
-            self._token = current_node.set(self._node)
+            self._tokens = current_node.set(self._node), current_attempt.set(1)
             self._began = time.perf_counter()
             self._run.say("task_started", task=task, node=self._node, **more)
 
@@ -241,16 +266,28 @@ class _Life:
         """An attempt has failed. Answers whether there is another one."""
         if self.attempt > self._retries:
             return False
-        self._say("task_retry", attempt=self.attempt, max=self._retries, error=_told(error))
+        self._say("task_retry", attempt=self.attempt, max=self._retries, error=told(error))
         self.attempt += 1
+        if self._run is not None:
+            current_attempt.set(self.attempt)
         return True
+
+    def begins_again(self) -> None:
+        """The pause between two attempts is over."""
+        self._say("task_started", attempt=self.attempt)
+
+    def returns(self, value: object, is_told: bool) -> None:
+        if is_told and value is not None and self._run is not None:
+            self.ends("task_ok", result=taken_down(value))
+        else:
+            self.ends("task_ok")
 
     def breaks(self, error: BaseException) -> None:
         """The call ends with an exception."""
         if _is_cancelled(error):
             self.ends("task_cancelled")
         else:
-            self.ends("task_err", error=_told(error))
+            self.ends("task_err", error=told(error))
 
     def ends(self, event: str, **fields: object) -> None:
         if self._run is not None and not self._is_over:
@@ -260,7 +297,8 @@ class _Life:
 
     def leave(self) -> None:
         if self._run is not None:
-            current_node.reset(self._token)
+            current_node.reset(self._tokens[0])
+            current_attempt.reset(self._tokens[1])
 
     def _say(self, event: str, **fields: object) -> None:
         if self._run is not None:
@@ -283,6 +321,8 @@ class LogHandler(logging.Handler):
         node = current_node.get()
         if node is not None:
             fields["node"] = node
+            if current_attempt.get():
+                fields["attempt"] = current_attempt.get()
         run.say("task_log", ts=record.created, **fields)
 
 
@@ -295,11 +335,7 @@ def _params(
         # The call itself will say what is wrong.
         return {}
     bound.apply_defaults()
-    return dict(bound.arguments)
-
-
-def _told(error: BaseException) -> dict[str, str]:
-    return {"type": type(error).__name__, "message": f"{type(error).__name__}: {error}"}
+    return {name: taken_down(value) for name, value in bound.arguments.items()}
 
 
 def _is_cancelled(error: BaseException) -> bool:

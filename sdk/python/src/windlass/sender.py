@@ -42,8 +42,10 @@ EVENTS = "/api/v1/events"
 PAUSE_FIRST, PAUSE_MAX = 0.5, 30.0
 # The thread's name, in log records as well.
 THREAD = "windlass"
-# An answer that means the same the next time.
-HOPELESS = {400, 404, 405, 413, 415, 422}
+# Answers to what was sent. All others are about the server, its address or the key, which may be others
+# the next time.
+TOO_LARGE = 413
+MALFORMED = {400, 422}
 
 _senders: weakref.WeakSet[Sender] = weakref.WeakSet()
 
@@ -78,11 +80,13 @@ class Sender:
         key = os.environ.get("WINDLASS_API_KEY") or os.environ.get("AUTO_WORKFLOW_SERVER_API_KEY")
         server = url or url_of() or DEFAULT_SERVER
         self._settings = Settings.of(server, key if api_key is None else api_key, timeout, 0, True)
+        self._shown = str(httpx.URL(self._settings.server).copy_with(userinfo=b""))
         place = place_of(spool)
         self._spool = Spool(place, spool_bytes_max) if place else None
         self._queue_max, self._batch_max = queue_max, batch_max
         self._linger, self._flush_timeout = linger, flush_timeout
         self._sent = self._dropped = self._rejected = self._spooled = 0
+        self._is_in_trouble = False
         self._begin()
         _senders.add(self)
 
@@ -93,6 +97,7 @@ class Sender:
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
         self._is_closed = False
+        self._over_at = 0.0
         self._prefix = uuid.uuid4().hex
         self._number = itertools.count()
 
@@ -134,6 +139,7 @@ class Sender:
         """Sends or keeps what is left, and ends the thread. Waits for `flush_timeout` at most."""
         if self._is_closed:
             return
+        self._over_at = time.monotonic() + self._flush_timeout
         self._is_closed = True
         self._queue.put(None)
         if self._thread is not None:
@@ -159,6 +165,9 @@ class Sender:
                 if batch and (is_away or not self._send(http, batch)):
                     is_away = True
                     has_files = self._keep(batch) or has_files
+                if has_files and not is_away and is_last:
+                    # What is new comes first: if time is up, the next process has the files.
+                    self._send_files(http)
                 if not is_away:
                     pause = PAUSE_FIRST
                 elif time.monotonic() >= away_until:
@@ -197,30 +206,44 @@ class Sender:
         return self._post(http, _packed(batch), len(batch))
 
     def _post(self, http: httpx.Client, packed: bytes, count: int) -> bool:
-        """Whether the batch is the server's business now."""
+        """Whether the batch is the server's business now, or nobody's."""
         headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
         try:
             answer = http.post(EVENTS, content=packed, headers=headers, timeout=self._time_left())
         except (httpx.HTTPError, OSError) as error:
-            log.debug("events could not be sent: %s", error)
-            return False
-        if answer.status_code == 200:
-            rejected = _rejected(answer)
-            self._sent += count - len(rejected)
-            self._rejected += len(rejected)
-            for one in rejected[:1]:
-                log.warning("the server refuses events: %s", one)
-            return True
-        log.debug("events were answered with %s", answer.status_code)
-        if answer.status_code in HOPELESS:
-            self._rejected += count
-            return True
+            return self._in_trouble(f"{type(error).__name__}: {error}")
+        rejected = _rejected(answer)
+        if rejected is not None:
+            return self._taken(count, rejected)
+        if answer.status_code == TOO_LARGE and count > 1:
+            # If the second half is kept, so is the first: events have ids, and may come twice.
+            return all(self._post(http, half, _lines(half)) for half in _halves(packed))
+        if answer.status_code == TOO_LARGE or answer.status_code in MALFORMED:
+            return self._taken(count, [answer.text[:200]] * count)
+        return self._in_trouble(f"HTTP {answer.status_code}")
+
+    def _taken(self, count: int, rejected: list[Any]) -> bool:
+        self._sent += count - len(rejected)
+        self._rejected += len(rejected)
+        for one in rejected[:1]:
+            log.warning("the server refuses events: %s", one)
+        if self._is_in_trouble:
+            log.warning("events are sent to %s again", self._shown)
+            self._is_in_trouble = False
+        return True
+
+    def _in_trouble(self, why: str) -> bool:
+        if not self._is_in_trouble:
+            kept = f"kept in {self._spool.place}" if self._spool is not None else "dropped"
+            log.warning("events cannot be sent to %s, and are %s: %s", self._shown, kept, why)
+            self._is_in_trouble = True
         return False
 
     def _time_left(self) -> float:
         """At the end there must be time left to keep what could not be sent."""
         timeout = self._settings.timeout
-        return min(timeout, self._flush_timeout / 2) if self._is_closed else timeout
+        left = max((self._over_at - time.monotonic()) / 2, 0.1)
+        return min(timeout, left) if self._is_closed else timeout
 
     def _keep(self, batch: list[dict[str, Any]]) -> bool:
         if self._spool is not None and self._spool.keep(_packed(batch)):
@@ -234,6 +257,9 @@ class Sender:
         if self._spool is None:
             return False, False
         for path, packed in self._spool.take():
+            if self._is_closed and time.monotonic() > self._over_at:
+                self._spool.back(path)
+                return True, False
             if not self._post(http, packed, _lines(packed)):
                 self._spool.back(path)
                 return True, True
@@ -264,11 +290,19 @@ def _lines(packed: bytes) -> int:
     return 0
 
 
-def _rejected(answer: httpx.Response) -> list[Any]:
+def _halves(packed: bytes) -> list[bytes]:
+    lines = gzip.decompress(packed).split(b"\n")
+    middle = len(lines) // 2
+    return [gzip.compress(b"\n".join(half), 1) for half in (lines[:middle], lines[middle:])]
+
+
+def _rejected(answer: httpx.Response) -> list[Any] | None:
+    """The events that are refused, if this is the answer of a server that took in the others: a proxy
+    or a page to sign in at may say 200, too."""
     with contextlib.suppress(ValueError, AttributeError):
-        found = answer.json().get("rejected")
-        return found if isinstance(found, list) else []
-    return []
+        found = answer.json().get("rejected") if answer.status_code == 200 else None
+        return found if isinstance(found, list) else None
+    return None
 
 
 def _close_all() -> None:

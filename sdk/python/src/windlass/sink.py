@@ -18,7 +18,8 @@ from typing import Any, Callable, Protocol
 
 import _windlass_bind
 
-from ._context import Current, current_node, current_run, module_of
+from ._context import Current, current_attempt, current_node, current_run, module_of
+from ._told import told
 from .flows import sender as default_sender
 from .sender import Sender
 
@@ -81,8 +82,8 @@ class Sink:
         named = self._named(run_id, flow)
         self._forget(run_id)
         try:
-            told = {"type": type(error).__name__, "message": repr(error)}
-            event = {"event": "flow_completed", "run_id": run_id, "status": "FAILED", "error": told}
+            why = {**told(error), "message": repr(error)}
+            event = {"event": "flow_completed", "run_id": run_id, "status": "FAILED", "error": why}
             self._put({**event, **named})
         except Exception:
             log.debug("an end could not be told", exc_info=True)
@@ -107,11 +108,14 @@ class Sink:
         if name == "task_started" and node is not None:
             # Each node runs in a task of its own, so its log records and retries see this too.
             current_node.set(node)
+            current_attempt.set(1)
             self._began[run_id, node] = time.perf_counter()
         elif name == "task_retry":
             node = node or current_node.get()
             if node is not None:
                 event["node"] = node
+            if isinstance(payload.get("attempt"), int):
+                current_attempt.set(payload["attempt"] + 1)
         elif node is not None:
             began = self._began.pop((run_id, node), None)
             if began is not None:

@@ -1,0 +1,105 @@
+"""Values and errors as they are told: what is cheap to take down while a flow waits.
+
+What costs more (reading source lines, the text of an unknown object) is done when an event is written,
+on the sender's thread.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import deque
+from itertools import islice
+from pathlib import PurePath
+from types import CodeType
+from typing import Any
+
+# Values within values that are told, in all.
+ROOM = 64
+DEPTH_MAX = 5
+TEXT_MAX = 10_000
+# Of each exception in a chain of causes.
+FRAMES_MAX = 20
+LINKS_MAX = 4
+CAUSE = "The above exception was the direct cause of the following exception:"
+CONTEXT = "During handling of the above exception, another exception occurred:"
+_PLAIN = frozenset((int, float, bool, type(None)))
+_HERE = str(PurePath(__file__).parent)
+
+
+class Trace:
+    """Where an exception came from. Only where it passed through is taken down, and no frame is kept:
+    what a program has forgotten must be gone. The text is made when it is asked for."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._links: list[tuple[str, str, list[tuple[CodeType, int]]]] = []
+        link: BaseException | None = error
+        how = ""
+        while link is not None and len(self._links) < LINKS_MAX:
+            places: deque[tuple[CodeType, int]] = deque(maxlen=FRAMES_MAX)
+            at = link.__traceback__
+            while at is not None:
+                places.append((at.tb_frame.f_code, at.tb_lineno))
+                at = at.tb_next
+            self._links.append((how, f"{_name(link)}: {link}", list(places)))
+            if link.__cause__ is not None:
+                link, how = link.__cause__, CAUSE
+            else:
+                link, how = None if link.__suppress_context__ else link.__context__, CONTEXT
+
+    def __repr__(self) -> str:
+        """As Python prints it, without what is in here: nobody looks for a mistake there."""
+        parts = []
+        for how, message, places in reversed(self._links):
+            frames = [
+                traceback.FrameSummary(code.co_filename, line, code.co_name)
+                for code, line in places
+                if not code.co_filename.startswith(_HERE)
+            ]
+            lines = "".join(traceback.StackSummary.from_list(frames).format())
+            parts.append(f"Traceback (most recent call last):\n{lines}{message}")
+            parts.extend([how] if how else [])
+        return "\n\n".join(parts)
+
+
+def _name(error: BaseException) -> str:
+    kind = type(error)
+    is_known = kind.__module__ in ("builtins", "__main__")
+    return kind.__qualname__ if is_known else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def told(error: BaseException) -> dict[str, object]:
+    """An exception for an event's `error`."""
+    kind = type(error).__name__
+    return {"type": kind, "message": f"{kind}: {error}", "traceback": Trace(error)}
+
+
+def taken_down(value: Any) -> Any:
+    """A value as it is now, whatever becomes of it later, with no more of it than a reader wants."""
+    return _Copy().of(value, 0)
+
+
+class _Copy:
+    def __init__(self) -> None:
+        self._room = ROOM
+
+    def of(self, value: Any, depth: int) -> Any:
+        kind = type(value)
+        if kind in _PLAIN:
+            return value
+        if kind is str:
+            return value if len(value) <= TEXT_MAX else f"{value[:TEXT_MAX]}…"
+        if kind not in (dict, list, tuple, set, frozenset):
+            return value
+        if depth == DEPTH_MAX or (depth and self._room <= 0):
+            return "…"
+        count = len(value)
+        shown = min(count, max(self._room, 0))
+        self._room -= shown
+        if kind is dict:
+            pairs = islice(value.items(), shown)
+            copy = {key if type(key) is str else str(key): self.of(one, depth + 1) for key, one in pairs}
+            if shown < count:
+                copy["…"] = f"{count - shown} more"
+            return copy
+        items = [self.of(one, depth + 1) for one in islice(value, shown)]
+        return items if shown == count else [*items, f"… {count - shown} more"]
