@@ -80,6 +80,8 @@ pub struct NewRun {
     pub priority: Option<i32>,
     /// Whether the workflow is paused, so that the run has to wait.
     pub is_paused: bool,
+    /// Whether it begins paused, until somebody resumes it.
+    pub begins_paused: bool,
     /// Who creates it.
     pub by: Option<String>,
     /// What it takes over from the run it repeats.
@@ -341,7 +343,9 @@ impl Engine {
             let (ticket, answer) = oneshot::channel();
             let run_id = new_id_for_shard(now, shard, shard_count);
             submitted.push(Submitted { run_id, answer });
+            let who = || run.by.clone().unwrap_or_default();
             creates.push(Create {
+                paused_by: run.begins_paused.then(who),
                 project: project.clone(),
                 plan: run.plan,
                 request: CreateRun {

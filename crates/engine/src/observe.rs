@@ -244,8 +244,18 @@ impl Engine {
             return Ok(ids.into_iter().flatten().collect());
         }
         let asked = project.clone();
-        let found = self.read(move |store| store.runs_called(&asked, &unknown)).await?;
-        let found: HashMap<String, Uuid> = found.into_iter().collect();
+        let found = self.read(move |store| {
+            let mut found: HashMap<String, Uuid> =
+                store.runs_called(&asked, &unknown)?.into_iter().collect();
+            // A run's own id is as good a name. Those of others are rarely made like it.
+            for name in unknown.into_iter().filter(|name| is_like_ours(name)) {
+                if let Some(run) = store.run(&asked, &name)? {
+                    found.entry(name).or_insert(run.run_id);
+                }
+            }
+            Ok(found)
+        });
+        let found = found.await?;
         let (now, shard_count) = (self.shared.clock.now(), self.shared.shards.len());
         let mut known = self.shared.names.lock();
         for ((name, flow), id) in names.into_iter().zip(&mut ids).filter(|(_, id)| id.is_none()) {
@@ -272,4 +282,9 @@ impl Engine {
         known.young.remove(&place);
         known.old.remove(&place);
     }
+}
+
+/// Whether a name may be the id of a run of ours.
+fn is_like_ours(name: &str) -> bool {
+    Uuid::try_parse(name).is_ok_and(|id| id.get_version_num() == 7)
 }

@@ -75,6 +75,7 @@ pub fn carry_out<T>(
         },
         key: None,
         until_over: false,
+        paused_by: None,
         message: Some(message.key()),
         ticket: None,
     })))

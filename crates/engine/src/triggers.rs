@@ -215,6 +215,7 @@ fn new_run<T>(
         },
         key: None,
         until_over: false,
+        paused_by: None,
         message: Some(message.key()),
         ticket: None,
     })

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import logging
 import os
+import socket
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, Callable, Iterator
@@ -314,18 +318,118 @@ def test_a_flow_never_waits_for_a_server(tmp_path: Path) -> None:
     assert sender.counts["spooled"] == taken.count(True)
 
 
+def test_whoever_never_answers_loses_nothing(tmp_path: Path) -> None:
+    """It takes connections, and that is all."""
+    silent = socket.create_server(("127.0.0.1", 0))
+    spool = tmp_path / "spool"
+    port = silent.getsockname()[1]
+    sender = Sender(f"http://127.0.0.1:{port}", "", spool=str(spool), flush_timeout=0.5)
+    sender.put({"event": "flow_started", "run_id": "r", "flow": "f"})
+    # It is asked, so that the first event is on its way.
+    connection, _ = silent.accept()
+    assert connection.recv(4)
+    sender.put({"event": "flow_completed", "run_id": "r"})
+    sender.close()
+    connection.close()
+    silent.close()
+    kept = b"\n".join(gzip.decompress(file.read_bytes()) for file in spool.iterdir())
+    assert b"flow_started" in kept and b"flow_completed" in kept
+
+
+def test_a_burst_costs_lines_at_most(seen: Seen, sender: Sender, tmp_path: Path) -> None:
+    small = Sender(sender._settings.server, KEY, spool=str(tmp_path / "own"), queue_max=1_000)
+    name = key()
+    small.put({"event": "flow_started", "run_id": name, "flow": name})
+    for number in range(30_000):
+        small.put({"event": "task_log", "run_id": name, "message": str(number)})
+    small.put({"event": "task_ok", "run_id": name, "node": "n:1"})
+    small.put({"event": "flow_completed", "run_id": name, "status": "SUCCEEDED"})
+    assert small.flush(60)
+    small.close()
+    assert small.counts["dropped"] > 0, "the burst was none"
+    assert seen.run(name)["status"] == "succeeded"
+    assert "n:1" in seen.steps(seen.run(name))
+
+
+def test_a_quiet_run_is_said_to_go_on(seen: Seen, server: Server, tmp_path: Path) -> None:
+    name = key()
+    sender = Sender(server.url, KEY, spool=str(tmp_path / "spool"), alive_every=0.05)
+    sender.put({"event": "flow_started", "run_id": name, "flow": name})
+    assert sender.flush(30)
+    first = seen.run(name)["observed"]["seen_at"]
+    until = time.monotonic() + 30
+    while seen.run(name)["observed"]["seen_at"] == first:
+        assert time.monotonic() < until, "it was never said"
+        time.sleep(0.02)
+    sender.close()
+
+
+def test_secrets_are_not_told(seen: Seen, sender: Sender) -> None:
+    name = key()
+
+    @task
+    def connect() -> dict[str, object]:
+        return {"api_key": "hunter2", "tokens": 7, "user": "ada"}
+
+    @flow(key=name, hide=["place"])
+    def nightly(password: str, place: str, day: int) -> None:
+        connect()
+
+    nightly("hunter2", "hunter2", day=7)
+    assert sender.flush(30)
+    run = seen.run(name)
+    assert run["input"] == {"password": "***", "place": "***", "day": 7}
+    told = seen.steps(run)["connect:1"]["output"]
+    assert told == {"api_key": "***", "tokens": 7, "user": "ada"}
+
+
+def test_a_program_that_is_content_has_not_failed(seen: Seen, sender: Sender) -> None:
+    name = key()
+
+    @flow(key=name)
+    def nightly(code: int) -> None:
+        sys.exit(code)
+
+    for code in (0, 3):
+        with pytest.raises(SystemExit):
+            nightly(code)
+    assert sender.flush(30)
+    stands = {run["run_id"]: run["status"] for run in seen.runs(name)}
+    assert sorted(stands.values()) == ["failed", "succeeded"]
+
+
+def test_a_task_that_is_not_seen_is_warned_of(
+    seen: Seen, sender: Sender, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = key()
+
+    @task
+    def unseen() -> int:
+        return 1
+
+    @flow(key=name)
+    def nightly() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(unseen).result()
+
+    with caplog.at_level(logging.WARNING, "windlass.sender"):
+        nightly()
+    assert any("unseen is called in a thread" in record.getMessage() for record in caplog.records)
+
+
 def test_values_that_are_no_json_cost_no_event(seen: Seen, sender: Sender) -> None:
     name = key()
     around: list[object] = []
     around.append(around)
-    sender.put({"event": "flow_started", "run_id": name, "flow": name, "params": {"a": object()}})
+    odd = {"a": object(), "n": float("nan")}
+    sender.put({"event": "flow_started", "run_id": name, "flow": name, "params": odd})
     sender.put({"event": "task_log", "run_id": name, "message": "m", "payload": around})
     sender.put({"event": "task_ok", "run_id": name, "node": "n:1", "result": float("nan")})
     sender.put({"event": "nonsense", "run_id": name})
     assert sender.flush(30)
     assert sender.counts == {"sent": 3, "spooled": 0, "rejected": 1, "dropped": 0}
     run = seen.run(name)
-    assert "<object object" in run["input"]["a"]
+    assert "<object object" in str(run["input"])
     assert seen.steps(run)["n:1"]["status"] == "succeeded"
 
 

@@ -183,7 +183,7 @@ impl RunState {
         // What is in mid-life first: there the rest waits.
         for path in self.active.iter().filter(|path| only.is_none_or(|only| only == &***path)) {
             if let Some(step) = self.steps.get(path) {
-                let because = self.because_active(step);
+                let because = self.because_active(path, step);
                 why.add(path, step.status, because);
             }
         }
@@ -207,7 +207,7 @@ impl RunState {
         why
     }
 
-    fn because_active(&self, step: &Step) -> Because {
+    fn because_active(&self, path: &str, step: &Step) -> Because {
         if let Some(ask) = step.ask() {
             return because_of(ask);
         }
@@ -236,7 +236,9 @@ impl RunState {
             (StepStatus::Waiting, None, Some(child)) => Because::ChildRun { run_id: child.run_id },
             (StepStatus::Waiting, None, None) => Because::OutcomeUnknown { attempt },
             (status, ..) => {
-                let since = step.started_at.filter(|_| status == StepStatus::Running);
+                // A task that another program drives began with its first attempt.
+                let begun = self.observed.as_deref().and_then(|observed| observed.begun_at(path));
+                let since = begun.or(step.started_at).filter(|_| status == StepStatus::Running);
                 Because::Attempt { attempt, kind: step.kind.to_string(), since }
             }
         }

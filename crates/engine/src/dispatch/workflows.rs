@@ -171,6 +171,7 @@ impl OfAttempt {
             },
             key: Some(key),
             until_over: false,
+            paused_by: None,
             message: None,
             ticket: Some(ticket),
         };

@@ -1,6 +1,6 @@
 //! New runs.
 
-use windlass_core::run::{self, Fact, RunState};
+use windlass_core::run::{self, Fact, RunState, What};
 use windlass_core::{Failure, Time};
 
 use super::Shard;
@@ -29,7 +29,7 @@ impl<T> Shard<T> {
             return;
         }
         let Some(create) = self.join_the_first(create) else { return };
-        let Create { project, plan, request, key, until_over, message, ticket } = create;
+        let Create { project, plan, request, key, until_over, paused_by, message, ticket } = create;
         let run_id = request.run_id;
         let event = match run::create(&plan, request, now) {
             Ok(event) => event,
@@ -57,6 +57,10 @@ impl<T> Shard<T> {
         run.pending.create = Some(new_run(project.to_string(), *created, now, key.clone()));
         run.pending.received.extend(message);
         run.pending.record(&project, &mut run.state, event);
+        if let Some(by) = paused_by {
+            // Nothing has followed from the run yet, so nothing refuses.
+            let _ = run.take(self.moment(now), What::Pause { by, reason: None });
+        }
         if until_over {
             run.until_over.extend(ticket);
         } else {

@@ -96,6 +96,8 @@ pub struct Create<T> {
     pub key: Option<IdempotencyKey>,
     /// Whether the answer waits until the run is over.
     pub until_over: bool,
+    /// Who has paused it before its first step, if somebody has.
+    pub paused_by: Option<String>,
     /// The message that asks for it, if another run does.
     pub message: Option<MessageKey>,
     /// Who waits, if somebody does.

@@ -115,6 +115,7 @@ impl World {
             },
             key: None,
             until_over: false,
+            paused_by: None,
             message: Some(message.key()),
             ticket: None,
         };

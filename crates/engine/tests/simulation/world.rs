@@ -546,6 +546,7 @@ impl World {
             },
             key: None,
             until_over: false,
+            paused_by: None,
             message: None,
             ticket: Some(self.next_ticket),
         }

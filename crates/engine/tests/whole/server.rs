@@ -123,6 +123,7 @@ impl Server {
             reused: Default::default(),
             key: None,
             unit: None,
+            begins_paused: false,
         }
     }
 

@@ -116,6 +116,7 @@ impl Server {
         let new = NewInstance { row, definition: document, content_hash: "x".to_owned() };
         self.store.create_instance(&new).unwrap();
         NewRun {
+            begins_paused: false,
             plan: Arc::new(plan),
             workflow_id: INSTANCE,
             version: 1,

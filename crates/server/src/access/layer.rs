@@ -169,8 +169,9 @@ pub fn is_for_people(path: &str) -> bool {
 
 /// Whether a route is for people.
 fn is_page(path: &str) -> bool {
-    const PROGRAMS: [&str; 9] = [
+    const PROGRAMS: [&str; 10] = [
         "/api/",
+        "/v1/",
         "/sse/",
         "/ws/",
         "/metrics",

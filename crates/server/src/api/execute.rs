@@ -25,6 +25,7 @@ const DURABLE_TIME_MAX: Duration = Duration::from_secs(10);
 pub fn new_run(workflow: &Workflow, input: Value, labels: BTreeMap<String, String>) -> NewRun {
     NewRun {
         unit: None,
+        begins_paused: false,
         plan: workflow.plan.clone(),
         workflow_id: workflow.row.workflow_id,
         version: workflow.row.version,

@@ -90,6 +90,8 @@ impl Event {
         }
         let word = match &*what {
             "flow_started" => self.flow_word(index, at, FlowWord::Started, None)?,
+            // It is there, and has nothing to say.
+            "flow_alive" => self.flow_word(index, at, FlowWord::Noted, None)?,
             "flow_completed" => {
                 let status = self.said_status(index)?;
                 self.flow_word(index, at, FlowWord::Ended, status)?

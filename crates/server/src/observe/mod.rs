@@ -17,7 +17,7 @@ pub mod otlp;
 pub mod split;
 pub mod value;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -101,11 +101,12 @@ pub async fn take(
     // A run of ours may be known although nobody says here which flow it is of.
     let nameless = groups.iter().filter(|group| group.flow.is_none());
     let nameless: Vec<String> = nameless.map(|group| group.run.clone()).collect();
-    let mut flows = HashMap::new();
+    let (mut flows, mut ours) = (HashMap::new(), HashSet::new());
     if !nameless.is_empty() {
         let known = app.engine.flows_of(project, &nameless).await?;
         for group in groups.iter_mut().filter(|group| group.flow.is_none()) {
             let key = known.get(&group.run).cloned();
+            ours.extend(key.iter().map(|_| group.run.clone()));
             group.flow = key.map(|key| FlowName { key, name: None });
         }
     }
@@ -120,6 +121,11 @@ pub async fn take(
                 places.push(group.places);
                 let (external_id, words) = (group.run, group.words);
                 observations.push(Observation { external_id, flow, words });
+            }
+            Err(("not-a-flow", _)) if ours.contains(&group.run) => {
+                // Nobody has named a flow: it is that of a run that is driven here.
+                let refused = group.places.into_iter();
+                rejected.extend(refused.map(|place| turned_down(place, &Refused::NotWatched)));
             }
             Err((code, detail)) => {
                 let refused = group.places.into_iter();

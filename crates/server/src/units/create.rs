@@ -173,6 +173,7 @@ pub(crate) async fn add_unit(
     instance.check_active()?;
     let request_hash = wanted.key.as_ref().map(|key| key.request_hash.clone());
     let run = NewRun {
+        begins_paused: false,
         plan: instance.plan.clone(),
         workflow_id: instance.id(),
         version: instance.row.template_version,

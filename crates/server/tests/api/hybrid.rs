@@ -93,11 +93,18 @@ async fn a_run_is_stopped_and_resumed() {
     assert_eq!((twice.status.as_u16(), &twice.body["status"]), (200, &"STOPPED".into()));
     let resumed = server.post("/api/workflows/5b0c/resume", json!({})).await;
     assert_eq!((resumed.status.as_u16(), &resumed.body["status"]), (200, &"RUNNING".into()));
-    // A document that says it is stopped waits to be resumed.
-    let mut other = document("other");
-    other["status"] = "STOPPED".into();
+    // A document that says it is stopped waits to be resumed, before its first step.
+    let other = json!({
+        "id": "other", "name": "Other", "status": "STOPPED",
+        "steps": [{ "id": "b", "name": "B", "action": "noop", "status": "STOPPED",
+                    "dependencies": [], "params": {} }],
+    });
     assert_eq!(server.post("/api/workflows", other).await.body["status"], "STOPPED");
+    let events = server.get("/api/v1/runs/other/events").await.body;
+    let types: Vec<_> = events["items"].as_array().unwrap().iter().map(|it| &it["type"]).collect();
+    assert_eq!(types, ["run_created", "run_paused"]);
     let resumed = server.post("/api/workflows/other/resume", json!({})).await;
+    assert_eq!(resumed.status, 200, "{}", resumed.body);
     assert_ne!(resumed.body["status"], "STOPPED", "{}", resumed.body);
 }
 

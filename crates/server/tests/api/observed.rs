@@ -315,8 +315,60 @@ async fn nobody_here_drives_another_program_s_run() {
     let body = json!({ "input": { "n": 1 }, "external_id": "ours" });
     let answer = server.post("/api/v1/workflows/add/execute", body).await;
     assert_eq!(answer.status, 202, "{}", answer.body);
-    let answer = report(&server, nightly("ours")[0].to_string()).await;
-    assert_eq!(answer["rejected"][0]["code"], "not-watched", "{answer}");
+    let id = answer.body["id"].as_str().unwrap().to_owned();
+    for name in ["ours", &id] {
+        let answer = report(&server, nightly(name)[0].to_string()).await;
+        assert_eq!(answer["rejected"][0]["code"], "not-watched", "{answer}");
+        let flowless = json!({ "event": "task_ok", "run_id": name, "task": "x" });
+        let answer = report(&server, flowless.to_string()).await;
+        assert_eq!(answer["rejected"][0]["code"], "not-watched", "{answer}");
+    }
+    // The id that an observed run has here is as good a name as its own.
+    let seen = server.get("/api/v1/runs/r").await.body["id"].as_str().unwrap().to_owned();
+    report(&server, nightly(&seen)[7].to_string()).await;
+    assert_eq!(server.get("/api/v1/runs/r").await.body["status"], "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_door_is_open_where_no_key_is_needed() {
+    let server = Server::new();
+    for door in ["/api/v1/events", "/api/events", "/api/v1/lineage", "/v1/traces"] {
+        let body = if door == "/v1/traces" { json!({ "resourceSpans": [] }) } else { json!([]) };
+        let answer = server.post(door, body).await;
+        assert_eq!(answer.status, 200, "{door}: {}", answer.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_told_why_an_attempt_has_failed_and_where() {
+    let server = Server::new();
+    let mut events = nightly("r");
+    let trace = format!("Traceback\n{}  File \"a.py\", line 7, in load", "  a\n".repeat(9_000));
+    events[2]["error"] = json!({ "type": "OSError", "message": "not yet", "traceback": trace });
+    events[6]["error"] = json!({ "message": "Boom('no')", "stackTrace": "at save:3" });
+    report(&server, Value::from(events).to_string()).await;
+    let items = server.get("/api/v1/runs/r/events").await.body["items"].clone();
+    let retried = items.as_array().unwrap().iter().find(|it| it["type"] == "task_retried").unwrap();
+    assert_eq!(retried["error"]["message"], "not yet");
+    let kept = retried["error"]["details"]["traceback"].as_str().unwrap();
+    assert!(kept.starts_with("…\n  a\n") && kept.ends_with("line 7, in load"), "{kept}");
+    assert!(kept.len() <= 16 * 1024 + 8, "the end is what people look at first");
+    let steps = steps_of(&server, "r").await;
+    assert_eq!(steps[1]["error"]["details"], json!({ "traceback": "at save:3" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_told_since_when_an_attempt_goes_on() {
+    let server = Server::new();
+    let mut events = nightly("r");
+    events.truncate(3);
+    let mut again = events[1].clone();
+    (again["ts"], again["attempt"]) = ("2026-11-22T10:00:09Z".into(), 2.into());
+    events.push(again);
+    report(&server, Value::from(events).to_string()).await;
+    let why = server.get("/api/v1/runs/r/why").await.body;
+    let because = why["steps"][0].to_string();
+    assert!(because.contains("attempt 2") && because.contains("10:00:09"), "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

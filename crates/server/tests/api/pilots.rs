@@ -29,6 +29,7 @@ async fn strict(server: &Server, settings: Value, attributes: Value) -> (String,
     };
     engine.store().create_instance(&new).unwrap();
     let run = NewRun {
+        begins_paused: false,
         plan: engine.definitions().plan(instance_id).unwrap(),
         workflow_id: instance_id,
         version: 1,

@@ -6,6 +6,9 @@ on the sender's thread.
 
 from __future__ import annotations
 
+import asyncio
+import math
+import re
 import traceback
 from collections import deque
 from itertools import islice
@@ -22,7 +25,12 @@ FRAMES_MAX = 20
 LINKS_MAX = 4
 CAUSE = "The above exception was the direct cause of the following exception:"
 CONTEXT = "During handling of the above exception, another exception occurred:"
-_PLAIN = frozenset((int, float, bool, type(None)))
+# What a text under such a name may be must not be told.
+SECRET = re.compile(
+    r"passw|passphrase|secret|token|api_?key|private_?key|credential|authorization", re.IGNORECASE
+)
+HIDDEN = "***"
+_PLAIN = frozenset((int, bool, type(None)))
 _HERE = str(PurePath(__file__).parent)
 
 
@@ -73,9 +81,25 @@ def told(error: BaseException) -> dict[str, object]:
     return {"type": kind, "message": f"{kind}: {error}", "traceback": Trace(error)}
 
 
+def ended(error: BaseException) -> dict[str, Any]:
+    """How a run ends with an exception: what its last event says."""
+    if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt)):
+        return {"status": "CANCELLED"}
+    if isinstance(error, SystemExit) and error.code in (None, 0):
+        # A program that is content.
+        return {"status": "SUCCEEDED"}
+    return {"status": "FAILED", "error": told(error)}
+
+
 def taken_down(value: Any) -> Any:
-    """A value as it is now, whatever becomes of it later, with no more of it than a reader wants."""
+    """A value as it is now, whatever becomes of it later, with no more of it than a reader wants, and
+    without what must not be read."""
     return _Copy().of(value, 0)
+
+
+def hides(name: str, value: Any) -> bool:
+    """Whether a value is a secret, by its name."""
+    return type(value) in (str, bytes) and SECRET.search(name) is not None
 
 
 class _Copy:
@@ -86,6 +110,9 @@ class _Copy:
         kind = type(value)
         if kind in _PLAIN:
             return value
+        if kind is float:
+            # JSON has no others.
+            return value if math.isfinite(value) else repr(value)
         if kind is str:
             return value if len(value) <= TEXT_MAX else f"{value[:TEXT_MAX]}…"
         if kind not in (dict, list, tuple, set, frozenset):
@@ -97,7 +124,10 @@ class _Copy:
         self._room -= shown
         if kind is dict:
             pairs = islice(value.items(), shown)
-            copy = {key if type(key) is str else str(key): self.of(one, depth + 1) for key, one in pairs}
+            copy = {}
+            for key, one in pairs:
+                name = key if type(key) is str else str(key)
+                copy[name] = HIDDEN if hides(name, one) else self.of(one, depth + 1)
             if shown < count:
                 copy["…"] = f"{count - shown} more"
             return copy

@@ -18,7 +18,7 @@ import uuid
 from typing import Any, Callable, Iterable, Iterator, TypeVar, cast, overload
 
 from ._context import Current, current_attempt, current_node, current_run, module_of
-from ._told import taken_down, told
+from ._told import HIDDEN, ended, hides, taken_down, told
 from .sender import Sender, log, url_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,6 +65,7 @@ def flow(
     tags: Iterable[str] = (),
     metadata: dict[str, Any] | None = None,
     result: bool = True,
+    hide: Iterable[str] = (),
 ) -> Callable[[F], F]: ...
 
 
@@ -76,23 +77,25 @@ def flow(
     tags: Iterable[str] = (),
     metadata: dict[str, Any] | None = None,
     result: bool = True,
+    hide: Iterable[str] = (),
 ) -> F | Callable[[F], F]:
     """A function whose calls are runs. `key` tells the flow from all others; left out, it is
     `module:name`, where a program itself goes by the name of its file. The arguments are the run's
-    parameters, and what it returns the run's output, unless `result` is false. What it raises it still
-    raises."""
+    parameters, and what it returns the run's output, unless `result` is false. Texts in them under a
+    name like `password` or `token` are told as `***`, and so are the parameters that `hide` names. What
+    it raises it still raises."""
 
     def decorate(function: F) -> F:
         label = name or function.__name__
         flow_key = key or f"{module_of(function.__module__)}:{label}"
-        signature = inspect.signature(function)
+        signature, hidden = inspect.signature(function), frozenset(hide)
 
         def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Current | None:
             to = sender()
             if to is None:
                 return None
             run = Current(to, str(uuid.uuid4()), label, flow_key)
-            more: dict[str, object] = {"params": _params(signature, args, kwargs)}
+            more: dict[str, object] = {"params": _params(signature, hidden, args, kwargs)}
             if tags:
                 more["tags"] = list(tags)
             if metadata:
@@ -218,6 +221,22 @@ def task(
     return decorate if function is None else decorate(function)
 
 
+# Runs that are under way in this process, in whichever thread.
+_open_runs: set[str] = set()
+_missed: set[str] = set()
+
+
+def _miss(task: str) -> None:
+    """A task is called outside of any run, which is no mistake unless one is under way elsewhere."""
+    if _open_runs and task not in _missed:
+        _missed.add(task)
+        log.warning(
+            "%s is called in a thread that knows of no run, and is not reported: "
+            "call it in contextvars.copy_context(), as asyncio.to_thread does",
+            task,
+        )
+
+
 class _End:
     """How a run ends well."""
 
@@ -234,15 +253,14 @@ def _within(run: Current) -> Iterator[_End]:
     """What happens here is of this run, and ends it."""
     end = _End()
     tokens = current_run.set(run), current_node.set(None)
+    _open_runs.add(run.run_id)
     try:
         yield end
     except BaseException as error:
-        if _is_cancelled(error):
-            run.say("flow_completed", status="CANCELLED")
-        else:
-            run.say("flow_completed", status="FAILED", error=told(error))
+        run.say("flow_completed", **ended(error))
         raise
     finally:
+        _open_runs.discard(run.run_id)
         current_run.reset(tokens[0])
         current_node.reset(tokens[1])
     run.say("flow_completed", status="SUCCEEDED", **end.fields)
@@ -256,7 +274,9 @@ class _Life:
         self._retries, self._task = retries, task
         self._run = current_run.get()
         self._is_over = False
-        if self._run is not None:
+        if self._run is None:
+            _miss(task)
+        else:
             self._node = self._run.node(task)
             self._tokens = current_node.set(self._node), current_attempt.set(1)
             self._began = time.perf_counter()
@@ -284,10 +304,11 @@ class _Life:
 
     def breaks(self, error: BaseException) -> None:
         """The call ends with an exception."""
-        if _is_cancelled(error):
-            self.ends("task_cancelled")
+        end = ended(error)
+        if end["status"] == "FAILED":
+            self.ends("task_err", error=end["error"])
         else:
-            self.ends("task_err", error=told(error))
+            self.ends("task_cancelled" if end["status"] == "CANCELLED" else "task_ok")
 
     def ends(self, event: str, **fields: object) -> None:
         if self._run is not None and not self._is_over:
@@ -327,7 +348,10 @@ class LogHandler(logging.Handler):
 
 
 def _params(
-    signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+    signature: inspect.Signature,
+    hidden: frozenset[str],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> dict[str, Any]:
     try:
         bound = signature.bind(*args, **kwargs)
@@ -335,8 +359,7 @@ def _params(
         # The call itself will say what is wrong.
         return {}
     bound.apply_defaults()
-    return {name: taken_down(value) for name, value in bound.arguments.items()}
-
-
-def _is_cancelled(error: BaseException) -> bool:
-    return isinstance(error, (asyncio.CancelledError, KeyboardInterrupt))
+    return {
+        name: HIDDEN if name in hidden or hides(name, value) else taken_down(value)
+        for name, value in bound.arguments.items()
+    }

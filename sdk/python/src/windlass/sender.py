@@ -45,6 +45,8 @@ THREAD = "windlass"
 # Answers to what was sent. All others are about the server, its address or the key, which may be others
 # the next time.
 TOO_LARGE = 413
+# How many times `queue_max` may wait before such an event is dropped; of others, twice as many.
+ROOM = {"task_log": 1, "flow_started": 3, "flow_completed": 3}
 MALFORMED = {400, 422}
 
 _senders: weakref.WeakSet[Sender] = weakref.WeakSet()
@@ -64,19 +66,22 @@ class Sender:
         url: str | None = None,
         api_key: str | None = None,
         *,
-        queue_max: int = 10_000,
+        queue_max: int = 20_000,
         batch_max: int = 1_000,
         linger: float = 0.05,
         spool: str | None = None,
         spool_bytes_max: int = 64 * 1024 * 1024,
         timeout: float = 10.0,
         flush_timeout: float = 5.0,
+        alive_every: float = 60.0,
     ) -> None:
         """What is left out comes from the environment: `WINDLASS_URL` or `AUTO_WORKFLOW_SERVER_URL`,
         `WINDLASS_API_KEY` or `AUTO_WORKFLOW_SERVER_API_KEY`, `WINDLASS_SPOOL` (a directory; empty for
-        none). At most `queue_max` events wait in memory; a batch is sent `linger` seconds after its
-        first event, or once it has `batch_max`. At the end of the process up to `flush_timeout`
-        seconds are spent on what is left."""
+        none). At most `queue_max` log lines wait in memory, twice as many events of tasks, and three
+        times as many that begin or end a run: those are missed most. A batch is sent `linger` seconds
+        after its first event, or once it has `batch_max`. Every `alive_every` seconds (0: never) runs
+        that go on are said to, so that a quiet one is not taken for stalled. At the end of the process
+        up to `flush_timeout` seconds are spent on what is left."""
         key = os.environ.get("WINDLASS_API_KEY") or os.environ.get("AUTO_WORKFLOW_SERVER_API_KEY")
         server = url or url_of() or DEFAULT_SERVER
         self._settings = Settings.of(server, key if api_key is None else api_key, timeout, 0, True)
@@ -85,6 +90,7 @@ class Sender:
         self._spool = Spool(place, spool_bytes_max) if place else None
         self._queue_max, self._batch_max = queue_max, batch_max
         self._linger, self._flush_timeout = linger, flush_timeout
+        self._alive_every = alive_every
         self._sent = self._dropped = self._rejected = self._spooled = 0
         self._is_in_trouble = False
         self._begin()
@@ -98,13 +104,16 @@ class Sender:
         self._starting = threading.Lock()
         self._is_closed = False
         self._over_at = 0.0
+        self._in_hand: list[dict[str, Any]] = []
+        self._open: dict[str, dict[str, Any]] = {}
         self._prefix = uuid.uuid4().hex
         self._number = itertools.count()
 
     def put(self, event: dict[str, Any]) -> bool:
         """Takes an event, without waiting. Gives it a time and an id if it has none. Answers whether
         there was room for it. The event must not be changed afterwards."""
-        if self._is_closed or self._queue.qsize() >= self._queue_max:
+        what = str(event.get("event"))
+        if self._is_closed or self._queue.qsize() >= self._queue_max * ROOM.get(what, 2):
             self._dropped += 1
             return False
         if "ts" not in event:
@@ -112,6 +121,10 @@ class Sender:
         if "event_id" not in event:
             event["event_id"] = f"{self._prefix}-{next(self._number)}"
         self._queue.put(event)
+        if what == "flow_started":
+            self._open[event.get("run_id", "")] = event
+        elif what == "flow_completed":
+            self._open.pop(event.get("run_id", ""), None)
         if self._thread is None:
             self._start()
         return True
@@ -144,6 +157,21 @@ class Sender:
         self._queue.put(None)
         if self._thread is not None:
             self._thread.join(self._flush_timeout)
+            if self._thread.is_alive():
+                self._save()
+
+    def _save(self) -> None:
+        """Keeps what the thread did not get rid of in time: it dies with the process."""
+        left = list(self._in_hand)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                one = self._queue.get_nowait()
+                if isinstance(one, dict):
+                    left.append(one)
+        if left:
+            # Some may come twice. They have ids.
+            self._in_trouble("there was no answer in time")
+            self._keep(left)
 
     def _start(self) -> None:
         with self._starting:
@@ -155,11 +183,17 @@ class Sender:
 
     def _run(self) -> None:
         pause, away_until = PAUSE_FIRST, 0.0
+        alive_at, dropped = time.monotonic(), 0
         with httpx.Client(**self._settings.http()) as http:
             has_files = self._spool is not None
             while True:
                 batch, waiting, is_last = self._gather(away_until if has_files else None)
+                self._in_hand = batch
                 is_away = time.monotonic() < away_until
+                if self._open and 0 < self._alive_every <= time.monotonic() - alive_at:
+                    alive_at = time.monotonic()
+                    # What is not heard of in time is of no use later.
+                    batch.extend([] if is_away else self._alive())
                 if has_files and not is_away and not is_last:
                     has_files, is_away = self._send_files(http)
                 if batch and (is_away or not self._send(http, batch)):
@@ -173,6 +207,10 @@ class Sender:
                 elif time.monotonic() >= away_until:
                     away_until = time.monotonic() + pause * random.uniform(0.5, 1.0)
                     pause = min(pause * 2, PAUSE_MAX)
+                if self._dropped > dropped:
+                    log.warning("%s events were dropped: no room", self._dropped - dropped)
+                    dropped = self._dropped
+                self._in_hand = []
                 for done in waiting:
                     done.set()
                 if is_last:
@@ -185,6 +223,8 @@ class Sender:
         batch: list[dict[str, Any]] = []
         waiting: list[threading.Event] = []
         timeout = None if look_again_at is None else max(look_again_at - time.monotonic(), 0.01)
+        if self._open and self._alive_every:
+            timeout = min(timeout or self._alive_every, self._alive_every)
         until = None
         while len(batch) < self._batch_max:
             try:
@@ -201,6 +241,13 @@ class Sender:
             until = until or time.monotonic() + self._linger
             timeout = max(until - time.monotonic(), 0)
         return batch, waiting, False
+
+    def _alive(self) -> list[dict[str, Any]]:
+        names = ("run_id", "flow", "flow_key")
+        return [
+            {"event": "flow_alive", "ts": time.time(), **{n: run[n] for n in names if n in run}}
+            for run in list(self._open.values())
+        ]
 
     def _send(self, http: httpx.Client, batch: list[dict[str, Any]]) -> bool:
         return self._post(http, _packed(batch), len(batch))
@@ -279,9 +326,15 @@ def _line(event: dict[str, Any]) -> str:
     try:
         return json.dumps(event, default=repr, allow_nan=False)
     except (ValueError, TypeError, RecursionError):
-        # A value that is no JSON must not cost the event.
-        plain = (str, int, bool)
-        return json.dumps({name: one for name, one in event.items() if isinstance(one, plain)})
+        # A value that is no JSON must not cost the event, nor the other values.
+        return json.dumps({name: _as_json(one) for name, one in event.items()})
+
+
+def _as_json(value: Any) -> Any:
+    try:
+        return json.loads(json.dumps(value, default=repr, allow_nan=False))
+    except (ValueError, TypeError, RecursionError):
+        return repr(value)[:10_000]
 
 
 def _lines(packed: bytes) -> int:

@@ -19,7 +19,7 @@ from typing import Any, Callable, Protocol
 import _windlass_bind
 
 from ._context import Current, current_attempt, current_node, current_run, module_of
-from ._told import told
+from ._told import ended
 from .flows import sender as default_sender
 from .sender import Sender
 
@@ -82,9 +82,11 @@ class Sink:
         named = self._named(run_id, flow)
         self._forget(run_id)
         try:
-            why = {**told(error), "message": repr(error)}
-            event = {"event": "flow_completed", "run_id": run_id, "status": "FAILED", "error": why}
-            self._put({**event, **named})
+            end = ended(error)
+            if isinstance(end.get("error"), dict):
+                # As the library writes the errors of tasks.
+                end["error"] = {**end["error"], "message": repr(error)}
+            self._put({"event": "flow_completed", "run_id": run_id, **end, **named})
         except Exception:
             log.debug("an end could not be told", exc_info=True)
 

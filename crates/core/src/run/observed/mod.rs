@@ -150,6 +150,11 @@ impl Observed {
         &self.flow.tags
     }
 
+    /// When the attempt of a task that is under way began.
+    pub(in crate::run) fn begun_at(&self, path: &str) -> Option<Time> {
+        self.tasks.get(path).map(TaskFacts::begun_at)
+    }
+
     /// Whether a log line of this id is there, as far as that is still known.
     pub fn knows_line(&self, id: u64) -> bool {
         self.line_ids.contains(&id)

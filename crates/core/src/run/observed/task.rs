@@ -163,6 +163,11 @@ impl TaskFacts {
         }
     }
 
+    /// When the attempt that is under way began.
+    pub(super) fn begun_at(&self) -> Time {
+        self.begun.map_or(self.first_at, |(at, _)| at)
+    }
+
     pub(super) fn first_at(&self) -> Time {
         self.first_at
     }

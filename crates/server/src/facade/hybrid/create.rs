@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use windlass_core::limits::LABEL_BYTES_MAX;
-use windlass_engine::shard::Command;
 use windlass_store::Deployed;
 
 use super::steps::{self, Actions, StepRequest};
@@ -122,12 +121,8 @@ async fn run(
     }
     let mut run = new_run(&workflow, Value::Object(Map::new()), labels);
     run.external_id = id.clone();
+    run.begins_paused = request.status.as_deref() == Some("STOPPED");
     let run = execute(app, caller, run, None).await?;
-    if request.status.as_deref() == Some("STOPPED") {
-        let pause = Command::Pause { by: caller.name().to_owned(), reason: None };
-        // Steps that take no time may have been all there is.
-        let _ = app.engine.command(run.id, pause).await;
-    }
     Ok(id.unwrap_or_else(|| run.id.to_string()))
 }
 
