@@ -133,6 +133,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let (go_down, going_down) = watch::channel(false);
     let kinds = registry.kinds().clone();
     let archive = archive::open(&config, store.clone(), kinds, drafts, going_down.clone())?;
+    let archive = archive.map(|archive| metrics.count_archive(archive));
     let engine_config = EngineConfig {
         store,
         dispatch: DispatchConfig {

@@ -1,5 +1,6 @@
 //! What is counted, for Prometheus. Names are part of the outside contract.
 
+mod elsewhere;
 mod names;
 mod nodes;
 mod older;
@@ -25,6 +26,7 @@ use windlass_engine::Engine;
 use windlass_engine::shard::Published;
 use windlass_store::Spent;
 
+use self::elsewhere::Elsewhere;
 use self::names::Names;
 use self::nodes::Nodes;
 pub use self::older::as_text;
@@ -66,6 +68,7 @@ pub struct Metrics {
     streams: Gauge,
     looked_at: LookedAt,
     nodes: Nodes,
+    elsewhere: Elsewhere,
     queues: Queues,
     workflows: Names,
     rendering: Mutex<()>,
@@ -147,6 +150,7 @@ impl Metrics {
             streams: Gauge::default(),
             looked_at: LookedAt::default(),
             nodes: Nodes::default(),
+            elsewhere: Elsewhere::default(),
             queues: Queues::default(),
             workflows: Names::default(),
             rendering: Mutex::default(),
@@ -156,6 +160,7 @@ impl Metrics {
         metrics.register_runs(&mut registry);
         metrics.nodes.register(&mut registry);
         metrics.queues.register(&mut registry);
+        metrics.elsewhere.register(&mut registry);
         metrics.register_rest(&mut registry);
         Metrics { registry, ..metrics }
     }
@@ -227,8 +232,11 @@ impl Metrics {
                 Fact::FlowSeen { seen } if seen.what == FlowWord::Ended => {
                     self.run(published, published.status.as_str(), seen.at);
                 }
-                Fact::Inferred { what, .. } if what.is_end() => {
-                    self.run(published, published.status.as_str(), numbered.event.at);
+                Fact::Inferred { what, .. } => {
+                    self.elsewhere.infer(*what);
+                    if what.is_end() {
+                        self.run(published, published.status.as_str(), numbered.event.at);
+                    }
                 }
                 Fact::RunSucceeded { .. } => self.run(published, "succeeded", numbered.event.at),
                 Fact::RunFailed { .. } => self.run(published, "failed", numbered.event.at),

@@ -58,11 +58,29 @@ struct Event {
 ///
 /// Why it says nothing that counts.
 pub fn read(index: usize, text: &[u8], now: Time) -> Result<Item, Rejected> {
-    let event: Event = serde_json::from_slice(text).map_err(|error| {
-        let code = if error.is_data() { "bad-value" } else { "bad-json" };
-        Rejected::new(index, code, error.to_string())
+    let event: Event = serde_json::from_slice(text).map_err(|error| match error.is_data() {
+        true => Rejected::new(index, "bad-value", wrong_field(text)),
+        false => Rejected::new(index, "bad-json", format!("the event is no JSON: {error}")),
     })?;
     event.item(index, now)
+}
+
+/// Which field has a value of another type, in the words of whoever wrote it. That is looked for once
+/// it is known that there is one.
+fn wrong_field(text: &[u8]) -> String {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let Err(error) = serde_path_to_error::deserialize::<_, Event>(&mut reader) else {
+        return "the event has a field of another type".to_owned();
+    };
+    let (path, said) = (error.path().to_string(), error.inner().to_string());
+    // An event is a line: where in it says less than which field.
+    let said = said.split(" at line ").next().unwrap_or_default();
+    let said = said.replace("f64", "a number").replace("u32", "a whole number from 0");
+    let said = said.replace("i64", "a whole number");
+    match path == "." {
+        true => format!("an event is an object: {said}"),
+        false => format!("`{}`: {said}", short(&path)),
+    }
 }
 
 impl Event {

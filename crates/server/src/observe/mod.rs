@@ -166,6 +166,7 @@ pub async fn take(
     }
     rejected.sort_by_key(|one| one.index);
     let accepted = count - rejected.len();
+    app.metrics.heard(accepted, rejected.len());
     Ok(Taken { ok: accepted > 0 || count == 0, accepted, rejected })
 }
 

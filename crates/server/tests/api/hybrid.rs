@@ -82,6 +82,26 @@ async fn data_that_nobody_waits_for_is_a_further_step() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn data_finds_its_step_by_the_id_as_well() {
+    let server = Server::new();
+    server.post("/api/workflows", document("5b0c")).await;
+    step_at(&server, "mail", "RUNNING").await;
+    let data = json!({ "content": "hello", "step_name": "mail" });
+    let taken = server.post("/api/workflows/5b0c/external-data", data).await;
+    assert_eq!(taken.body["step_id"], "mail", "{}", taken.body);
+    at(&server, "/api/workflows/5b0c", &["COMPLETED"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_another_program_comes_from_no_template() {
+    let server = Server::new();
+    let event = json!({ "event": "flow_started", "run_id": "r", "flow": "nightly" });
+    server.post("/api/v1/events", event).await;
+    let state = server.get("/api/workflows/r").await.body;
+    assert_eq!((&state["name"], &state["description"]), (&"nightly".into(), &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_is_stopped_and_resumed() {
     let server = Server::new();
     server.post("/api/workflows", document("5b0c")).await;
@@ -237,6 +257,7 @@ async fn a_run_that_was_over_is_kept_and_not_done_again() {
     assert_eq!(made.status, 201, "{}", made.body);
     let state = &made.body;
     assert_eq!((&state["id"], &state["status"]), (&"0ld".into(), &"FAILED".into()));
+    assert_eq!(state["createdAt"], "2025-06-08T10:00:00Z", "it began when it began");
     let a = step(state, "a");
     assert_eq!((&a["status"], &a["duration"]), (&"COMPLETED".into(), &"5 sec".into()));
     assert_eq!(a["outputs"], json!({ "rows": 12 }));

@@ -180,6 +180,7 @@ async fn a_bad_event_costs_only_itself() {
         ("bad-value", with(json!({ "tags": [1] }))),
         ("bad-value", with(json!({ "event": "flow_completed", "status": "perhaps" }))),
         ("bad-value", with(json!({ "event": "task_ok", "node": "a:1", "duration_ms": -1 }))),
+        ("bad-value", with(json!({ "event": "task_ok", "node": "a:1", "duration_ms": "12" }))),
     ];
     let mut body: Vec<u8> = Vec::new();
     for (_, event) in &cases {
@@ -192,6 +193,8 @@ async fn a_bad_event_costs_only_itself() {
     let answer = server.send(request.body(body.into()).unwrap()).await;
     assert_eq!((answer.status.as_u16(), &answer.body["accepted"]), (200, &1.into()));
     let rejected = answer.body["rejected"].as_array().unwrap();
+    let told = rejected[cases.len() - 1]["detail"].as_str().unwrap();
+    assert_eq!(told, "`duration_ms`: invalid type: string \"12\", expected a number");
     let codes: Vec<&str> = rejected.iter().map(|it| it["code"].as_str().unwrap()).collect();
     let mut wanted: Vec<&str> = cases.iter().map(|(code, _)| *code).collect();
     wanted.push("bad-json");

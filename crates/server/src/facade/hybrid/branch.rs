@@ -52,7 +52,7 @@ pub async fn branch_state(
         let mut run = repeat(&app, row.clone(), RerunRequest::default()).await?;
         run.rerun_of = None;
         run.external_id = Some(own.clone());
-        let name = format!("{} (Branch: {branch})", state::name(&row));
+        let name = format!("{} (Branch: {branch})", state::name(&row, None));
         for (label, value) in [(ID_LABEL, &own), (PARENT_LABEL, &id), (NAME_LABEL, &name)] {
             run.labels.insert(label.to_owned(), value.chars().take(200).collect());
         }

@@ -31,7 +31,7 @@ pub struct DataRequest {
     /// More about it.
     #[serde(default)]
     pub metadata: Option<Value>,
-    /// The name of the step that it is for, or becomes.
+    /// The name or the id of the step that it is for, or the name of the one that it becomes.
     #[serde(default)]
     pub step_name: Option<String>,
     /// What that step is said to do. `external_data` if left out.
@@ -76,15 +76,16 @@ pub async fn add_data(
         "metadata": request.metadata,
         "action_type": request.action_type.as_deref().unwrap_or("external_data"),
     });
+    let plan = app.engine.definitions().plan(row.definition_id).ok();
+    let waiting = plan.as_deref().and_then(|plan| Some((plan, state::waits(plan, &name)?)));
+    let name = waiting.map_or(name.clone(), |(_, (_, own))| own.to_owned());
     let signal_id = Uuid::new_v4().to_string();
     let run_id = row.run_id.to_string();
     let signal = SignalRequest { payload };
     let id = Some(signal_id.clone());
     send(&app, &caller, &run_id, format!("{DATA_PREFIX}{name}"), signal, id).await?;
-    let plan = app.engine.definitions().plan(row.definition_id).ok();
-    let waiting = plan.as_deref().and_then(|plan| Some((plan, state::waits(plan, &name)?)));
     let (step_id, queued_dependents) = match waiting {
-        Some((plan, node)) => {
+        Some((plan, (node, _))) => {
             let targets = node.edges.iter();
             let targets = targets.filter_map(|edge| plan.graph.nodes.get(edge.target as usize));
             let targets = targets.filter(|node| state::origin(plan, &node.id).is_some());

@@ -173,13 +173,15 @@ pub(super) fn of(
     let breakdown: BTreeMap<String, f64> =
         taken.iter().map(|(node, (_, micros))| (node.clone(), dollars(*micros))).collect();
     let run = RunBody::read(store, row.clone())?;
+    // Of what another engine has driven it also says when that was.
+    let began = run.observed.as_ref().and(row.started_at).filter(|began| *began < row.created_at);
     let tags = run.observed.map(|observed| observed.tags).filter(|tags| !tags.is_empty());
     Ok(StateBody {
         id: id_of(&row),
-        name: name(&row),
+        name: name(&row, plan),
         status: run_word(row.status),
         steps,
-        created_at: row.created_at.to_string(),
+        created_at: began.unwrap_or(row.created_at).to_string(),
         updated_at: updated_at.to_string(),
         description: description(&row, plan),
         tags,
@@ -195,18 +197,24 @@ pub(super) fn of(
 }
 
 /// What people call a run.
-pub(super) fn name(row: &RunRow) -> String {
+pub(super) fn name(row: &RunRow, plan: Option<&Plan>) -> String {
     if let Some(name) = row.labels.get(NAME_LABEL) {
         return name.clone();
     }
     match row.workflow.strip_prefix(PREFIX) {
         Some(name) => name.to_owned(),
+        None if is_elsewhere(plan) => row.workflow.clone(),
         None => format!("Workflow from {}", row.workflow),
     }
 }
 
+/// Whether another program runs it, so that there is no template.
+fn is_elsewhere(plan: Option<&Plan>) -> bool {
+    plan.is_some_and(|plan| plan.flow.is_some())
+}
+
 fn description(row: &RunRow, plan: Option<&Plan>) -> Option<String> {
-    match row.workflow.starts_with(PREFIX) {
+    match row.workflow.starts_with(PREFIX) || is_elsewhere(plan) {
         true => plan.and_then(|plan| plan.description.clone()),
         false => Some(format!("Generated from template: {}", row.workflow)),
     }
@@ -353,13 +361,12 @@ fn data(
     Ok(found)
 }
 
-/// The node that waits for data of this name.
-pub(super) fn waits<'a>(plan: &'a Plan, name: &str) -> Option<&'a Node> {
-    steps_of(plan).find(|node| {
-        node.kind.name == "wait_signal"
-            && origin(plan, &node.id)
-                .is_some_and(|origin| origin.get("name").and_then(Value::as_str) == Some(name))
-    })
+/// The node that waits for data under this name or id, and its name.
+pub(super) fn waits<'a>(plan: &'a Plan, word: &str) -> Option<(&'a Node, &'a str)> {
+    let named = |node: &'a Node| Some((node, origin(plan, &node.id)?.get("name")?.as_str()?));
+    let waiting = || steps_of(plan).filter(|node| node.kind.name == "wait_signal");
+    let of_name = waiting().filter_map(named).find(|(_, name)| *name == word);
+    of_name.or_else(|| waiting().find(|node| step_id(plan, &node.id) == word).and_then(named))
 }
 
 fn received(name: &str, id: Option<String>, payload: &Value, at: Time) -> StepState {
@@ -390,7 +397,7 @@ fn branches(store: &dyn Store, row: &RunRow) -> Result<Option<Vec<BranchBody>>, 
     let mut rows = store.runs(&row.project, &filter, None, BRANCHES_MAX)?.items;
     rows.reverse();
     let branches: Vec<BranchBody> =
-        rows.iter().map(|row| BranchBody { id: id_of(row), name: name(row) }).collect();
+        rows.iter().map(|row| BranchBody { id: id_of(row), name: name(row, None) }).collect();
     Ok((!branches.is_empty()).then_some(branches))
 }
 

@@ -85,7 +85,7 @@ pub async fn show_summary(State(app): Shared, caller: Caller) -> Result<Json<Sum
     };
     let recent_activity = recent.iter().map(|row| RecentBody {
         id: id_of(row),
-        name: state::name(row),
+        name: state::name(row, app.engine.definitions().plan(row.definition_id).ok().as_deref()),
         status: run_word(row.status),
         created_at: row.created_at.to_string(),
     });
