@@ -30,7 +30,7 @@ use windlass_engine::{FlowError, Observation, Workflow};
 
 use crate::access::Caller;
 use crate::app::App;
-use crate::http::problem::{self, Problem};
+use crate::http::problem::{self, Code, Problem};
 
 /// Something said of a run, and where it stood in what came in.
 #[derive(Debug)]
@@ -72,6 +72,18 @@ impl Rejected {
         Rejected { index, code, detail: detail.into() }
     }
 }
+
+/// Why an event does not count. The request that it came with is answered with 200.
+pub const CODES: &[Code] = &[
+    Code { code: "unknown-event", status: 200, title: "There is no event of this name" },
+    Code { code: "missing-field", status: 200, title: "A field is missing" },
+    Code { code: "bad-value", status: 200, title: "A field has a value that it cannot have" },
+    Code { code: "too-long", status: 200, title: "A name is too long" },
+    Code { code: "time-out-of-range", status: 200, title: "The time cannot be" },
+    Code { code: "not-a-flow", status: 200, title: "The flow is a workflow that runs here" },
+    Code { code: "not-watched", status: 200, title: "The run is driven here" },
+    Code { code: "too-many", status: 200, title: "The run has as much as a run can have" },
+];
 
 /// What has become of what was sent. All of it is durable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]

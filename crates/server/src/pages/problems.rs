@@ -8,6 +8,7 @@ use super::error::PageProblem;
 use super::render;
 use crate::api::query::Named;
 use crate::http::problem::{CODES, NO_SUCH_ROUTE, Problem};
+use crate::observe;
 
 #[derive(RustEmbed)]
 #[folder = "../../docs/problems"]
@@ -24,7 +25,7 @@ struct Context {
 }
 
 fn known(code: &str) -> Option<Response> {
-    let known = CODES.iter().find(|known| known.code == code)?;
+    let known = CODES.iter().chain(observe::CODES).find(|known| known.code == code)?;
     let text = Texts::get(&format!("{code}.md"))?;
     let text = String::from_utf8_lossy(&text.data).into_owned();
     let paragraphs = text.split("\n\n").filter_map(|paragraph| {

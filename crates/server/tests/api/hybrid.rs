@@ -257,7 +257,7 @@ async fn a_run_that_was_over_is_kept_and_not_done_again() {
     assert_eq!(made.status, 201, "{}", made.body);
     let state = &made.body;
     assert_eq!((&state["id"], &state["status"]), (&"0ld".into(), &"FAILED".into()));
-    assert_eq!(state["createdAt"], "2025-06-08T10:00:00Z", "it began when it began");
+    assert_eq!(state["createdAt"], "2025-06-08T10:00:00.000000Z", "it began when it began");
     let a = step(state, "a");
     assert_eq!((&a["status"], &a["duration"]), (&"COMPLETED".into(), &"5 sec".into()));
     assert_eq!(a["outputs"], json!({ "rows": 12 }));

@@ -74,7 +74,8 @@ async fn every_endpoint_is_documented() {
 
 #[test]
 fn every_code_has_a_page() {
-    for code in windlass_server::http::problem::CODES {
+    let of_events = windlass_server::observe::CODES;
+    for code in windlass_server::http::problem::CODES.iter().chain(of_events) {
         let path = format!("{}/../../docs/problems/{}.md", env!("CARGO_MANIFEST_DIR"), code.code);
         let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{path} is missing"));
         assert!(text.starts_with(&format!("# {}\n", code.title)), "{path}");
