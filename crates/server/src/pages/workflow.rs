@@ -16,6 +16,7 @@ use super::render::{Me, Moment, moment, page_for, took};
 use super::runs::short_id;
 use super::usage::{Day, days};
 use crate::access::Caller;
+use crate::api::flow::tags;
 use crate::api::query::{Asked, Named};
 use crate::api::workflow::find_row;
 use crate::app::{App, Shared};
@@ -186,7 +187,7 @@ pub(super) async fn show(
     let flow = plan.as_ref().and_then(|plan| plan.flow.as_deref()).map(|flow| Flow {
         name: flow.name.clone(),
         owner: flow.owner.clone(),
-        tags: flow.tags.iter().cloned().collect(),
+        tags: tags(flow.tags.iter().cloned(), runs.first()),
     });
     let context = Context {
         nav: "workflows",

@@ -319,6 +319,43 @@ async fn nobody_here_drives_another_program_s_run() {
     assert_eq!(answer["rejected"][0]["code"], "not-watched", "{answer}");
 }
 
+/// Nobody has described the flow: its program says the words with each run.
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_of_its_newest_run_find_a_flow() {
+    let server = Server::new();
+    let started = |flow: &str, run: &str, tags: &[&str]| json!({ "event": "flow_started", "flow": flow, "run_id": run, "tags": tags });
+    for (flow, run, tags) in [
+        ("loads", "1", &["old"][..]),
+        ("loads", "2", &["etl", "nightly"]),
+        ("sells", "3", &["shop"]),
+    ] {
+        report(&server, started(flow, run, tags).to_string()).await;
+    }
+    let described = json!({ "flow_key": "loads", "tags": ["owned"] });
+    assert_eq!(server.post("/api/v1/flows", described).await.status, 201);
+    let listed = server.get("/api/v1/flows").await.body;
+    assert_eq!(listed["items"][0]["tags"], json!(["etl", "nightly", "owned"]));
+    assert_eq!(listed["items"][0]["last_run"]["run_id"], "2");
+    assert_eq!(listed["items"][1]["tags"], json!(["shop"]));
+    let one = server.get("/api/v1/flows/loads").await.body;
+    assert_eq!(one["tags"], json!(["etl", "nightly", "owned"]));
+    for (query, is_loads_shown, is_sells_shown) in [
+        ("", true, true),
+        ("tag=etl", true, false),
+        ("q=ETL", true, false),
+        ("q=shop&origin=elsewhere", false, true),
+        ("tag=old", false, false),
+        ("tag=etl&origin=here", false, false),
+    ] {
+        let page = server.page(&format!("/flows?{query}")).await.body;
+        let page = page.as_str().unwrap();
+        let shown = |name: &str| page.contains(&format!("href=\"/workflows/{name}\""));
+        assert_eq!((shown("loads"), shown("sells")), (is_loads_shown, is_sells_shown), "{query}");
+    }
+    let page = server.page("/workflows/loads").await.body;
+    assert!(page.as_str().unwrap().contains("/flows?tag=etl"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_catalogue_knows_flows_before_and_after_their_first_run() {
     let server = Server::new();
