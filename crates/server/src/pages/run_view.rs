@@ -183,8 +183,8 @@ pub struct Shown {
     pub row: RunRow,
     /// The upper part.
     pub head: Head,
-    /// The graph, as SVG; empty if there is no definition any more.
-    pub graph: String,
+    /// The graph, as SVG; empty if there is no definition any more, `None` if nobody has described it.
+    pub graph: Option<String>,
     /// The timeline.
     pub(super) timeline: Timeline,
     /// The steps of the page.
@@ -253,14 +253,14 @@ pub fn read(
             units.extend(rows.into_iter().take(STEPS_SHOWN).map(UnitLine::from));
             let svg = tokens_graph(tokens, &counts, row.workflow_id);
             unit_counts = Some(counts);
-            svg
+            Some(svg)
         }
         Some(plan) => {
             let standings = store.standings(run_id)?;
             let standing = graph::Standing { row: &row, nodes: &standings, link: &link };
             graph::draw(plan, Some(&standing))
         }
-        None => String::new(),
+        None => Some(String::new()),
     };
     let timeline = timeline::read(store, &row, &Span::of(&row, now), &link)?;
     let steps = steps.into_iter().map(|step| step_row(step, plan, &link)).collect();

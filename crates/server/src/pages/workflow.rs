@@ -44,7 +44,7 @@ struct Context {
     deployed: Moment,
     format: String,
     source: String,
-    graph: String,
+    graph: Option<String>,
     /// What is known of it, if another program runs it.
     flow: Option<Flow>,
     problem: Option<Told>,
@@ -201,7 +201,7 @@ pub(super) async fn show(
         deployed: moment(shown.created_at),
         format: shown.format,
         source: shown.source,
-        graph: plan.as_ref().map_or_else(String::new, |plan| graph::draw(plan, None)),
+        graph: plan.as_ref().map_or_else(|| Some(String::new()), |plan| graph::draw(plan, None)),
         flow,
         problem,
         paused: paused.map(|Pause { at, by, reason }| Paused { at: moment(at), by, reason }),

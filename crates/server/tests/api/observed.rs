@@ -91,8 +91,12 @@ async fn a_flow_is_seen_as_any_run_is() {
     let page = server.page(&format!("/runs/{}", run["id"].as_str().unwrap())).await;
     let page = page.body.as_str().unwrap();
     assert!(page.contains("load:1") && page.contains("etl") && !page.contains("Run again"));
+    let has_no_graph =
+        |page: &str| page.contains("id=\"not-described\"") && !page.contains("id=\"graph\"");
+    assert!(has_no_graph(page), "a flow that nobody has described takes no room for a graph");
     let page = server.page("/workflows/shop.jobs%3Anightly").await.body;
-    assert!(page.as_str().unwrap().contains("Another program runs it"));
+    let page = page.as_str().unwrap();
+    assert!(page.contains("Another program runs it") && has_no_graph(page));
 }
 
 /// Out of order, one by one, each twice and in a batch of its own: the end is the same.
