@@ -10,7 +10,7 @@ use crate::client::{Question, segment};
 /// Shows a run and its steps.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// Its id or external id.
+    /// Its id, the last 12 characters of it, or its external id.
     run: String,
     /// How many steps at most.
     #[arg(long, default_value_t = 200, value_name = "COUNT")]

@@ -16,7 +16,7 @@ const GONE_TIME_MAX: Duration = Duration::from_secs(60);
 /// Shows a run's events as they happen, until it is over. Exits with 1 if it failed.
 #[derive(Debug, Args)]
 pub(crate) struct Watch {
-    /// Its id or external id.
+    /// Its id, the last 12 characters of it, or its external id.
     run: String,
     #[command(flatten)]
     connect: Connect,
