@@ -70,12 +70,9 @@ async fn the_end_of_an_id_that_pages_show_finds_its_run() {
     assert_eq!(server.page(&format!("/runs/{end}")).await.status, 200);
     let again = server.post(&format!("/api/v1/runs/{end}/rerun"), json!({})).await;
     assert_eq!(again.body["rerun_of"], id, "{}", again.body);
-    for other in [&end[1..], &end.to_uppercase(), "000000000000", &id[id.len() - 13..]] {
+    for other in [&end[1..], "000000000000", &id[id.len() - 13..]] {
         let answer = server.get(&format!("/api/v1/runs/{other}")).await;
-        // An end without letters is the same in capitals.
-        if *other != *end {
-            assert_eq!(answer.problem(), "run-not-found", "{other}");
-        }
+        assert_eq!(answer.problem(), "run-not-found", "{other}");
     }
     let body = json!({ "external_id": end, "input": { "n": 2 } });
     let called = server.post("/api/v1/workflows/add/execute", body).await.body;
