@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::run::RunStatus;
+use windlass_engine::Definitions;
 use windlass_store::{RunRow, Store};
 
 use super::error::PageProblem;
@@ -98,6 +99,8 @@ struct Row {
     short_id: String,
     workflow: String,
     workflow_href: String,
+    /// Whether another program drives it.
+    is_elsewhere: bool,
     version: u32,
     status: &'static str,
     reason: Option<String>,
@@ -110,13 +113,15 @@ struct Row {
 }
 
 impl Row {
-    fn of(app: &App, row: RunRow) -> Row {
+    fn of(definitions: &Definitions, row: RunRow, now: Time) -> Row {
         let id = row.run_id.to_string();
-        let end = row.finished_at.unwrap_or_else(|| app.engine.clock().now());
+        let end = row.finished_at.unwrap_or(now);
+        let plan = definitions.plan(row.definition_id).ok();
         let done = row.counts.iter().filter(|(status, _)| status.is_terminal());
         Row {
             short_id: short_id(&id),
             id,
+            is_elsewhere: plan.is_some_and(|plan| plan.flow.is_some()),
             // A token run's workflow is its instance's own copy.
             workflow_href: match row.workflow_id == row.definition_id {
                 true => format!("/instances/{}", row.workflow_id),
@@ -206,20 +211,22 @@ async fn read(
     caller: &Caller,
     query: Query,
 ) -> Result<(Vec<Row>, Option<Uuid>), Problem> {
-    let query = query.at(app.engine.clock().now()).runs;
+    let now = app.engine.clock().now();
+    let query = query.at(now).runs;
     let before: Option<Uuid> = place(query.cursor.as_deref())?;
     let mut filter = filter_of(&query)?;
     let workflow = query.workflow.filter(|name| !name.is_empty());
-    let project = caller.project().to_owned();
+    let (definitions, project) = (app.engine.definitions().clone(), caller.project().to_owned());
     let list = move |store: &dyn Store| {
         if let Some(word) = workflow {
             let row = store.workflow(&project, &word)?;
             filter.workflow_id = Some(row.map_or(Uuid::nil(), |row| row.workflow_id));
         }
-        store.runs(&project, &filter, before, PAGE_SIZE)
+        let found = store.runs(&project, &filter, before, PAGE_SIZE)?;
+        let rows = found.items.into_iter().map(|row| Row::of(&definitions, row, now));
+        Ok((rows.collect(), found.next))
     };
-    let found = app.engine.read(list).await?;
-    Ok((found.items.into_iter().map(|row| Row::of(app, row)).collect(), found.next))
+    Ok(app.engine.read(list).await?)
 }
 
 /// The table anew whenever it has changed.
