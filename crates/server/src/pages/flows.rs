@@ -45,6 +45,8 @@ pub(super) struct Query {
     tag: Option<String>,
     /// `here`, `elsewhere` or `template`.
     origin: Option<String>,
+    /// Where its newest run stands, such as `failed`.
+    last: Option<String>,
     cursor: Option<String>,
 }
 
@@ -53,6 +55,7 @@ struct Context {
     nav: &'static str,
     title: &'static str,
     query: Filled,
+    statuses: Vec<&'static str>,
     is_filtered: bool,
     is_first: bool,
     live: Option<String>,
@@ -65,6 +68,7 @@ struct Filled {
     q: String,
     tag: String,
     origin: String,
+    last: String,
 }
 
 #[derive(Serialize)]
@@ -125,11 +129,13 @@ pub(super) async fn page(
         q: query.q.unwrap_or_default(),
         tag: query.tag.unwrap_or_default(),
         origin: query.origin.unwrap_or_default(),
+        last: query.last.unwrap_or_default(),
     };
     let context = Context {
         nav: "workflows",
         title: "Workflows",
         is_filtered: !kept.is_empty(),
+        statuses: RunStatus::ALL.iter().map(|status| status.as_str()).collect(),
         query: filled,
         is_first,
         live: is_first.then(|| format!("/flows/live?{kept}")),
@@ -166,7 +172,12 @@ pub(super) async fn live(
 
 /// The query without its cursor, to be gone on with.
 fn kept(query: &Query) -> String {
-    let pairs = [("q", &query.q), ("tag", &query.tag), ("origin", &query.origin)];
+    let pairs = [
+        ("q", &query.q),
+        ("tag", &query.tag),
+        ("origin", &query.origin),
+        ("last", &query.last),
+    ];
     let pairs = pairs.into_iter().filter_map(|(name, value)| {
         let value = value.as_deref().filter(|value| !value.is_empty())?;
         Some(format!("{name}={}&", segment(value)))
@@ -220,11 +231,15 @@ fn row_of(
         return Ok(None);
     }
     let workflow_id = row.workflow_id;
-    // Only a flow's run says words to find it by; of no other workflow it needs to be read.
-    let newest = match flow {
-        Some(_) => newest_runs(store, project, workflow_id, 1)?.pop(),
-        None => None,
+    let last = said(&query.last);
+    // A flow's run says words to find it by; of no other workflow it needs to be read.
+    let newest = match flow.is_some() || last.is_some() {
+        true => newest_runs(store, project, workflow_id, 1)?.pop(),
+        false => None,
     };
+    if last.is_some() && newest.as_ref().map(|run| run.status.as_str()) != last {
+        return Ok(None);
+    }
     let part = if is_template { "templates" } else { "workflows" };
     let made = Row {
         key: format!("flow-{workflow_id}"),

@@ -28,11 +28,12 @@ use crate::http::problem::Problem;
 const PAGE_SIZE: usize = 50;
 
 /// Times that are offered, what people call them, and how many hours that is.
-const SINCE: [(&str, &str, i64); 4] = [
+const SINCE: [(&str, &str, i64); 5] = [
     ("1h", "the last hour", 1),
     ("24h", "24 hours", 24),
     ("7d", "7 days", 168),
     ("30d", "30 days", 720),
+    ("90d", "90 days", 2_160),
 ];
 
 /// Which runs.
