@@ -397,7 +397,11 @@ impl Wrong {
                 [only] => Some(only),
                 _ => None,
             }),
-            workflows: one.workflows.iter().map(|name| (name.clone(), failed(Some(name)))).collect(),
+            workflows: one
+                .workflows
+                .iter()
+                .map(|name| (name.clone(), failed(Some(name))))
+                .collect(),
             last_run: one.last_run.to_string(),
             last: Time::parse(&one.last_at).map(moment),
         }

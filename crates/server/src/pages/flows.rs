@@ -172,12 +172,8 @@ pub(super) async fn live(
 
 /// The query without its cursor, to be gone on with.
 fn kept(query: &Query) -> String {
-    let pairs = [
-        ("q", &query.q),
-        ("tag", &query.tag),
-        ("origin", &query.origin),
-        ("last", &query.last),
-    ];
+    let pairs =
+        [("q", &query.q), ("tag", &query.tag), ("origin", &query.origin), ("last", &query.last)];
     let pairs = pairs.into_iter().filter_map(|(name, value)| {
         let value = value.as_deref().filter(|value| !value.is_empty())?;
         Some(format!("{name}={}&", segment(value)))
@@ -313,10 +309,12 @@ fn with_runs(
     })?;
     row.count = if count >= COUNT_MAX { format!("{COUNT_MAX}+") } else { count.to_string() };
     row.rate = (over > 0).then(|| percent(succeeded, over));
+    // What another program runs was told of later than it began.
+    let is_elsewhere = row.origin == "elsewhere";
     row.last = runs.first().map(|run| Last {
         id: run.run_id.to_string(),
         status: run.status.as_str(),
-        created: moment(run.created_at),
+        created: moment(run.started_at.filter(|_| is_elsewhere).unwrap_or(run.created_at)),
     });
     row.sparks = sparks(&runs, now);
     Ok(row)

@@ -14,7 +14,7 @@ use super::graph;
 use super::marks::{Marker, Piece};
 use super::render::{Moment, json, moment, took};
 use super::run_errors::{self, Wrong};
-use super::runs::short_id;
+use super::runs::{lasted, short_id};
 use super::started::{self, Origin, Started};
 use super::step_filter::{self, Choice, StepFilter};
 use super::timeline::{self, Span, Timeline};
@@ -331,7 +331,7 @@ fn bar_of(counts: &[UnitCount]) -> Vec<Count> {
 fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
     let is_over = row.status.is_terminal();
     let (created, finished) = (row.created_at, row.finished_at);
-    let span = finished.zip(row.started_at);
+    let lasted = lasted(&row);
     let counts = counts(&row.counts);
     let usage = usage::took(&store.usage_of_run(row.run_id)?);
     let trigger = row.labels.get(TRIGGER_LABEL).map(|id| started::origin(store, id)).transpose()?;
@@ -351,7 +351,7 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
         reason: body.reason,
         created: moment(created),
         finished: finished.map(moment),
-        took: span.map(|(end, start)| took(end.since(start))),
+        took: lasted.map(took),
         trigger,
         started: None,
         labels: body.labels.into_iter().filter(|(key, _)| key != TRIGGER_LABEL).collect(),

@@ -1,6 +1,7 @@
 //! `/runs`: all runs, filtered, in pages, live.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -8,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use windlass_core::Time;
-use windlass_core::run::RunStatus;
+use windlass_core::run::{Inferred, RunStatus};
 use windlass_engine::Definitions;
 use windlass_store::{RunRow, Store};
 
@@ -114,10 +115,10 @@ struct Row {
 }
 
 impl Row {
-    fn of(definitions: &Definitions, row: RunRow, now: Time) -> Row {
+    fn of(definitions: &Definitions, row: RunRow) -> Row {
         let id = row.run_id.to_string();
-        let end = row.finished_at.unwrap_or(now);
         let plan = definitions.plan(row.definition_id).ok();
+        let took = lasted(&row).map(took);
         let done = row.counts.iter().filter(|(status, _)| status.is_terminal());
         Row {
             short_id: short_id(&id),
@@ -135,12 +136,20 @@ impl Row {
             error: row.error.map(|error| error.to_string()),
             labels: row.labels.into_iter().collect(),
             created: moment(row.created_at),
-            // Of a run that goes on, the duration would change with every look.
-            took: row.finished_at.and(row.started_at).map(|start| took(end.since(start))),
+            took,
             steps_done: done.map(|(_, count)| count).sum(),
             steps_total: row.counts.total(),
         }
     }
+}
+
+/// How long a run took that is over; of one that goes on, that would change with every look. What was
+/// judged by its silence ended nobody knows when.
+pub(super) fn lasted(row: &RunRow) -> Option<Duration> {
+    let is_judged = row.reason.as_deref().is_some_and(|reason| {
+        [Inferred::NoTerminalEvent, Inferred::GivenUp].iter().any(|one| one.as_str() == reason)
+    });
+    if is_judged { None } else { Some(row.finished_at?.since(row.started_at?)) }
 }
 
 /// The end of an id tells runs apart; its beginning is the time.
@@ -212,8 +221,7 @@ async fn read(
     caller: &Caller,
     query: Query,
 ) -> Result<(Vec<Row>, Option<Uuid>), Problem> {
-    let now = app.engine.clock().now();
-    let query = query.at(now).runs;
+    let query = query.at(app.engine.clock().now()).runs;
     let before: Option<Uuid> = place(query.cursor.as_deref())?;
     let mut filter = filter_of(&query)?;
     let workflow = query.workflow.filter(|name| !name.is_empty());
@@ -224,7 +232,7 @@ async fn read(
             filter.workflow_id = Some(row.map_or(Uuid::nil(), |row| row.workflow_id));
         }
         let found = store.runs(&project, &filter, before, PAGE_SIZE)?;
-        let rows = found.items.into_iter().map(|row| Row::of(&definitions, row, now));
+        let rows = found.items.into_iter().map(|row| Row::of(&definitions, row));
         Ok((rows.collect(), found.next))
     };
     Ok(app.engine.read(list).await?)

@@ -39,8 +39,7 @@ pub async fn list_flows(
             let newest = newest_runs(store, &project, flow.id, 1)?.pop();
             Ok(flow.with_newest(newest))
         };
-        list.items =
-            list.items.into_iter().map(with_newest).collect::<Result<_, StoreError>>()?;
+        list.items = list.items.into_iter().map(with_newest).collect::<Result<_, StoreError>>()?;
         Ok(list)
     };
     Ok(app.engine.read(read).await?.answer(&uri))
