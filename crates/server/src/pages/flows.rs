@@ -310,11 +310,13 @@ fn with_runs(
     row.count = if count >= COUNT_MAX { format!("{COUNT_MAX}+") } else { count.to_string() };
     row.rate = (over > 0).then(|| percent(succeeded, over));
     // What another program runs was told of later than it began.
-    let is_elsewhere = row.origin == "elsewhere";
+    if row.origin == "elsewhere" {
+        runs.iter_mut().for_each(|run| run.created_at = run.started_at.unwrap_or(run.created_at));
+    }
     row.last = runs.first().map(|run| Last {
         id: run.run_id.to_string(),
         status: run.status.as_str(),
-        created: moment(run.started_at.filter(|_| is_elsewhere).unwrap_or(run.created_at)),
+        created: moment(run.created_at),
     });
     row.sparks = sparks(&runs, now);
     Ok(row)
