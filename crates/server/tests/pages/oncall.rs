@@ -132,6 +132,7 @@ async fn the_page_of_a_workflow_says_how_it_has_fared() {
     let html = page(&server, "/workflows/a%20%26%20b").await;
     let health = part(&html, "id=\"health\"", "</section>");
     assert!(health.contains(">4</a>") && health.contains("75 %"), "{health}");
+    assert!(health.contains("is-failed\">75 %"), "so few are to be seen: {health}");
     let p95 = part(health, "95 of 100 took at most</span>", "</div>");
     assert!(p95.ends_with(" s") || p95.ends_with(" ms"), "{p95}");
     for (mark, rows) in [("failed\">1</a>", 1), ("since=7d\">4</a>", 4)] {
