@@ -231,9 +231,10 @@ fn duration_as_written(duration: Duration) -> String {
         return "0s".to_owned();
     }
     let millis = duration.as_millis();
-    let is_whole = duration.subsec_nanos() % 1_000_000 == 0;
+    let is_whole = duration.subsec_nanos().is_multiple_of(1_000_000);
     let mut units = UNITS.iter().filter(|_| is_whole);
-    let unit = units.find(|(_, size, least)| millis % size == 0 && millis / size >= *least);
+    let unit =
+        units.find(|(_, size, least)| millis.is_multiple_of(*size) && millis / size >= *least);
     match unit {
         Some((unit, size, _)) => format!("{}{unit}", millis / size),
         None => HumanDuration(duration).to_string(),
