@@ -27,9 +27,9 @@
       // A line of a log stands beside others of the same second.
       if (time.closest(".line")) continue;
       const at = Date.parse(time.dateTime);
-      const text = Number.isNaN(at) ? null : said(Date.now() - at);
-      if (text === null) continue;
+      if (Number.isNaN(at)) continue;
       const exact = `${time.dateTime.slice(0, 19).replace("T", " ")} UTC`;
+      const text = said(Date.now() - at) ?? exact;
       if (time.title !== exact) time.title = exact;
       if (time.textContent !== text) time.textContent = text;
     }

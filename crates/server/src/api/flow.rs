@@ -1,6 +1,6 @@
 //! A flow that another program runs, as the API shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,6 +8,8 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use windlass_core::definition::FlowPlan;
 use windlass_store::{RunFilter, RunRow, Store, StoreError, WorkflowRow};
+
+use crate::api::runs::list::tag_of;
 
 /// A flow of the catalogue.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -22,7 +24,7 @@ pub struct FlowBody {
     pub description: Option<String>,
     /// Who looks after it.
     pub owner: Option<String>,
-    /// Words to find it by.
+    /// Words to find it by: those of its description, and those of its newest run.
     pub tags: Vec<String>,
     /// How often its description has changed, from 1.
     pub version: u32,
@@ -101,7 +103,7 @@ impl From<RunRow> for FlowRun {
 
 impl FlowBody {
     /// A flow without its newest run.
-    pub fn of(row: &WorkflowRow, flow: &FlowPlan) -> FlowBody {
+    pub(crate) fn of(row: &WorkflowRow, flow: &FlowPlan) -> FlowBody {
         FlowBody {
             id: row.workflow_id,
             flow_key: flow.key.clone(),
@@ -116,21 +118,42 @@ impl FlowBody {
             last_run: None,
         }
     }
+
+    /// The same with its newest run, and the tags of that.
+    pub(crate) fn with_newest(self, newest: Option<RunRow>) -> FlowBody {
+        let tags = tags(self.tags, newest.as_ref());
+        FlowBody { tags, last_run: newest.map(FlowRun::from), ..self }
+    }
+}
+
+/// Words to find a flow by: those of its description, and those of its newest run. Most programs say
+/// them with each run and describe their flow nowhere.
+pub(crate) fn tags(
+    described: impl IntoIterator<Item = String>,
+    newest: Option<&RunRow>,
+) -> Vec<String> {
+    let of_run = newest.into_iter().flat_map(run_tags);
+    let all: BTreeSet<String> = described.into_iter().chain(of_run).collect();
+    all.into_iter().collect()
+}
+
+fn run_tags(row: &RunRow) -> impl Iterator<Item = String> {
+    row.labels.iter().filter_map(|(key, value)| tag_of(key, value)).map(str::to_owned)
 }
 
 impl FlowDetail {
     /// A flow, with its newest runs.
-    pub fn of(row: &WorkflowRow, flow: &FlowPlan, runs: Vec<FlowRun>) -> FlowDetail {
+    pub(crate) fn of(row: &WorkflowRow, flow: &FlowPlan, runs: Vec<RunRow>) -> FlowDetail {
         let values = |list: Result<Value, serde_json::Error>| match list {
             Ok(Value::Array(items)) => items,
             _ => Vec::new(),
         };
         FlowDetail {
-            flow: FlowBody { last_run: runs.first().cloned(), ..FlowBody::of(row, flow) },
+            flow: FlowBody::of(row, flow).with_newest(runs.first().cloned()),
             nodes: values(serde_json::to_value(&flow.nodes)),
             dynamic_fanouts: values(serde_json::to_value(&flow.dynamic_fanouts)),
             metadata: Value::Object(flow.metadata.clone()),
-            runs,
+            runs: runs.into_iter().map(FlowRun::from).collect(),
         }
     }
 }
@@ -140,13 +163,12 @@ impl FlowDetail {
 /// # Errors
 ///
 /// If the store cannot be read.
-pub fn newest_runs(
+pub(crate) fn newest_runs(
     store: &dyn Store,
     project: &str,
     workflow_id: Uuid,
     limit: usize,
-) -> Result<Vec<FlowRun>, StoreError> {
+) -> Result<Vec<RunRow>, StoreError> {
     let filter = RunFilter { workflow_id: Some(workflow_id), ..RunFilter::default() };
-    let page = store.runs(project, &filter, None, limit)?;
-    Ok(page.items.into_iter().map(FlowRun::from).collect())
+    Ok(store.runs(project, &filter, None, limit)?.items)
 }

@@ -11,7 +11,7 @@ use windlass_core::Failure;
 use windlass_core::run::observed::Observed;
 use windlass_core::run::{Fact, RunState, RunStatus};
 use windlass_engine::RunView;
-use windlass_store::{RunRow, Store, StoreError};
+use windlass_store::{RunFilter, RunRow, Store, StoreError};
 
 use crate::app::App;
 use crate::http::problem::Problem;
@@ -224,18 +224,25 @@ impl ObservedBody {
     }
 }
 
-/// The row of the run of this id or external id.
+/// How much of the end of an id stands for all of it: what pages show, the part behind the last hyphen.
+const SHORT_ID_CHARS: usize = 12;
+/// Runs among which the end of an id is looked for, the newest.
+const SHORT_ID_RUNS: usize = 8_000;
+/// Runs that have such a text somewhere, one of which may be the one that is meant.
+const SHORT_ID_HITS_MAX: usize = 100;
+
+/// The row of the run of this id, external id, or end of an id.
 ///
 /// # Errors
 ///
 /// `run-not-found`.
 pub async fn find(app: &App, project: &str, word: &str) -> Result<RunRow, Problem> {
     let (project, name) = (project.to_owned(), word.to_owned());
-    let row = app.engine.read(move |store| store.run(&project, &name)).await?;
+    let row = app.engine.read(move |store| look_up(store, &project, &name)).await?;
     row.ok_or_else(|| Problem::no_run(word))
 }
 
-/// The run of this id or external id.
+/// The run of this id, external id, or end of an id.
 ///
 /// # Errors
 ///
@@ -243,10 +250,35 @@ pub async fn find(app: &App, project: &str, word: &str) -> Result<RunRow, Proble
 pub async fn read(app: &App, project: &str, word: &str) -> Result<RunBody, Problem> {
     let (project, name) = (project.to_owned(), word.to_owned());
     let read = move |store: &dyn Store| {
-        let row = store.run(&project, &name)?;
+        let row = look_up(store, &project, &name)?;
         row.map(|row| RunBody::read(store, row)).transpose()
     };
     app.engine.read(read).await?.ok_or_else(|| Problem::no_run(word))
+}
+
+/// People copy what pages show of an id. That is not unique by itself, so it counts only if one run of
+/// late ends in it, and no run is called so.
+fn look_up(store: &dyn Store, project: &str, word: &str) -> Result<Option<RunRow>, StoreError> {
+    if let Some(row) = store.run(project, word)? {
+        return Ok(Some(row));
+    }
+    let is_hex = |c: char| matches!(c, '0'..='9' | 'a'..='f');
+    if word.len() != SHORT_ID_CHARS || !word.chars().all(is_hex) {
+        return Ok(None);
+    }
+    let filter = RunFilter {
+        text: Some(word.to_owned()),
+        look_at_most: Some(SHORT_ID_RUNS),
+        ..RunFilter::default()
+    };
+    let found = store.runs(project, &filter, None, SHORT_ID_HITS_MAX)?.items;
+    let ids = found.iter().map(|row| row.run_id.to_string());
+    let mut ids = ids.filter(|id| id.ends_with(word));
+    match (ids.next(), ids.next()) {
+        // A list's row may be of a moment ago.
+        (Some(id), None) => store.run(project, &id),
+        _ => Ok(None),
+    }
 }
 
 /// Waits until a run is over, `wait` at most, and answers with it as it then is.

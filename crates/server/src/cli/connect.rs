@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::exit::Usage;
 use crate::boot::{Purpose, build};
 use crate::client::{Client, Question};
-use crate::config::{Config, Flags, Secret, load};
+use crate::config::{Config, Flags, Secret, load, reported_to};
 use crate::http::router::router;
 
 /// The file in which a live server says where it listens.
@@ -20,10 +20,10 @@ const RECORD: &str = "server.json";
 /// Whom to ask.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct Connect {
-    /// The server to ask. Left out: the one that runs on the data directory; if none runs, the
-    /// directory itself is opened.
+    /// The server to ask. Left out: that of `WINDLASS_URL`, unless `--data` is given; else the one
+    /// that runs on the data directory; if none runs, the directory itself is opened.
     #[arg(long, value_name = "URL", env = "WINDLASS_SERVER")]
-    pub server: Option<String>,
+    server: Option<String>,
     /// The data directory.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -40,6 +40,12 @@ struct Record {
 }
 
 impl Connect {
+    /// The server to ask, if one is named. What is said on the command line comes before what stands
+    /// in the environment for other programs.
+    pub(crate) fn server(&self) -> Option<String> {
+        self.server.clone().or_else(|| reported_to().filter(|_| self.data.is_none()))
+    }
+
     /// Finds somebody to ask.
     ///
     /// # Errors
@@ -76,8 +82,8 @@ impl Connect {
 
     async fn found(&self) -> anyhow::Result<Found> {
         let key = self.api_key.clone();
-        if let Some(server) = &self.server {
-            let client = Client::remote(server);
+        if let Some(server) = self.server() {
+            let client = Client::remote(&server);
             let client = client.map_err(|error| Usage(format!("{error:#}")))?;
             return Ok(Found::Server(client.with_key(key)));
         }

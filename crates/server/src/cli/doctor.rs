@@ -53,7 +53,7 @@ impl Doctor {
             }
             Err(error) => note("store", Err(format!("{error:#}"))),
         }
-        if self.connect.server.is_none() {
+        if self.connect.server().is_none() {
             let data = load(&Flags { data: self.connect.data.clone(), ..Flags::default() });
             let config = data.map(|loaded| loaded.config).map_err(words);
             note("disk", config.clone().and_then(|config| disk(&config.store.data)));

@@ -59,3 +59,13 @@ pub(crate) fn time(value: &Value, field: &str) -> String {
         None => text,
     }
 }
+
+/// What went wrong, in a line: where, what and its code. `None` if nothing did.
+pub(crate) fn error(error: &Value) -> Option<String> {
+    let message = error["message"].as_str()?;
+    // A message may bring a traceback with it.
+    let message = message.lines().next().unwrap_or_default();
+    let step = error["step"].as_str().map(|step| format!("{step}: ")).unwrap_or_default();
+    let code = error["code"].as_str().map(|code| format!(" ({code})")).unwrap_or_default();
+    Some(format!("{step}{message}{code}"))
+}

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use figment::error::{Actual, Kind};
 use figment::providers::{Env, Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
+use windlass_core::HumanDuration;
 
 use super::{Config, seeds};
 
@@ -193,10 +195,50 @@ fn settings_of(figment: &Figment, config: &Config) -> Vec<Setting> {
         for (field, value) in fields.as_object().into_iter().flatten() {
             let key = format!("{section}.{field}");
             let origin = origin_of(figment, &key);
-            settings.push(Setting { key, value: value.clone(), origin });
+            settings.push(Setting { key, value: as_written(value.clone()), origin });
         }
     }
     settings
+}
+
+/// A value with its durations as people write them.
+fn as_written(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => Value::String(match text.parse::<HumanDuration>() {
+            // Another text may happen to be one, but hardly in the very words in which ours are told.
+            Ok(duration) if duration.to_string() == text => duration_as_written(duration.0),
+            _ => text,
+        }),
+        Value::Array(items) => items.into_iter().map(as_written).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(key, value)| (key, as_written(value))).collect()
+        }
+        other => other,
+    }
+}
+
+/// `90d`, `24h`, `5s`: in the largest unit that leaves no rest. A single day is 24 hours.
+fn duration_as_written(duration: Duration) -> String {
+    const UNITS: [(&str, u128, u128); 5] = [
+        ("d", 86_400_000, 2),
+        ("h", 3_600_000, 1),
+        ("m", 60_000, 1),
+        ("s", 1_000, 1),
+        ("ms", 1, 1),
+    ];
+    if duration.is_zero() {
+        return "0s".to_owned();
+    }
+    let millis = duration.as_millis();
+    let is_whole = duration.subsec_nanos().is_multiple_of(1_000_000);
+    let mut units = UNITS.iter().filter(|_| is_whole);
+    let unit =
+        units.find(|(_, size, least)| millis.is_multiple_of(*size) && millis / size >= *least);
+    match unit {
+        Some((unit, size, _)) => format!("{}{unit}", millis / size),
+        None => HumanDuration(duration).to_string(),
+    }
 }
 
 fn origin_of(figment: &Figment, key: &str) -> String {
@@ -254,5 +296,24 @@ impl Provider for Flag {
         let value = figment::util::nest(&self.key, self.value.clone());
         let dict = value.into_dict().unwrap_or_default();
         Ok(Profile::Default.collect(dict))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use windlass_core::HumanDuration;
+
+    use super::as_written;
+
+    #[test]
+    fn durations_are_told_as_people_write_them() {
+        for text in ["90d", "2d", "24h", "36h", "90m", "1h", "5s", "90s", "1500ms", "0s", "365d"] {
+            let told = json!(text.parse::<HumanDuration>().unwrap());
+            assert_eq!(as_written(json!({ "a": [told] })), json!({ "a": [text] }));
+        }
+        for text in ["127.0.0.1:8000", "30", "info", "2026", "1 day"] {
+            assert_eq!(as_written(json!(text)), text);
+        }
     }
 }

@@ -54,6 +54,7 @@ pub use secret::Secret;
 pub use secrets::SecretsSection;
 pub use seeds::NAMES as SEED_VARIABLES;
 pub use server::ServerSection;
+pub(crate) use server::reported_to;
 pub use shell::ShellSection;
 pub use store::StoreSection;
 pub use sweeper::SweeperSection;

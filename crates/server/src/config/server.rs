@@ -68,3 +68,14 @@ fn is_origin(text: &str) -> bool {
                 && authority.parse::<axum::http::uri::Authority>().is_ok()
         })
 }
+
+/// The server that programs tell of their flows, for commands that are told of none: who has said it
+/// for the one means it for the other.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it is no setting, and belongs to other programs too"
+)]
+pub(crate) fn reported_to() -> Option<String> {
+    let url = std::env::var("WINDLASS_URL").ok()?;
+    Some(url).filter(|url| !url.is_empty())
+}

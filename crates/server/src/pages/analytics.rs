@@ -99,7 +99,10 @@ struct Slow {
 struct Wrong {
     message: String,
     count: u64,
-    workflows: Vec<String>,
+    /// Runs that failed in that time: of its workflow, if it is of one.
+    runs_href: String,
+    /// The workflows, and their runs that failed in that time.
+    workflows: Vec<(String, String)>,
     last_run: String,
     last: Option<Moment>,
 }
@@ -129,6 +132,7 @@ pub(super) async fn page(
         ))
     };
     let (fared, ran, used, all) = app.engine.read(read).await?;
+    let fared_of = |one| Fared::of(one, stretch.0);
     let context = Context {
         nav: "analytics",
         title: "Charts",
@@ -140,10 +144,10 @@ pub(super) async fn page(
         is_empty: fared.total_executions == 0,
         is_cut: fared.is_cut,
         charts: charts(&fared, &used, interval),
-        table: fared.workflows.into_iter().take(WORKFLOWS_SHOWN).map(Fared::from).collect(),
+        table: fared.workflows.into_iter().take(WORKFLOWS_SHOWN).map(fared_of).collect(),
         kinds: ran.node_types.into_iter().map(Kind::from).collect(),
         slowest: ran.slowest.into_iter().map(Slow::from).collect(),
-        errors: ran.errors.into_iter().map(Wrong::from).collect(),
+        errors: ran.errors.into_iter().map(|error| Wrong::of(error, stretch.0)).collect(),
         other_errors: ran.other_errors,
     };
     Ok(page_for("analytics.html", &Me::of(&app, &caller), context).into_response())
@@ -335,12 +339,18 @@ fn cost(used: &UsageReport, interval: Interval) -> Chart {
     }
 }
 
-impl From<WorkflowReport> for Fared {
-    fn from(one: WorkflowReport) -> Fared {
+/// Where the runs of a workflow are, or those of all, that were created in a stretch.
+fn runs_href(workflow: Option<&str>, since: &str) -> String {
+    let workflow = workflow.map(|name| format!("workflow={}&", segment(name)));
+    format!("/runs?{}since={since}", workflow.unwrap_or_default())
+}
+
+impl Fared {
+    fn of(one: WorkflowReport, since: &str) -> Fared {
         let over = one.completed + one.failed;
         Fared {
             href: format!("/workflows/{}", segment(&one.name)),
-            runs_href: format!("/runs?workflow={}", segment(&one.name)),
+            runs_href: runs_href(Some(&one.name), since),
             name: one.name,
             executions: one.executions,
             failed: one.failed,
@@ -376,12 +386,22 @@ impl From<SlowBody> for Slow {
     }
 }
 
-impl From<ErrorBody> for Wrong {
-    fn from(one: ErrorBody) -> Wrong {
+impl Wrong {
+    fn of(one: ErrorBody, since: &str) -> Wrong {
+        let failed =
+            |workflow: Option<&str>| format!("{}&status=failed", runs_href(workflow, since));
         Wrong {
             message: one.message,
             count: one.count,
-            workflows: one.workflows,
+            runs_href: failed(match one.workflows.as_slice() {
+                [only] => Some(only),
+                _ => None,
+            }),
+            workflows: one
+                .workflows
+                .iter()
+                .map(|name| (name.clone(), failed(Some(name))))
+                .collect(),
             last_run: one.last_run.to_string(),
             last: Time::parse(&one.last_at).map(moment),
         }

@@ -18,6 +18,7 @@ use super::names;
 use super::render::{Me, Moment, moment, page_for, render, took};
 use crate::access::Caller;
 use crate::analytics::series::took as took_of;
+use crate::api::flow::{newest_runs, tags};
 use crate::api::query::Asked;
 use crate::app::Shared;
 use crate::client::segment;
@@ -44,6 +45,8 @@ pub(super) struct Query {
     tag: Option<String>,
     /// `here`, `elsewhere` or `template`.
     origin: Option<String>,
+    /// Where its newest run stands, such as `failed`.
+    last: Option<String>,
     cursor: Option<String>,
 }
 
@@ -52,6 +55,7 @@ struct Context {
     nav: &'static str,
     title: &'static str,
     query: Filled,
+    statuses: Vec<&'static str>,
     is_filtered: bool,
     is_first: bool,
     live: Option<String>,
@@ -64,6 +68,7 @@ struct Filled {
     q: String,
     tag: String,
     origin: String,
+    last: String,
 }
 
 #[derive(Serialize)]
@@ -124,11 +129,13 @@ pub(super) async fn page(
         q: query.q.unwrap_or_default(),
         tag: query.tag.unwrap_or_default(),
         origin: query.origin.unwrap_or_default(),
+        last: query.last.unwrap_or_default(),
     };
     let context = Context {
         nav: "workflows",
         title: "Workflows",
         is_filtered: !kept.is_empty(),
+        statuses: RunStatus::ALL.iter().map(|status| status.as_str()).collect(),
         query: filled,
         is_first,
         live: is_first.then(|| format!("/flows/live?{kept}")),
@@ -165,7 +172,8 @@ pub(super) async fn live(
 
 /// The query without its cursor, to be gone on with.
 fn kept(query: &Query) -> String {
-    let pairs = [("q", &query.q), ("tag", &query.tag), ("origin", &query.origin)];
+    let pairs =
+        [("q", &query.q), ("tag", &query.tag), ("origin", &query.origin), ("last", &query.last)];
     let pairs = pairs.into_iter().filter_map(|(name, value)| {
         let value = value.as_deref().filter(|value| !value.is_empty())?;
         Some(format!("{name}={}&", segment(value)))
@@ -188,7 +196,7 @@ fn read(
             return Ok((rows, after));
         }
         let name = workflow.name.clone();
-        if let Some(row) = row_of(definitions, workflow, query) {
+        if let Some(row) = row_of(store, definitions, project, workflow, query)? {
             if rows.len() == PAGE_SIZE {
                 return Ok((rows, after));
             }
@@ -200,7 +208,13 @@ fn read(
 }
 
 /// A row without its runs, if it is wanted.
-fn row_of(definitions: &Definitions, row: WorkflowRow, query: &Query) -> Option<(uuid::Uuid, Row)> {
+fn row_of(
+    store: &dyn Store,
+    definitions: &Definitions,
+    project: &str,
+    row: WorkflowRow,
+    query: &Query,
+) -> Result<Option<(uuid::Uuid, Row)>, StoreError> {
     let plan = definitions.plan(row.definition_id).ok();
     let flow = plan.as_ref().and_then(|plan| plan.flow.as_deref());
     let is_template = plan.as_ref().is_some_and(|plan| plan.tokens.is_some());
@@ -209,9 +223,22 @@ fn row_of(definitions: &Definitions, row: WorkflowRow, query: &Query) -> Option<
         (false, true) => "template",
         (false, false) => "here",
     };
+    if said(&query.origin).is_some_and(|wanted| wanted != origin) {
+        return Ok(None);
+    }
+    let workflow_id = row.workflow_id;
+    let last = said(&query.last);
+    // A flow's run says words to find it by; of no other workflow it needs to be read.
+    let newest = match flow.is_some() || last.is_some() {
+        true => newest_runs(store, project, workflow_id, 1)?.pop(),
+        false => None,
+    };
+    if last.is_some() && newest.as_ref().map(|run| run.status.as_str()) != last {
+        return Ok(None);
+    }
     let part = if is_template { "templates" } else { "workflows" };
     let made = Row {
-        key: format!("flow-{}", row.workflow_id),
+        key: format!("flow-{workflow_id}"),
         href: format!("/{part}/{}", segment(&row.name)),
         runs_href: format!("/runs?workflow={}", segment(&row.name)),
         title: match row.name.as_str() {
@@ -220,7 +247,7 @@ fn row_of(definitions: &Definitions, row: WorkflowRow, query: &Query) -> Option<
         },
         origin,
         owner: flow.and_then(|flow| flow.owner.clone()),
-        tags: flow.map(|flow| flow.tags.iter().cloned().collect()).unwrap_or_default(),
+        tags: flow.map(|flow| tags(flow.tags.iter().cloned(), newest.as_ref())).unwrap_or_default(),
         description: row.description,
         is_paused: row.pause.is_some(),
         name: row.name,
@@ -231,16 +258,25 @@ fn row_of(definitions: &Definitions, row: WorkflowRow, query: &Query) -> Option<
         going_on: 0,
         rate: None,
     };
-    let is = |wanted: &Option<String>| wanted.clone().filter(|wanted| !wanted.is_empty());
-    let fits_origin = is(&query.origin).is_none_or(|origin| origin == made.origin);
-    let fits_tag = is(&query.tag).is_none_or(|tag| made.tags.contains(&tag));
-    let fits_text = is(&query.q).is_none_or(|text| {
-        let text = text.to_lowercase();
-        let said = [Some(&made.name), made.title.as_ref(), made.description.as_ref()];
-        let said = said.into_iter().chain([made.owner.as_ref()]).flatten().chain(&made.tags);
-        said.into_iter().any(|said| said.to_lowercase().contains(&text))
-    });
-    (fits_origin && fits_tag && fits_text).then_some((row.workflow_id, made))
+    Ok(made.fits(query).then_some((workflow_id, made)))
+}
+
+/// What is asked for in a field of the form, if anything is.
+fn said(field: &Option<String>) -> Option<&str> {
+    field.as_deref().filter(|text| !text.is_empty())
+}
+
+impl Row {
+    fn fits(&self, query: &Query) -> bool {
+        let fits_tag = said(&query.tag).is_none_or(|tag| self.tags.iter().any(|own| own == tag));
+        let fits_text = said(&query.q).is_none_or(|text| {
+            let text = text.to_lowercase();
+            let own = [Some(&self.name), self.title.as_ref(), self.description.as_ref()];
+            let own = own.into_iter().chain([self.owner.as_ref()]).flatten().chain(&self.tags);
+            own.into_iter().any(|own| own.to_lowercase().contains(&text))
+        });
+        fits_tag && fits_text
+    }
 }
 
 /// The row with how its runs have fared of late.
@@ -273,6 +309,10 @@ fn with_runs(
     })?;
     row.count = if count >= COUNT_MAX { format!("{COUNT_MAX}+") } else { count.to_string() };
     row.rate = (over > 0).then(|| percent(succeeded, over));
+    // What another program runs was told of later than it began.
+    if row.origin == "elsewhere" {
+        runs.iter_mut().for_each(|run| run.created_at = run.started_at.unwrap_or(run.created_at));
+    }
     row.last = runs.first().map(|run| Last {
         id: run.run_id.to_string(),
         status: run.status.as_str(),

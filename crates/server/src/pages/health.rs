@@ -24,14 +24,21 @@ pub(super) struct Health {
     runs_href: String,
     /// The share that succeeded; `None` if none is over.
     rate: Option<String>,
-    /// Whether that is all of them.
-    is_well: bool,
+    /// Whether that is so little that it needs to be seen.
+    is_bad: bool,
     failed: Option<String>,
     failed_href: String,
     /// How long 95 of 100 took at most.
     p95: Option<String>,
     /// Where its charts are.
     charts_href: String,
+}
+
+/// Below this share of successes, in percent, a workflow does badly. A failure now and then is no news.
+const PERCENT_GOOD: u64 = 90;
+
+fn is_bad(succeeded: u64, over: u64) -> bool {
+    succeeded * 100 < over * PERCENT_GOOD
 }
 
 /// Looks at the newest runs of a workflow.
@@ -64,10 +71,22 @@ pub(super) fn read(
         count: format!("{}{}", grouped(count), if has_more { "+" } else { "" }),
         runs_href: format!("/runs?workflow={name}&since=7d"),
         rate: (over > 0).then(|| percent(succeeded, over)),
-        is_well: failed == 0,
+        is_bad: is_bad(succeeded, over),
         failed: (failed > 0).then(|| grouped(i64::try_from(failed).unwrap_or(i64::MAX))),
         failed_href: format!("/runs?workflow={name}&since=7d&status=failed"),
         p95: spread.percentile(0.95).map(|it| took(std::time::Duration::from_millis(it))),
         charts_href: format!("/analytics?workflow={name}&since=7d"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_bad;
+
+    #[test]
+    fn a_failure_now_and_then_is_not_bad() {
+        let found = [(0, 0), (10, 10), (99, 100), (9, 10), (899, 1_000), (0, 1)];
+        let found = found.map(|(succeeded, over)| is_bad(succeeded, over));
+        assert_eq!(found, [false, false, false, false, true, true]);
+    }
 }

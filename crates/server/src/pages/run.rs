@@ -112,7 +112,8 @@ pub(super) struct Context {
     pub(super) nav: &'static str,
     pub(super) title: String,
     pub(super) run: Head,
-    pub(super) graph: String,
+    /// `None` if nobody has described what it would be of.
+    pub(super) graph: Option<String>,
     pub(super) timeline: Timeline,
     pub(super) why: Option<WhyBody>,
     pub(super) steps: Vec<StepRowView>,

@@ -231,8 +231,11 @@ fn parts(me: &Me, shown: Shown, lines: Vec<Line>, is_of_some: bool) -> Vec<Part>
     let mut parts = vec![
         whole("head", render("parts/run_head.html", about(me, "run", shown.head))),
         whole("timeline", render("parts/timeline.html", timeline)),
-        whole("graph", render("parts/graph.html", BTreeMap::from([("graph", shown.graph)]))),
     ];
+    if let Some(graph) = shown.graph {
+        let graph = BTreeMap::from([("graph", graph)]);
+        parts.push(whole("graph", render("parts/graph.html", graph)));
+    }
     if is_tokens {
         let rows = BTreeMap::from([("units", shown.units)]);
         parts.push(whole("units", render("parts/unit_rows.html", rows)));

@@ -14,7 +14,7 @@ use super::graph;
 use super::marks::{Marker, Piece};
 use super::render::{Moment, json, moment, took};
 use super::run_errors::{self, Wrong};
-use super::runs::short_id;
+use super::runs::{lasted, short_id};
 use super::started::{self, Origin, Started};
 use super::step_filter::{self, Choice, StepFilter};
 use super::timeline::{self, Span, Timeline};
@@ -183,8 +183,8 @@ pub struct Shown {
     pub row: RunRow,
     /// The upper part.
     pub head: Head,
-    /// The graph, as SVG; empty if there is no definition any more.
-    pub graph: String,
+    /// The graph, as SVG; empty if there is no definition any more, `None` if nobody has described it.
+    pub graph: Option<String>,
     /// The timeline.
     pub(super) timeline: Timeline,
     /// The steps of the page.
@@ -253,14 +253,14 @@ pub fn read(
             units.extend(rows.into_iter().take(STEPS_SHOWN).map(UnitLine::from));
             let svg = tokens_graph(tokens, &counts, row.workflow_id);
             unit_counts = Some(counts);
-            svg
+            Some(svg)
         }
         Some(plan) => {
             let standings = store.standings(run_id)?;
             let standing = graph::Standing { row: &row, nodes: &standings, link: &link };
             graph::draw(plan, Some(&standing))
         }
-        None => String::new(),
+        None => Some(String::new()),
     };
     let timeline = timeline::read(store, &row, &Span::of(&row, now), &link)?;
     let steps = steps.into_iter().map(|step| step_row(step, plan, &link)).collect();
@@ -331,7 +331,7 @@ fn bar_of(counts: &[UnitCount]) -> Vec<Count> {
 fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
     let is_over = row.status.is_terminal();
     let (created, finished) = (row.created_at, row.finished_at);
-    let span = finished.zip(row.started_at);
+    let lasted = lasted(&row);
     let counts = counts(&row.counts);
     let usage = usage::took(&store.usage_of_run(row.run_id)?);
     let trigger = row.labels.get(TRIGGER_LABEL).map(|id| started::origin(store, id)).transpose()?;
@@ -351,7 +351,7 @@ fn head(store: &dyn Store, row: RunRow) -> Result<Head, StoreError> {
         reason: body.reason,
         created: moment(created),
         finished: finished.map(moment),
-        took: span.map(|(end, start)| took(end.since(start))),
+        took: lasted.map(took),
         trigger,
         started: None,
         labels: body.labels.into_iter().filter(|(key, _)| key != TRIGGER_LABEL).collect(),

@@ -1,6 +1,7 @@
 //! `/runs`: all runs, filtered, in pages, live.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::Uri;
@@ -8,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use windlass_core::Time;
-use windlass_core::run::RunStatus;
+use windlass_core::run::{Inferred, RunStatus};
+use windlass_engine::Definitions;
 use windlass_store::{RunRow, Store};
 
 use super::error::PageProblem;
@@ -27,11 +29,12 @@ use crate::http::problem::Problem;
 const PAGE_SIZE: usize = 50;
 
 /// Times that are offered, what people call them, and how many hours that is.
-const SINCE: [(&str, &str, i64); 4] = [
+const SINCE: [(&str, &str, i64); 5] = [
     ("1h", "the last hour", 1),
     ("24h", "24 hours", 24),
     ("7d", "7 days", 168),
     ("30d", "30 days", 720),
+    ("90d", "90 days", 2_160),
 ];
 
 /// Which runs.
@@ -98,6 +101,8 @@ struct Row {
     short_id: String,
     workflow: String,
     workflow_href: String,
+    /// Whether another program drives it.
+    is_elsewhere: bool,
     version: u32,
     status: &'static str,
     reason: Option<String>,
@@ -110,13 +115,15 @@ struct Row {
 }
 
 impl Row {
-    fn of(app: &App, row: RunRow) -> Row {
+    fn of(definitions: &Definitions, row: RunRow) -> Row {
         let id = row.run_id.to_string();
-        let end = row.finished_at.unwrap_or_else(|| app.engine.clock().now());
+        let plan = definitions.plan(row.definition_id).ok();
+        let took = lasted(&row).map(took);
         let done = row.counts.iter().filter(|(status, _)| status.is_terminal());
         Row {
             short_id: short_id(&id),
             id,
+            is_elsewhere: plan.is_some_and(|plan| plan.flow.is_some()),
             // A token run's workflow is its instance's own copy.
             workflow_href: match row.workflow_id == row.definition_id {
                 true => format!("/instances/{}", row.workflow_id),
@@ -129,12 +136,20 @@ impl Row {
             error: row.error.map(|error| error.to_string()),
             labels: row.labels.into_iter().collect(),
             created: moment(row.created_at),
-            // Of a run that goes on, the duration would change with every look.
-            took: row.finished_at.and(row.started_at).map(|start| took(end.since(start))),
+            took,
             steps_done: done.map(|(_, count)| count).sum(),
             steps_total: row.counts.total(),
         }
     }
+}
+
+/// How long a run took that is over; of one that goes on, that would change with every look. What was
+/// judged by its silence ended nobody knows when.
+pub(super) fn lasted(row: &RunRow) -> Option<Duration> {
+    let is_judged = row.reason.as_deref().is_some_and(|reason| {
+        [Inferred::NoTerminalEvent, Inferred::GivenUp].iter().any(|one| one.as_str() == reason)
+    });
+    if is_judged { None } else { Some(row.finished_at?.since(row.started_at?)) }
 }
 
 /// The end of an id tells runs apart; its beginning is the time.
@@ -210,16 +225,17 @@ async fn read(
     let before: Option<Uuid> = place(query.cursor.as_deref())?;
     let mut filter = filter_of(&query)?;
     let workflow = query.workflow.filter(|name| !name.is_empty());
-    let project = caller.project().to_owned();
+    let (definitions, project) = (app.engine.definitions().clone(), caller.project().to_owned());
     let list = move |store: &dyn Store| {
         if let Some(word) = workflow {
             let row = store.workflow(&project, &word)?;
             filter.workflow_id = Some(row.map_or(Uuid::nil(), |row| row.workflow_id));
         }
-        store.runs(&project, &filter, before, PAGE_SIZE)
+        let found = store.runs(&project, &filter, before, PAGE_SIZE)?;
+        let rows = found.items.into_iter().map(|row| Row::of(&definitions, row));
+        Ok((rows.collect(), found.next))
     };
-    let found = app.engine.read(list).await?;
-    Ok((found.items.into_iter().map(|row| Row::of(app, row)).collect(), found.next))
+    Ok(app.engine.read(list).await?)
 }
 
 /// The table anew whenever it has changed.

@@ -1,5 +1,7 @@
 //! `/search?q=`: runs, steps and log lines that have a text.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -81,6 +83,8 @@ struct Step {
 struct Line {
     href: String,
     workflow: String,
+    /// What the caller calls its run, as above.
+    name: Option<String>,
     short_id: String,
     path: String,
     at: Moment,
@@ -118,7 +122,17 @@ pub(super) async fn page(
                 LogSearch { text, level: None, from: None, until: None, workflow_id: None };
             let lines = store.find_logs(&project, &search, None, SHOWN)?;
             found.has_more_lines = lines.has_more;
-            found.lines = lines.items.into_iter().map(|line| Line::of(line, &marker)).collect();
+            let mut names = BTreeMap::new();
+            for line in lines.items {
+                let name = match names.entry(line.run_id) {
+                    Entry::Occupied(entry) => entry.into_mut(),
+                    Entry::Vacant(entry) => {
+                        let row = store.run(&project, &line.run_id.to_string())?;
+                        entry.insert(row.and_then(|row| row.external_id))
+                    }
+                };
+                found.lines.push(Line::of(line, name.clone(), &marker));
+            }
             Ok(found)
         };
         found = app.engine.read(look).await?;
@@ -144,11 +158,12 @@ impl From<RunRow> for Run {
 }
 
 impl Line {
-    fn of(found: FoundLine, marker: &Marker) -> Line {
+    fn of(found: FoundLine, name: Option<String>, marker: &Marker) -> Line {
         let id = found.run_id.to_string();
         Line {
             href: line_href(&id, found.line.log_seq),
             workflow: found.workflow,
+            name,
             short_id: short_id(&id),
             path: found.line.path,
             at: moment(found.line.at),

@@ -13,9 +13,10 @@ use super::form::{Field, fields};
 use super::graph;
 use super::health::{self, Health};
 use super::render::{Me, Moment, moment, page_for, took};
-use super::runs::short_id;
+use super::runs::{lasted, short_id};
 use super::usage::{Day, days};
 use crate::access::Caller;
+use crate::api::flow::tags;
 use crate::api::query::{Asked, Named};
 use crate::api::workflow::find_row;
 use crate::app::{App, Shared};
@@ -43,7 +44,7 @@ struct Context {
     deployed: Moment,
     format: String,
     source: String,
-    graph: String,
+    graph: Option<String>,
     /// What is known of it, if another program runs it.
     flow: Option<Flow>,
     problem: Option<Told>,
@@ -186,8 +187,9 @@ pub(super) async fn show(
     let flow = plan.as_ref().and_then(|plan| plan.flow.as_deref()).map(|flow| Flow {
         name: flow.name.clone(),
         owner: flow.owner.clone(),
-        tags: flow.tags.iter().cloned().collect(),
+        tags: tags(flow.tags.iter().cloned(), runs.first()),
     });
+    let is_elsewhere = flow.is_some();
     let context = Context {
         nav: "workflows",
         title: row.name.clone(),
@@ -198,28 +200,38 @@ pub(super) async fn show(
         version,
         newest: row.version,
         deployed: moment(shown.created_at),
+        source: laid_out(&shown.format, shown.source),
         format: shown.format,
-        source: shown.source,
-        graph: plan.as_ref().map_or_else(String::new, |plan| graph::draw(plan, None)),
+        graph: plan.as_ref().map_or_else(|| Some(String::new()), |plan| graph::draw(plan, None)),
         flow,
         problem,
         paused: paused.map(|Pause { at, by, reason }| Paused { at: moment(at), by, reason }),
         form,
         versions: versions.into_iter().map(version_row).collect(),
-        runs: runs.into_iter().map(run_of).collect(),
+        runs: runs.into_iter().map(|row| run_of(row, is_elsewhere)).collect(),
         days: days(usage),
     };
     Ok(page_for("workflow.html", &Me::of(app, caller), context).into_response())
 }
 
-fn run_of(row: windlass_store::RunRow) -> Run {
+/// What a program has sent in one line, in many. What somebody has laid out stays as it is.
+fn laid_out(format: &str, source: String) -> String {
+    if format != "json" || source.trim_end().contains('\n') {
+        return source;
+    }
+    let value = serde_json::from_str::<serde_json::Value>(&source);
+    value.and_then(|value| serde_json::to_string_pretty(&value)).unwrap_or(source)
+}
+
+/// What another program runs was told of later than it began.
+fn run_of(row: windlass_store::RunRow, is_elsewhere: bool) -> Run {
     let id = row.run_id.to_string();
-    let end = row.finished_at.zip(row.started_at);
+    let began = row.started_at.filter(|_| is_elsewhere).unwrap_or(row.created_at);
     Run {
         short_id: short_id(&id),
         id,
         status: row.status.as_str(),
-        created: moment(row.created_at),
-        took: end.map(|(end, start)| took(end.since(start))),
+        created: moment(began),
+        took: lasted(&row).map(took),
     }
 }

@@ -91,8 +91,12 @@ async fn a_flow_is_seen_as_any_run_is() {
     let page = server.page(&format!("/runs/{}", run["id"].as_str().unwrap())).await;
     let page = page.body.as_str().unwrap();
     assert!(page.contains("load:1") && page.contains("etl") && !page.contains("Run again"));
+    let has_no_graph =
+        |page: &str| page.contains("id=\"not-described\"") && !page.contains("id=\"graph\"");
+    assert!(has_no_graph(page), "a flow that nobody has described takes no room for a graph");
     let page = server.page("/workflows/shop.jobs%3Anightly").await.body;
-    assert!(page.as_str().unwrap().contains("Another program runs it"));
+    let page = page.as_str().unwrap();
+    assert!(page.contains("Another program runs it") && has_no_graph(page));
 }
 
 /// Out of order, one by one, each twice and in a batch of its own: the end is the same.
@@ -372,6 +376,43 @@ async fn it_is_told_since_when_an_attempt_goes_on() {
     let why = server.get("/api/v1/runs/r/why").await.body;
     let because = why["steps"][0].to_string();
     assert!(because.contains("attempt 2") && because.contains("10:00:09"), "{why}");
+}
+
+/// Nobody has described the flow: its program says the words with each run.
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_of_its_newest_run_find_a_flow() {
+    let server = Server::new();
+    let started = |flow: &str, run: &str, tags: &[&str]| json!({ "event": "flow_started", "flow": flow, "run_id": run, "tags": tags });
+    for (flow, run, tags) in [
+        ("loads", "1", &["old"][..]),
+        ("loads", "2", &["etl", "nightly"]),
+        ("sells", "3", &["shop"]),
+    ] {
+        report(&server, started(flow, run, tags).to_string()).await;
+    }
+    let described = json!({ "flow_key": "loads", "tags": ["owned"] });
+    assert_eq!(server.post("/api/v1/flows", described).await.status, 201);
+    let listed = server.get("/api/v1/flows").await.body;
+    assert_eq!(listed["items"][0]["tags"], json!(["etl", "nightly", "owned"]));
+    assert_eq!(listed["items"][0]["last_run"]["run_id"], "2");
+    assert_eq!(listed["items"][1]["tags"], json!(["shop"]));
+    let one = server.get("/api/v1/flows/loads").await.body;
+    assert_eq!(one["tags"], json!(["etl", "nightly", "owned"]));
+    for (query, is_loads_shown, is_sells_shown) in [
+        ("", true, true),
+        ("tag=etl", true, false),
+        ("q=ETL", true, false),
+        ("q=shop&origin=elsewhere", false, true),
+        ("tag=old", false, false),
+        ("tag=etl&origin=here", false, false),
+    ] {
+        let page = server.page(&format!("/flows?{query}")).await.body;
+        let page = page.as_str().unwrap();
+        let shown = |name: &str| page.contains(&format!("&#x2f;workflows&#x2f;{name}\""));
+        assert_eq!((shown("loads"), shown("sells")), (is_loads_shown, is_sells_shown), "{query}");
+    }
+    let page = server.page("/workflows/loads").await.body;
+    assert!(page.as_str().unwrap().contains("/flows?tag=etl"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

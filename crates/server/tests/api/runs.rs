@@ -56,6 +56,31 @@ async fn runs_are_filtered_and_paged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_end_of_an_id_that_pages_show_finds_its_run() {
+    let server = Server::new();
+    server.deploy(ADD).await;
+    let run = server.run("add", json!({ "n": 1 })).await;
+    let id = run["id"].as_str().unwrap();
+    let (_, end) = id.rsplit_once('-').unwrap();
+    for path in ["", "/steps", "/events", "/logs", "/usage"] {
+        let answer = server.get(&format!("/api/v1/runs/{end}{path}")).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+    }
+    assert_eq!(server.get(&format!("/api/v1/runs/{end}")).await.body["id"], id);
+    assert_eq!(server.page(&format!("/runs/{end}")).await.status, 200);
+    let again = server.post(&format!("/api/v1/runs/{end}/rerun"), json!({})).await;
+    assert_eq!(again.body["rerun_of"], id, "{}", again.body);
+    for other in [&end[1..], "000000000000", &id[id.len() - 13..]] {
+        let answer = server.get(&format!("/api/v1/runs/{other}")).await;
+        assert_eq!(answer.problem(), "run-not-found", "{other}");
+    }
+    let body = json!({ "external_id": end, "input": { "n": 2 } });
+    let called = server.post("/api/v1/workflows/add/execute", body).await.body;
+    let found = server.get(&format!("/api/v1/runs/{end}")).await.body;
+    assert_eq!(found["id"], called["id"], "what a caller calls a run comes first");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn steps_events_and_lines_tell_the_story() {
     let server = Server::new();
     let text = "name: story\nnodes:\n  - id: try\n    type: shell\n    retry: {max_attempts: 3, \

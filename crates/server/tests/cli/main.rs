@@ -391,7 +391,7 @@ fn names_of_other_systems_set_what_the_docs_say() {
         ),
         ("DATABASE_URL", "sqlite:////var/lib/app/app.db", "store.data", json!("/var/lib/app")),
         ("INSTANCE_DB_URL", "sqlite:///./state", "store.data", json!("./state")),
-        ("RETENTION_DAYS", "30", "store.retention", json!("30days")),
+        ("RETENTION_DAYS", "30", "store.retention", json!("30d")),
         ("RETENTION_DAYS", "0", "store.retention", Value::Null),
         ("LOG_LEVEL", "WARNING", "log.level", json!("warn")),
         ("LOG_LEVEL", "debug", "log.level", json!("debug")),

@@ -28,7 +28,39 @@ fn a_variable_is_text_whatever_it_looks_like() {
     );
     assert_eq!(shown("WINDLASS_HTTP__ALLOW", "db.internal"), json!(["db.internal"]));
     assert_eq!(shown("WINDLASS_HTTP__ALLOW", "[a, b]"), json!(["a", "b"]));
-    assert_eq!(shown("WINDLASS_STORE__RETENTION", "30d"), "30days");
+    assert_eq!(shown("WINDLASS_STORE__RETENTION", "30d"), "30d");
+    assert_eq!(shown("WINDLASS_RETENTION__FAILED", "90d"), "90d");
+    assert_eq!(shown("WINDLASS_RETENTION__CANCELLED", "24h"), "24h");
+}
+
+#[test]
+fn the_server_that_flows_are_told_to_is_asked_if_no_other_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let (server, url) = crate::serve(at, "127.0.0.1:0");
+    let listed = |more: &[&str], variables: &[(&str, &str)]| {
+        let arguments = [&["workflow", "list"], more].concat();
+        let mut command = command(&elsewhere(at), &arguments);
+        let output = command.envs(variables.iter().copied()).output().unwrap();
+        (output.status.success(), text(&output.stderr))
+    };
+    let nowhere = "http://127.0.0.1:9";
+    assert_eq!(listed(&[], &[("WINDLASS_URL", &url)]), (true, String::new()));
+    assert!(listed(&[], &[("WINDLASS_URL", &url), ("WINDLASS_SERVER", &url)]).0);
+    assert!(!listed(&[], &[("WINDLASS_URL", &url), ("WINDLASS_SERVER", nowhere)]).0);
+    assert!(listed(&["--server", &url], &[("WINDLASS_URL", nowhere)]).0);
+    let (is_well, error) = listed(&["--data", "none"], &[("WINDLASS_URL", &url)]);
+    assert!(!is_well && error.contains("no data in `none`"), "{error}");
+    let (is_well, error) = listed(&[], &[("WINDLASS_URL", "")]);
+    assert!(!is_well && error.contains("there is no server"), "{error}");
+    crate::stop(server);
+}
+
+/// A directory without data.
+fn elsewhere(at: &std::path::Path) -> std::path::PathBuf {
+    let place = at.join("elsewhere");
+    std::fs::create_dir_all(&place).unwrap();
+    place
 }
 
 #[test]

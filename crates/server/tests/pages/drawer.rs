@@ -26,6 +26,8 @@ async fn a_step_that_is_chosen_stands_beside_its_run() {
     let attempts = step.split("class=\"attempts\"").nth(1).unwrap();
     let (first, second) = attempts.split_once("</li>").unwrap();
     assert!(first.contains("is-failed") && first.contains("exit code 1"), "{first}");
+    // Its own times, and when each attempt began: nothing else in the drawer says of which zone.
+    assert_eq!(step.matches("</time>").count() - 2, step.matches("> UTC<").count(), "{step}");
     assert!(second.contains("is-succeeded"), "{second}");
     assert!(step.contains(&format!("href=\"&#x2f;runs&#x2f;{run}\"")), "it closes: {step}");
     assert_eq!(

@@ -10,6 +10,7 @@ mod approvals;
 mod audit;
 mod diff;
 mod drawer;
+mod elsewhere;
 mod inbox;
 mod interventions;
 mod oncall;

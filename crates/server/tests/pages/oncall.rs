@@ -7,7 +7,7 @@ use crate::harness::*;
 use crate::page;
 
 /// The part of a page from a mark to the next of another.
-fn part<'a>(html: &'a str, from: &str, to: &str) -> &'a str {
+pub(crate) fn part<'a>(html: &'a str, from: &str, to: &str) -> &'a str {
     let rest = html.split_once(from).unwrap_or_else(|| panic!("no {from} in {html}")).1;
     rest.split_once(to).unwrap_or_else(|| panic!("no {to} in {rest}")).0
 }
@@ -20,7 +20,7 @@ async fn failed(server: &Server, name: &str, text: &str) -> String {
 }
 
 /// Tells the events of a run of another program; answers the run's id.
-async fn observe(server: &Server, run: &str, events: Vec<Value>) -> String {
+pub(crate) async fn observe(server: &Server, run: &str, events: Vec<Value>) -> String {
     let of_run = |mut event: Value| {
         event["run_id"] = json!(run);
         event
@@ -132,6 +132,7 @@ async fn the_page_of_a_workflow_says_how_it_has_fared() {
     let html = page(&server, "/workflows/a%20%26%20b").await;
     let health = part(&html, "id=\"health\"", "</section>");
     assert!(health.contains(">4</a>") && health.contains("75 %"), "{health}");
+    assert!(health.contains("is-failed\">75 %"), "so few are to be seen: {health}");
     let p95 = part(health, "95 of 100 took at most</span>", "</div>");
     assert!(p95.ends_with(" s") || p95.ends_with(" ms"), "{p95}");
     for (mark, rows) in [("failed\">1</a>", 1), ("since=7d\">4</a>", 4)] {

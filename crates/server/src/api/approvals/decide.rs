@@ -60,7 +60,7 @@ impl From<Decided> for Verdict {
 #[utoipa::path(
     post, path = "/api/v1/runs/{run}/approvals/{step}", tag = "approvals",
     params(
-        ("run" = String, Path, description = "Id or external id"),
+        ("run" = String, Path, description = "Id, its last 12 characters, or external id"),
         ("step" = String, Path, description = "The step's path, percent-encoded"),
     ),
     request_body(content = DecideRequest),

@@ -15,7 +15,7 @@ use crate::http::{Problem, ProblemResponses};
 #[utoipa::path(
     get, path = "/api/v1/runs/{run}/approvals/{step}", tag = "approvals",
     params(
-        ("run" = String, Path, description = "Id or external id"),
+        ("run" = String, Path, description = "Id, its last 12 characters, or external id"),
         ("step" = String, Path, description = "The step's path, percent-encoded"),
     ),
     responses(

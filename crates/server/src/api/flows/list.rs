@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use windlass_core::definition::Plan;
-use windlass_store::{Store, WorkflowRow};
+use windlass_store::{Store, StoreError, WorkflowRow};
 
 use crate::access::Caller;
 use crate::api::flow::{FlowBody, newest_runs};
@@ -35,9 +35,11 @@ pub async fn list_flows(
     };
     let read = move |store: &dyn Store| {
         let mut list = those(store, &definitions, &project, (after, limit), pick)?;
-        for flow in &mut list.items {
-            flow.last_run = newest_runs(store, &project, flow.id, 1)?.pop();
-        }
+        let with_newest = |flow: FlowBody| {
+            let newest = newest_runs(store, &project, flow.id, 1)?.pop();
+            Ok(flow.with_newest(newest))
+        };
+        list.items = list.items.into_iter().map(with_newest).collect::<Result<_, StoreError>>()?;
         Ok(list)
     };
     Ok(app.engine.read(read).await?.answer(&uri))

@@ -31,7 +31,7 @@ pub struct CancelRequest {
 #[utoipa::path(
     post, path = "/api/v1/runs/{run}/cancel", tag = "runs",
     params(
-        ("run" = String, Path, description = "Id or external id"),
+        ("run" = String, Path, description = "Id, its last 12 characters, or external id"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
     ),
     request_body(content = CancelRequest),

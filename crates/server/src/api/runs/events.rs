@@ -26,7 +26,7 @@ pub struct EventsQuery {
 /// The journal of a run: everything that happened, in order.
 #[utoipa::path(
     get, path = "/api/v1/runs/{run}/events", tag = "runs",
-    params(("run" = String, Path, description = "Id or external id"), EventsQuery),
+    params(("run" = String, Path, description = "Id, its last 12 characters, or external id"), EventsQuery),
     responses((status = 200, body = List<EventBody>), ProblemResponses)
 )]
 pub async fn list_events(

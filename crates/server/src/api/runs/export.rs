@@ -17,7 +17,7 @@ const KIND: &str = "application/vnd.windlass.run+json";
 /// open` shows it elsewhere. Secrets are not in it, because they are in no journal.
 #[utoipa::path(
     get, path = "/api/v1/runs/{run}/export", tag = "runs",
-    params(("run" = String, Path, description = "Id or external id")),
+    params(("run" = String, Path, description = "Id, its last 12 characters, or external id")),
     responses(
         (status = 200, body = RunFile, content_type = "application/vnd.windlass.run+json"),
         (status = 422, description = "`run-too-large`",

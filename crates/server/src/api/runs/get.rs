@@ -11,7 +11,7 @@ use crate::http::{Problem, ProblemResponses};
 /// A run.
 #[utoipa::path(
     get, path = "/api/v1/runs/{run}", tag = "runs",
-    params(("run" = String, Path, description = "Id or external id")),
+    params(("run" = String, Path, description = "Id, its last 12 characters, or external id")),
     responses((status = 200, body = RunBody), ProblemResponses)
 )]
 pub async fn get_run(

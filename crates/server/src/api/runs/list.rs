@@ -100,8 +100,16 @@ pub fn page_of(
 
 /// The label that a tag of another program's run is kept as.
 pub(crate) fn tag_label(tag: &str) -> (String, String) {
-    (format!("tag.{tag}"), "true".to_owned())
+    (format!("{TAG}{tag}"), "true".to_owned())
 }
+
+/// The tag that a label stands for, if it stands for one.
+pub(crate) fn tag_of<'a>(key: &'a str, value: &str) -> Option<&'a str> {
+    key.strip_prefix(TAG).filter(|_| value == "true")
+}
+
+/// What stands before a tag in its label.
+const TAG: &str = "tag.";
 
 /// The filter that a query asks for, without its workflow.
 ///

@@ -43,7 +43,7 @@ pub struct LogsQuery {
 /// Lines that the steps of a run have written, in order.
 #[utoipa::path(
     get, path = "/api/v1/runs/{run}/logs", tag = "runs",
-    params(("run" = String, Path, description = "Id or external id"), LogsQuery),
+    params(("run" = String, Path, description = "Id, its last 12 characters, or external id"), LogsQuery),
     responses((status = 200, body = List<LogLineBody>), ProblemResponses)
 )]
 pub async fn list_logs(

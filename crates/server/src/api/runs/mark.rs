@@ -49,7 +49,7 @@ pub enum MarkStatus {
 #[utoipa::path(
     post, path = "/api/v1/runs/{run}/steps/{step}/mark", tag = "runs",
     params(
-        ("run" = String, Path, description = "Id or external id"),
+        ("run" = String, Path, description = "Id, its last 12 characters, or external id"),
         ("step" = String, Path, description = "The step's path, percent-encoded"),
     ),
     request_body(content = MarkRequest),

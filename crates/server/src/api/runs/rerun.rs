@@ -52,7 +52,7 @@ pub struct RerunRequest {
 #[utoipa::path(
     post, path = "/api/v1/runs/{run}/rerun", tag = "runs",
     params(
-        ("run" = String, Path, description = "Id or external id"),
+        ("run" = String, Path, description = "Id, its last 12 characters, or external id"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 256 bytes"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
     ),

@@ -16,7 +16,7 @@ use crate::http::{Body, ProblemResponses};
 /// Answers 202 once that is durable. A run that is not paused is `wrong-state`.
 #[utoipa::path(
     post, path = "/api/v1/runs/{run}/resume", tag = "runs",
-    params(("run" = String, Path, description = "Id or external id")),
+    params(("run" = String, Path, description = "Id, its last 12 characters, or external id")),
     request_body(content = CancelRequest),
     responses(
         (status = 202, description = "It goes on", body = RunBody),

@@ -34,7 +34,7 @@ pub struct SignalRequest {
 #[utoipa::path(
     post, path = "/api/v1/runs/{run}/signals/{name}", tag = "runs",
     params(
-        ("run" = String, Path, description = "Id or external id"),
+        ("run" = String, Path, description = "Id, its last 12 characters, or external id"),
         ("name" = String, Path, description = "1 to 256 bytes"),
         ("Idempotency-Key" = Option<String>, Header, description = "1 to 256 bytes"),
     ),

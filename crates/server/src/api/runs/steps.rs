@@ -14,7 +14,7 @@ use crate::http::{Problem, ProblemResponses};
 /// Steps of a run in the order in which they came up; nodes whose turn has not come stand last.
 #[utoipa::path(
     get, path = "/api/v1/runs/{run}/steps", tag = "runs",
-    params(("run" = String, Path, description = "Id or external id"), PageQuery),
+    params(("run" = String, Path, description = "Id, its last 12 characters, or external id"), PageQuery),
     responses((status = 200, body = List<StepBody>), ProblemResponses)
 )]
 pub async fn list_steps(

@@ -114,7 +114,7 @@ pub struct Snapshot {
 #[utoipa::path(
     get, path = "/api/v1/runs/{run}/stream", tag = "runs",
     params(
-        ("run" = String, Path, description = "Id or external id"),
+        ("run" = String, Path, description = "Id, its last 12 characters, or external id"),
         StreamQuery,
         ("Last-Event-ID" = Option<String>, Header, description = "The last `id` received"),
     ),

@@ -18,7 +18,7 @@ use crate::http::{Body, ProblemResponses};
 #[utoipa::path(
     post, path = "/api/v1/runs/{run}/terminate", tag = "runs",
     params(
-        ("run" = String, Path, description = "Id or external id"),
+        ("run" = String, Path, description = "Id, its last 12 characters, or external id"),
         ("Prefer" = Option<String>, Header, description = "`wait=N`, in seconds"),
     ),
     request_body(content = CancelRequest),

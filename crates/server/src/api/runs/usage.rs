@@ -11,7 +11,7 @@ use crate::http::{Problem, ProblemResponses};
 /// What language models have taken in a run, by node and model.
 #[utoipa::path(
     get, path = "/api/v1/runs/{run}/usage", tag = "runs",
-    params(("run" = String, Path, description = "Id or external id")),
+    params(("run" = String, Path, description = "Id, its last 12 characters, or external id")),
     responses((status = 200, body = UsageBody), ProblemResponses)
 )]
 pub async fn run_usage(

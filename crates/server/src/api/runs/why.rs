@@ -23,7 +23,7 @@ pub struct WhyQuery {
 /// needed. It is read from the very sets by which the run is driven.
 #[utoipa::path(
     get, path = "/api/v1/runs/{run}/why", tag = "runs",
-    params(("run" = String, Path, description = "Id or external id"), WhyQuery),
+    params(("run" = String, Path, description = "Id, its last 12 characters, or external id"), WhyQuery),
     responses((status = 200, body = WhyBody), ProblemResponses)
 )]
 pub async fn why(

@@ -9,7 +9,7 @@ use crate::client::{Question, segment};
 /// A decision.
 #[derive(Debug, Args)]
 pub(crate) struct Decide {
-    /// The run's id or external id.
+    /// The run's id, the last 12 characters of it, or its external id.
     run: String,
     /// The step's path.
     step: String,

@@ -8,7 +8,7 @@ use crate::client::{Client, Question, segment};
 /// Shows what a step asks: what is approved, the form, who may decide, who has decided.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The run's id or external id.
+    /// The run's id, the last 12 characters of it, or its external id.
     run: String,
     /// The step's path.
     step: String,

@@ -8,7 +8,7 @@ use crate::client::{Question, segment};
 /// Cancels a run. What it has begun it cleans up and undoes.
 #[derive(Debug, Args)]
 pub(crate) struct Cancel {
-    /// Its id or external id.
+    /// Its id, the last 12 characters of it, or its external id.
     run: String,
     /// Why.
     #[arg(long)]

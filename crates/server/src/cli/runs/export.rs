@@ -9,7 +9,7 @@ use crate::client::{Question, segment};
 /// Writes a run to one file, for `windlass open`: definition, input, journal, outputs, log lines.
 #[derive(Debug, Args)]
 pub(crate) struct Export {
-    /// Its id or external id.
+    /// Its id, the last 12 characters of it, or its external id.
     run: String,
     /// The file, such as `case.wfrun`. Left out: standard output.
     #[arg(short, long, value_name = "FILE")]

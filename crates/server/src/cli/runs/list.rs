@@ -58,11 +58,14 @@ impl List {
                         time(item, "created_at"),
                         time(item, "finished_at"),
                         cell(item, "steps_total"),
+                        cell(item, "external_id"),
                     ]
                 };
                 let rows: Vec<_> = items.iter().map(row).collect();
-                let head = ["ID", "WORKFLOW", "STATUS", "CREATED", "FINISHED", "STEPS"];
-                output::table(&head, &rows);
+                let head =
+                    ["ID", "WORKFLOW", "STATUS", "CREATED", "FINISHED", "STEPS", "EXTERNAL ID"];
+                let is_any_called = items.iter().any(|item| item["external_id"].is_string());
+                output::table(&head[..head.len() - usize::from(!is_any_called)], &rows);
             }
         }
         Ok(Exit::Ok)

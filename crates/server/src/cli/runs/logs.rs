@@ -9,7 +9,7 @@ use crate::client::segment;
 /// Shows what the steps of a run have written.
 #[derive(Debug, Args)]
 pub(crate) struct Logs {
-    /// Its id or external id.
+    /// Its id, the last 12 characters of it, or its external id.
     run: String,
     /// Only lines of the step of this path.
     #[arg(long, value_name = "PATH")]

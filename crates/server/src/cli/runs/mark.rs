@@ -9,7 +9,7 @@ use crate::client::{Question, segment};
 /// Settles a step by hand, and the run goes on.
 #[derive(Debug, Args)]
 pub(crate) struct Mark {
-    /// The run's id or external id.
+    /// The run's id, the last 12 characters of it, or its external id.
     run: String,
     /// The step's path.
     step: String,

@@ -6,7 +6,7 @@ use crate::cli::{Connect, Exit};
 /// Pauses a run: nothing further of it begins until it is resumed.
 #[derive(Debug, Args)]
 pub(crate) struct Pause {
-    /// Its id or external id.
+    /// Its id, the last 12 characters of it, or its external id.
     run: String,
     /// Why.
     #[arg(long)]

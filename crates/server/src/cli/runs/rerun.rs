@@ -8,7 +8,7 @@ use crate::client::{Question, segment};
 /// Runs a run's workflow again, as a new run. Prints the new run's id.
 #[derive(Debug, Args)]
 pub(crate) struct Rerun {
-    /// Its id or external id.
+    /// Its id, the last 12 characters of it, or its external id.
     run: String,
     /// Another input: `key=value`, `@FILE`, or `-`. Left out: the same.
     #[arg(short, long, value_name = "PART")]

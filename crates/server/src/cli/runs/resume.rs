@@ -6,7 +6,7 @@ use crate::cli::{Connect, Exit};
 /// Lets a paused run go on.
 #[derive(Debug, Args)]
 pub(crate) struct Resume {
-    /// Its id or external id.
+    /// Its id, the last 12 characters of it, or its external id.
     run: String,
     /// Why.
     #[arg(long)]

@@ -10,7 +10,7 @@ use crate::client::{Question, segment};
 /// Shows a run and its steps.
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// Its id or external id.
+    /// Its id, the last 12 characters of it, or its external id.
     run: String,
     /// How many steps at most.
     #[arg(long, default_value_t = 200, value_name = "COUNT")]
@@ -33,23 +33,26 @@ impl Show {
             output::json(&run);
             return Ok(Exit::Ok);
         }
-        for (title, field) in [("run", "id"), ("workflow", "workflow"), ("version", "version")] {
-            output::line(&format!("{title:<10}{}", cell(&run, field)));
+        let line = |title: &str, text: &str| output::line(&format!("{title:<13}{text}"));
+        line("run", &cell(&run, "id"));
+        if run["external_id"].is_string() {
+            line("external id", &cell(&run, "external_id"));
         }
-        output::line(&format!("{:<10}{}", "status", standing(&run)));
+        line("workflow", &cell(&run, "workflow"));
+        line("version", &cell(&run, "version"));
+        line("status", &standing(&run));
         for (title, field) in
             [("created", "created_at"), ("started", "started_at"), ("finished", "finished_at")]
         {
-            output::line(&format!("{title:<10}{}", time(&run, field)));
+            line(title, &time(&run, field));
         }
         for title in ["input", "output"] {
             if !run[title].is_null() {
-                output::line(&format!("{title:<10}{}", run[title]));
+                line(title, &run[title].to_string());
             }
         }
-        if let Some(message) = run["error"]["message"].as_str() {
-            let (code, step) = (cell(&run["error"], "code"), cell(&run["error"], "step"));
-            output::line(&format!("{:<10}{step}: {message} ({code})", "error"));
+        if let Some(error) = output::error(&run["error"]) {
+            line("error", &error);
         }
         output::line("");
         let row = |step: &Value| {
@@ -59,10 +62,13 @@ impl Show {
                 standing(step),
                 cell(step, "attempt"),
                 time(step, "finished_at"),
+                output::error(&step["error"]).unwrap_or_default(),
             ]
         };
         let rows: Vec<_> = steps.iter().map(row).collect();
-        output::table(&["STEP", "KIND", "STATUS", "ATTEMPT", "FINISHED"], &rows);
+        let head = ["STEP", "KIND", "STATUS", "ATTEMPT", "FINISHED", "ERROR"];
+        let has_errors = steps.iter().any(|step| !step["error"].is_null());
+        output::table(&head[..head.len() - usize::from(!has_errors)], &rows);
         Ok(Exit::Ok)
     }
 }

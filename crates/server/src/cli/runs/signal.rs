@@ -9,7 +9,7 @@ use crate::http::key::IDEMPOTENCY_KEY;
 /// Sends a signal to a run.
 #[derive(Debug, Args)]
 pub(crate) struct Signal {
-    /// The run's id or external id.
+    /// The run's id, the last 12 characters of it, or its external id.
     run: String,
     /// The signal's name.
     name: String,

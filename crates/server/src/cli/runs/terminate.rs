@@ -6,7 +6,7 @@ use crate::cli::{Connect, Exit};
 /// Ends a run at once: nothing is cleaned up and nothing undone.
 #[derive(Debug, Args)]
 pub(crate) struct Terminate {
-    /// Its id or external id.
+    /// Its id, the last 12 characters of it, or its external id.
     run: String,
     /// Why.
     #[arg(long)]

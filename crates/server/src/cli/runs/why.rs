@@ -9,7 +9,7 @@ use crate::client::{Question, segment};
 /// Says why a run, and each of its steps, does not move.
 #[derive(Debug, Args)]
 pub(crate) struct Why {
-    /// Its id or external id.
+    /// Its id, the last 12 characters of it, or its external id.
     run: String,
     /// Only this step.
     step: Option<String>,

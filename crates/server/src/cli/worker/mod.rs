@@ -22,7 +22,7 @@ use super::{Exit, exit, serve};
 use crate::app::App;
 use crate::boot::{Purpose, build};
 use crate::client::refusal;
-use crate::config::{Flags, Secret, load};
+use crate::config::{Flags, Secret, load, reported_to};
 use attempt::Attempt;
 use deed::Deed;
 
@@ -41,9 +41,9 @@ use deed::Deed;
                         not be set up. A server that cannot be reached is waited for."
 )]
 pub(crate) struct Worker {
-    /// The server that has the work.
-    #[arg(long, value_name = "URL", env = "WINDLASS_SERVER", default_value = windlass_client::DEFAULT_SERVER)]
-    server: String,
+    /// The server that has the work. Left out: that of `WINDLASS_URL`, else `http://127.0.0.1:8000`.
+    #[arg(long, value_name = "URL", env = "WINDLASS_SERVER")]
+    server: Option<String>,
     /// The key to show, with the role `worker`.
     #[arg(long, value_name = "KEY", env = "WINDLASS_API_KEY", hide_env_values = true)]
     api_key: Option<Secret>,
@@ -89,7 +89,9 @@ impl Worker {
             return Err(Usage("a lease lasts for `1s` to `1h`".to_owned()).into());
         }
         let usage = |error: windlass_client::Error| Usage(error.to_string());
-        let client = windlass_client::Client::new(&self.server).map_err(usage)?;
+        let server = self.server.or_else(reported_to);
+        let server = server.unwrap_or_else(|| windlass_client::DEFAULT_SERVER.to_owned());
+        let client = windlass_client::Client::new(&server).map_err(usage)?;
         let client = client.with_key(self.api_key.as_ref().map(Secret::reveal));
         let flags = Flags { config: self.config, ..Flags::default() };
         let mut config = load(&flags)?.config;
@@ -122,7 +124,7 @@ impl Worker {
                 });
             }
         }
-        exit::message(&format!("windlass works for {}", self.server));
+        exit::message(&format!("windlass works for {server}"));
         let result = worker.run().await;
         app.engine.shut_down(Duration::ZERO).await;
         result.map_err(refusal)?;

@@ -28,19 +28,16 @@ pub struct Standing<'a> {
 /// Boxes past which a graph is told in words: nobody could read the picture.
 const BOX_COUNT_MAX: usize = 250;
 
-/// What is shown of a flow whose tasks nobody has described.
-const NOT_DESCRIBED: &str = "<p class=\"quiet\">Nobody has described this flow. \
-    <code>POST /api/v1/flows</code> with its <code>nodes</code> does.</p>";
-
-/// A definition as SVG.
-pub fn draw(plan: &Plan, standing: Option<&Standing<'_>>) -> String {
+/// A definition as SVG; empty if that were too large, `None` if there is nothing to draw because nobody
+/// has described the flow.
+pub fn draw(plan: &Plan, standing: Option<&Standing<'_>>) -> Option<String> {
     if plan.flow.is_some() && plan.graph.is_empty() {
-        return NOT_DESCRIBED.to_owned();
+        return None;
     }
     if count(&plan.graph) > BOX_COUNT_MAX {
-        return String::new();
+        return Some(String::new());
     }
-    svg::draw(plan, standing)
+    Some(svg::draw(plan, standing))
 }
 
 /// How many boxes a graph has, those inside blocks included.
