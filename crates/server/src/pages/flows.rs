@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use windlass_core::Time;
@@ -58,6 +59,8 @@ struct Context {
     statuses: Vec<&'static str>,
     is_filtered: bool,
     is_first: bool,
+    /// Where this server was asked, for a command that can be typed as it stands.
+    host: String,
     live: Option<String>,
     rows: Vec<Row>,
     next: Option<String>,
@@ -117,6 +120,7 @@ pub(super) async fn page(
     State(app): Shared,
     caller: Caller,
     Asked(query): Asked<Query>,
+    headers: HeaderMap,
 ) -> Result<Response, PageProblem> {
     let after: Option<String> = place(query.cursor.as_deref())?;
     let is_first = after.is_none();
@@ -135,6 +139,7 @@ pub(super) async fn page(
         nav: "workflows",
         title: "Workflows",
         is_filtered: !kept.is_empty(),
+        host: host(&headers).unwrap_or("localhost:8000").to_owned(),
         statuses: RunStatus::ALL.iter().map(|status| status.as_str()).collect(),
         query: filled,
         is_first,
@@ -143,6 +148,13 @@ pub(super) async fn page(
         next: next.map(|next| format!("/flows?{kept}cursor={}", cursor(&next))),
     };
     Ok(page_for("flows.html", &Me::of(&app, &caller), context).into_response())
+}
+
+/// The address in a request, if a shell takes it for a word.
+fn host(headers: &HeaderMap) -> Option<&str> {
+    let host = headers.get(header::HOST)?.to_str().ok()?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-');
+    Some(host).filter(|host| !host.is_empty() && host.chars().all(is_plain))
 }
 
 /// The catalogue was once here.

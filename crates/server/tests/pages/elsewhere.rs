@@ -127,3 +127,14 @@ async fn a_run_that_fell_silent_says_how_it_was_judged() {
         2
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_catalogue_says_what_to_type_against_this_server() {
+    let server = Server::new();
+    for (host, shown) in [("127.0.0.1:7785", "127.0.0.1:7785"), ("[::1]:7785", "localhost:8000")] {
+        let asked = axum::http::Request::get("/flows").header("accept", "text/html");
+        let answer = server.send(asked.header("host", host).body(String::new().into()).unwrap());
+        let text = answer.await.body.as_str().unwrap().to_owned();
+        assert!(text.contains(&format!("{shown}/api/v1/events")), "{host}: {text}");
+    }
+}
