@@ -2,6 +2,9 @@
 
 import uuid
 
+from conftest import NARROW
+from views import View
+
 
 def event(name, run, **fields):
     return {"event": name, "run_id": run, "flow": "nightly"} | fields
@@ -43,3 +46,22 @@ def test_a_new_run_of_a_flow_comes_up_in_the_list(server, page):
     server.request("POST", "/api/v1/events", event("flow_started", run, flow=f"flow {run}"))
     page.until_shown(f"flow {run}")
     assert page.is_marked(), "the page was reloaded"
+
+
+def test_the_steps_of_a_flow_that_nobody_has_described_have_the_full_width(server, page):
+    run = str(uuid.uuid4())
+    server.request("POST", "/api/v1/events", event("flow_started", run, flow="not described"))
+    server.request("POST", "/api/v1/events", event("task_ok", run, flow="not described", task="a", node="a"))
+    page.open_run(server.request("GET", f"/api/v1/runs/{run}")["id"])
+    width = "return document.querySelector('[aria-labelledby=%s]').clientWidth"
+    steps, timeline = (page.driver.execute_script(width % name) for name in ("steps-title", "timeline-title"))
+    assert steps == timeline
+    assert "nobody has described this flow" in page.text
+
+
+def test_on_a_phone_no_time_breaks_between_its_number_and_its_unit(view):
+    page = view(View("/search", "/search?q=rows"), NARROW[0])
+    broken = """return [...document.querySelectorAll("main time")]
+        .filter((time) => time.getClientRects().length > 1).map((time) => time.textContent)"""
+    assert page.driver.execute_script("return document.querySelectorAll('main time').length") > 0
+    assert page.driver.execute_script(broken) == []

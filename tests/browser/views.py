@@ -56,6 +56,7 @@ VIEWS = {
     "run-late": View("/runs/{run}", "/runs/{late}"),
     "compare-of-one": View("/runs/compare", "/runs/compare?a={picky_failed}&b={picky}"),
     "compare-same": View("/runs/compare", "/runs/compare?a={done}&b={repeated}"),
+    "flows-failed-last": View("/flows", "/flows?last=failed"),
     "flows-filtered": View("/flows", "/flows?q=nightly&origin=elsewhere"),
     "analytics-of-one": View("/analytics", "/analytics?workflow=greet"),
     "search-none": View("/search", "/search", is_guarded=True),
