@@ -153,6 +153,8 @@ pub struct RunWhy {
     pub pause: Option<Pause>,
     /// Whether it waits to be admitted.
     pub awaits_admission: bool,
+    /// Since when the program that drives it has said nothing, if that is too long.
+    pub silent_since: Option<Time>,
     /// Until when it has to be over.
     pub deadline: Option<Time>,
     /// Its steps that are not over, in the order of their scopes, at most [`WHY_STEP_COUNT_MAX`].
@@ -169,6 +171,7 @@ impl RunState {
         let mut why = RunWhy {
             pause: self.paused.clone(),
             awaits_admission: self.awaits_admission(),
+            silent_since: self.observed().filter(|it| it.inferred.is_some()).map(|it| it.seen_at),
             deadline: self.deadline,
             steps: Vec::new(),
             units: Vec::new(),

@@ -34,11 +34,12 @@ pub struct WhyBody {
 /// What holds a whole run up.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub struct RunCause {
-    /// `halted`, `paused`, `workflow_paused` or `concurrency`.
+    /// `halted`, `paused`, `silence` (of the program that drives it), `workflow_paused` or
+    /// `concurrency`.
     pub because: &'static str,
     /// The same as a sentence.
     pub message: String,
-    /// What a program may want to know: `by`, `at` and `reason`, or `key`, `limit`, `position`,
+    /// What a program may want to know: `by`, `at` and `reason`, or `since`, or `key`, `limit`, `position`,
     /// `holder_count` and the first 20 `holders`.
     pub details: Value,
 }
@@ -236,6 +237,13 @@ fn causes_of(why: &Why) -> Vec<RunCause> {
             because: "paused",
             message: format!("{} has paused the run{}", pause.by, told(pause.reason.as_ref())),
             details: serde_json::to_value(pause).unwrap_or_default(),
+        });
+    }
+    if let Some(since) = why.run.silent_since {
+        causes.push(RunCause {
+            because: "silence",
+            message: format!("its program has said nothing since {}", clock(since)),
+            details: serde_json::json!({ "since": since.to_string() }),
         });
     }
     let Some(waiting) = &why.admission else { return causes };

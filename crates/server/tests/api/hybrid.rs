@@ -247,7 +247,8 @@ async fn a_run_that_was_over_is_kept_and_not_done_again() {
         "steps": [
             { "id": "a", "name": "A", "action": "data_processing", "status": "COMPLETED",
               "outputs": { "rows": 12 }, "startTime": "2025-06-08T10:00:00",
-              "endTime": "2025-06-08T10:00:05", "logs": ["one", "two"] },
+              "endTime": "2025-06-08T10:00:05", "logs": ["one", "two"],
+              "params": { "table": "orders" }, "metadata": { "tokens": 100, "cost": 0.5 } },
             { "id": "b", "name": "B", "action": "gemini_chat", "status": "FAILED", "error": "no key",
               "startTime": "2025-06-08T10:00:05", "endTime": "2025-06-08T10:00:09" },
             { "id": "c", "action": "test", "status": "STOPPED", "dependencies": ["b"] },
@@ -257,13 +258,28 @@ async fn a_run_that_was_over_is_kept_and_not_done_again() {
     assert_eq!(made.status, 201, "{}", made.body);
     let state = &made.body;
     assert_eq!((&state["id"], &state["status"]), (&"0ld".into(), &"FAILED".into()));
-    assert_eq!(state["createdAt"], "2025-06-08T10:00:00.000000Z", "it began when it began");
+    assert_eq!(state["createdAt"], "2025-06-08T10:00:00Z", "it began when it began");
     let a = step(state, "a");
     assert_eq!((&a["status"], &a["duration"]), (&"COMPLETED".into(), &"5 sec".into()));
     assert_eq!(a["outputs"], json!({ "rows": 12 }));
     assert!(a["logs"].as_array().unwrap().contains(&"two".into()), "{a}");
     assert!(step(state, "b")["error"].as_str().unwrap().starts_with("no key"), "{state}");
-    assert_eq!(server.post("/api/workflows", done).await.status, 409);
+    assert_eq!((&a["name"], &a["action"]), (&"A".into(), &"data_processing".into()));
+    assert_eq!(
+        (&a["params"], &a["metadata"]["tokens"]),
+        (&json!({ "table": "orders" }), &100.into())
+    );
+    assert_eq!(state["metrics"]["total_cost"], 0.5);
+    let c = step(state, "c");
+    assert_eq!((&c["status"], &c["dependencies"]), (&"STOPPED".into(), &json!(["b"])));
+    assert_eq!(server.post("/api/workflows", done.clone()).await.status, 409);
+    // One of the same name that goes on does not mind, before or after.
+    let mut other = document("0pen");
+    other["name"] = "Digest".into();
+    assert_eq!(server.post("/api/workflows", other).await.status, 201);
+    let mut later = done;
+    later["id"] = "0lder".into();
+    assert_eq!(server.post("/api/workflows", later).await.status, 201);
 }
 
 #[tokio::test(flavor = "multi_thread")]

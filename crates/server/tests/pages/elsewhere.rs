@@ -129,6 +129,25 @@ async fn a_run_that_fell_silent_says_how_it_was_judged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_a_stalled_run_the_silence_is_why() {
+    let server = Server::with(|config| {
+        config.observe.stalled_after = HumanDuration::from_secs(1);
+        config.observe.given_up_after = HumanDuration::from_secs(3_600);
+    });
+    let run = observe(&server, "night-9", vec![nightly().remove(0)]).await;
+    while server.get(&format!("/api/v1/runs/{run}")).await.body["reason"] != "stalled" {
+        tokio::task::yield_now().await;
+    }
+    let why = server.get(&format!("/api/v1/runs/{run}/why")).await.body;
+    let seen_at =
+        server.get(&format!("/api/v1/runs/{run}")).await.body["observed"]["seen_at"].clone();
+    let [cause] = &why["because"].as_array().unwrap()[..] else { panic!("{why}") };
+    assert_eq!((&cause["because"], &cause["details"]["since"]), (&"silence".into(), &seen_at));
+    let html = page(&server, &format!("/runs/{run}")).await;
+    assert!(html.contains("its program has said nothing since"), "{html}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_catalogue_says_what_to_type_against_this_server() {
     let server = Server::new();
     for (host, shown) in [("127.0.0.1:7785", "127.0.0.1:7785"), ("[::1]:7785", "localhost:8000")] {

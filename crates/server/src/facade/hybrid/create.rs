@@ -12,7 +12,7 @@ use windlass_core::limits::LABEL_BYTES_MAX;
 use windlass_store::Deployed;
 
 use super::steps::{self, Actions, StepRequest};
-use super::{ID_LABEL, PREFIX, StateBody, read, shipped};
+use super::{ID_LABEL, KEPT_PREFIX, PREFIX, StateBody, kept, read, shipped};
 use crate::access::Caller;
 use crate::api::execute::{execute, new_run};
 use crate::api::workflow::find;
@@ -47,6 +47,11 @@ pub struct StateRequest {
     pub updated_at: Option<String>,
     /// Words to find it by.
     pub tags: Option<Vec<String>>,
+    /// What else an engine wrote.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    #[schemars(skip)]
+    pub more: Map<String, Value>,
 }
 
 /// Takes in a document of steps and runs them. What is `COMPLETED` in it is not done again.
@@ -159,7 +164,7 @@ async fn keep(
     }
     let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().to_string());
     let name = name_of(request)?;
-    let flow = format!("{PREFIX}{name}");
+    let flow = format!("{KEPT_PREFIX}{name}");
     let common = json!({ "flow": flow, "run_id": id });
     let mut said = Vec::new();
     let mut say = |event: &str, more: Value| {
@@ -170,7 +175,8 @@ async fn keep(
         said.push(Value::Object(fields));
     };
     let created = stamp(request.created_at.as_deref());
-    say("flow_started", json!({ "ts": created, "tags": request.tags }));
+    let metadata = kept::metadata(request);
+    say("flow_started", json!({ "ts": created, "tags": request.tags, "metadata": metadata }));
     for (place, step) in request.steps.iter().enumerate() {
         let node = step.id.clone().unwrap_or_else(|| format!("step_{}", place + 1));
         let task = step.action.clone().unwrap_or_else(|| node.clone());
@@ -212,7 +218,7 @@ async fn keep(
 }
 
 /// Times of that engine name no zone.
-fn stamp(text: Option<&str>) -> Option<String> {
+pub(super) fn stamp(text: Option<&str>) -> Option<String> {
     let text = text.map(str::trim).filter(|text| !text.is_empty())?;
     let has_zone =
         text.ends_with(['Z', 'z']) || text.rfind(['+', '-']).is_some_and(|place| place > 10);

@@ -3,7 +3,9 @@
 //! them was durable before.
 
 use std::collections::HashMap;
+use std::fs::Permissions;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +15,8 @@ use uuid::Uuid;
 use windlass_core::run::{RunStatus, StepStatus};
 use windlass_store::{RunFilter, RunRow, Store, StoreError};
 
-use super::id_of;
 use super::state::{self, StateBody};
+use super::{KEPT_PREFIX, id_of};
 use crate::app::{App, PROJECT, is_down};
 
 /// How long changes are gathered before they are written.
@@ -130,14 +132,14 @@ impl Mirror {
             }
             let (run_id, last_seq) = (row.run_id, row.last_seq);
             if written.open.get(&run_id) != Some(&last_seq) {
-                self.write(&state::of(store, row, plan.as_deref())?)?;
+                self.write(&row, &state::of(store, row.clone(), plan.as_deref())?)?;
             }
             now_open.insert(run_id, last_seq);
         }
         for row in others {
             written.newest = written.newest.max(Some(row.run_id));
             let plan = plan_of(row.definition_id);
-            self.write(&state::of(store, row, plan.as_deref())?)?;
+            self.write(&row, &state::of(store, row.clone(), plan.as_deref())?)?;
         }
         written.open = now_open;
         match &self.queue {
@@ -146,9 +148,14 @@ impl Mirror {
         }
     }
 
-    fn write(&self, state: &StateBody) -> anyhow::Result<()> {
+    fn write(&self, row: &RunRow, state: &StateBody) -> anyhow::Result<()> {
         let Some(directory) = &self.workflows else { return Ok(()) };
-        replace(&directory.join(file_name(&state.id)).join("state.json"), state)
+        let file = directory.join(file_name(&state.id)).join("state.json");
+        // What was over when it came in may have come from this very file, which may say more.
+        if row.workflow.starts_with(KEPT_PREFIX) && file.exists() {
+            return Ok(());
+        }
+        replace(&file, state)
     }
 }
 
@@ -188,13 +195,16 @@ fn file_name(id: &str) -> String {
     id.chars().map(|c| if is_plain(c) { c } else { '_' }).take(200).collect()
 }
 
-/// Writes a file that is there whole or not at all.
+/// Writes a file that is there whole or not at all. Whoever the umask lets may read it: it is there for
+/// other programs.
 fn replace(path: &Path, content: &impl Serialize) -> anyhow::Result<()> {
     let directory = path.parent().unwrap_or_else(|| Path::new("."));
     std::fs::create_dir_all(directory)?;
-    let mut file = tempfile::NamedTempFile::new_in(directory)?;
+    let mode = Permissions::from_mode(0o666);
+    let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(directory)?;
     serde_json::to_writer_pretty(&mut file, content)?;
     file.as_file_mut().flush()?;
+    file.as_file().sync_all()?;
     file.persist(path)?;
     Ok(())
 }

@@ -6,6 +6,7 @@ pub mod create;
 pub mod external_data;
 pub mod from_template;
 pub mod get;
+mod kept;
 pub mod list;
 pub(crate) mod mirror;
 pub mod resume;
@@ -36,6 +37,10 @@ pub(super) const PARENT_LABEL: &str = "hybrid.parent";
 /// What the names of workflows begin with that are made of a document of steps.
 pub(super) const PREFIX: &str = "hybrid/";
 
+/// What stands before the name of a document that was over when it came in. Nothing runs it here, and a
+/// document of the same name that goes on has a definition of its own.
+pub(super) const KEPT_PREFIX: &str = "hybrid-kept/";
+
 /// What signals are called that bring data: this and the step's name.
 pub(super) const DATA_PREFIX: &str = "external-data/";
 
@@ -65,7 +70,8 @@ pub(super) fn step_word(status: StepStatus, run: RunStatus) -> &'static str {
 
 /// What the client calls the run.
 pub(super) fn id_of(row: &RunRow) -> String {
-    let given = row.external_id.as_ref().filter(|_| row.workflow.starts_with(PREFIX));
+    let is_document = [PREFIX, KEPT_PREFIX].iter().any(|prefix| row.workflow.starts_with(prefix));
+    let given = row.external_id.as_ref().filter(|_| is_document);
     let given = row.labels.get(ID_LABEL).or(given);
     given.cloned().unwrap_or_else(|| row.run_id.to_string())
 }

@@ -12,7 +12,8 @@ use windlass_core::run::path::{scope_of, without_visit};
 use windlass_core::run::{Fact, StepStatus};
 use windlass_store::{LogFilter, RunFilter, RunRow, Store, StoreError};
 
-use super::{DATA_PREFIX, NAME_LABEL, PARENT_LABEL, PREFIX, id_of, run_word, step_word};
+use super::{DATA_PREFIX, KEPT_PREFIX, NAME_LABEL, PARENT_LABEL, PREFIX};
+use super::{id_of, kept, run_word, step_word};
 use crate::api::run::RunBody;
 use crate::api::step::{StepBody, bodies};
 
@@ -175,8 +176,10 @@ pub(super) fn of(
     let run = RunBody::read(store, row.clone())?;
     // Of what another engine has driven it also says when that was.
     let began = run.observed.as_ref().and(row.started_at).filter(|began| *began < row.created_at);
-    let tags = run.observed.map(|observed| observed.tags).filter(|tags| !tags.is_empty());
-    Ok(StateBody {
+    let (metadata, tags) =
+        run.observed.map_or((None, Vec::new()), |observed| (observed.metadata, observed.tags));
+    let tags = Some(tags).filter(|tags| !tags.is_empty());
+    let mut state = StateBody {
         id: id_of(&row),
         name: name(&row, plan),
         status: run_word(row.status),
@@ -193,7 +196,11 @@ pub(super) fn of(
             total_cost: dollars(taken.values().map(|(_, micros)| micros).sum()),
         },
         cost_breakdown: (!breakdown.is_empty()).then_some(breakdown),
-    })
+    };
+    if let Some(metadata) = metadata.filter(|_| row.workflow.starts_with(KEPT_PREFIX)) {
+        kept::complete(&mut state, &metadata);
+    }
+    Ok(state)
 }
 
 /// What people call a run.
@@ -201,7 +208,8 @@ pub(super) fn name(row: &RunRow, plan: Option<&Plan>) -> String {
     if let Some(name) = row.labels.get(NAME_LABEL) {
         return name.clone();
     }
-    match row.workflow.strip_prefix(PREFIX) {
+    let name = row.workflow.strip_prefix(PREFIX);
+    match name.or_else(|| row.workflow.strip_prefix(KEPT_PREFIX)) {
         Some(name) => name.to_owned(),
         None if is_elsewhere(plan) => row.workflow.clone(),
         None => format!("Workflow from {}", row.workflow),
@@ -369,24 +377,42 @@ pub(super) fn waits<'a>(plan: &'a Plan, word: &str) -> Option<(&'a Node, &'a str
     of_name.or_else(|| waiting().find(|node| step_id(plan, &node.id) == word).and_then(named))
 }
 
+impl StepState {
+    /// A step of which nothing is known but its id.
+    pub(super) fn nothing(id: &str) -> StepState {
+        StepState {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            action: "noop".to_owned(),
+            status: "PENDING",
+            dependencies: Vec::new(),
+            outputs: None,
+            error: None,
+            start_time: None,
+            end_time: None,
+            duration: None,
+            logs: Vec::new(),
+            metadata: None,
+            execution_metrics: None,
+            on_failure: "stop_workflow",
+            params: Value::Object(Map::new()),
+        }
+    }
+}
+
 fn received(name: &str, id: Option<String>, payload: &Value, at: Time) -> StepState {
     let action = payload.get("action_type").and_then(Value::as_str).unwrap_or("external_data");
     StepState {
         id: id.unwrap_or_else(|| name.to_owned()),
-        name: name.to_owned(),
         action: action.to_owned(),
         status: "COMPLETED",
-        dependencies: Vec::new(),
         outputs: Some(payload.clone()),
-        error: None,
         start_time: Some(at.to_string()),
         end_time: Some(at.to_string()),
         duration: Some(in_words(Duration::ZERO)),
         logs: vec![format!("Received at {at}")],
         metadata: payload.get("metadata").filter(|metadata| !metadata.is_null()).cloned(),
-        execution_metrics: None,
-        on_failure: "stop_workflow",
-        params: Value::Object(Map::new()),
+        ..StepState::nothing(name)
     }
 }
 

@@ -54,6 +54,11 @@ pub struct StepRequest {
     /// What it needs to know: the config of its node, `prompt` and `model` of a chat, the input of a
     /// workflow.
     pub params: Option<Value>,
+    /// What else an engine wrote.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    #[schemars(skip)]
+    pub more: Map<String, Value>,
 }
 
 /// What steps may do.
