@@ -48,7 +48,8 @@ impl fmt::Display for HumanDuration {
 
 impl Serialize for HumanDuration {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        // What is written must be readable: a journal with a longer one would be lost.
+        serializer.collect_str(&HumanDuration(self.0.min(WAIT_MAX)))
     }
 }
 
@@ -100,6 +101,15 @@ mod tests {
     fn refuses_the_rest() {
         for text in ["", "3", "s", "-3s", "3 parsecs", "1e9s", "99999999999999999999s", "11years"] {
             assert!(text.parse::<HumanDuration>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_written_can_be_read() {
+        for duration in [Duration::ZERO, Duration::from_nanos(1), WAIT_MAX, Duration::MAX] {
+            let text = serde_json::to_string(&HumanDuration(duration)).unwrap();
+            let read: HumanDuration = serde_json::from_str(&text).unwrap();
+            assert_eq!(read.0, duration.min(WAIT_MAX), "{text}");
         }
     }
 

@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::{Span, status::StatusCode};
 use serde_json::{Map, Value, json};
-use windlass_core::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX};
+use windlass_core::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX, WAIT_MAX};
 use windlass_core::run::{FlowSeen, FlowWord, Seen, SeenEnd, TaskSeen, TaskWord};
 use windlass_core::{HumanDuration, Time, digest};
 use windlass_engine::shard::{Line, Word};
@@ -62,6 +62,8 @@ fn words(
     }
     let time = |nanos: u64| Time::from_micros(i64::try_from(nanos / 1_000).unwrap_or(i64::MAX));
     let (began, ended) = (time(span.start_time_unix_nano), time(span.end_time_unix_nano));
+    // Of a span that does not say when it began only the end is known.
+    let began = if span.start_time_unix_nano == 0 { ended } else { began };
     if began.max(ended) > now.plus(AHEAD_MAX) {
         let detail = "the span lies over an hour ahead";
         return Err(Rejected::new(index, "time-out-of-range", detail));
@@ -116,7 +118,7 @@ fn words(
         };
         words.push(Word::Seen(Seen::Task { path: path.clone(), seen: Box::new(seen) }));
         if is_over {
-            let lasted = HumanDuration(ended.since(began));
+            let lasted = HumanDuration(ended.since(began).min(WAIT_MAX));
             let seen =
                 TaskSeen { duration: Some(lasted), ..task(ended, TaskWord::Ended(end), error) };
             words.push(Word::Seen(Seen::Task { path: path.clone(), seen: Box::new(seen) }));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 use serde_json::{Map, Value};
+use windlass_core::limits::WAIT_MAX;
 use windlass_core::{Failure, HumanDuration, Time};
 
 use super::Rejected;
@@ -104,8 +105,9 @@ fn from_text(text: &str) -> Option<Time> {
 /// If it is no length of time.
 pub fn duration(index: usize, millis: Option<f64>) -> Result<Option<HumanDuration>, Rejected> {
     let Some(millis) = millis else { return Ok(None) };
-    if !(0.0..=1e14).contains(&millis) {
-        let detail = format!("`duration_ms` is milliseconds from 0 on, and not {millis}");
+    if !(0.0..=WAIT_MAX.as_millis() as f64).contains(&millis) {
+        let detail =
+            format!("`duration_ms` is milliseconds, from 0 to ten years, and not {millis}");
         return Err(Rejected::new(index, "bad-value", detail));
     }
     Ok(Some(HumanDuration(Duration::from_micros((millis * 1e3).round() as u64))))

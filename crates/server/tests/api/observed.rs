@@ -184,6 +184,7 @@ async fn a_bad_event_costs_only_itself() {
         ("bad-value", with(json!({ "tags": [1] }))),
         ("bad-value", with(json!({ "event": "flow_completed", "status": "perhaps" }))),
         ("bad-value", with(json!({ "event": "task_ok", "node": "a:1", "duration_ms": -1 }))),
+        ("bad-value", with(json!({ "event": "task_ok", "node": "a:1", "duration_ms": 4e11 }))),
         ("bad-value", with(json!({ "event": "task_ok", "node": "a:1", "duration_ms": "12" }))),
     ];
     let mut body: Vec<u8> = Vec::new();
@@ -344,6 +345,46 @@ async fn every_door_is_open_where_no_key_is_needed() {
         let answer = server.post(door, body).await;
         assert_eq!(answer.status, 200, "{door}: {}", answer.body);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_accepted_can_be_read_again() {
+    let server = Server::new();
+    let ended = |node: &str, ts: Value, millis: f64| {
+        let (event, run, flow) = ("task_ok", "far", "f");
+        json!({ "event": event, "run_id": run, "flow": flow, "node": node, "ts": ts,
+                "duration_ms": millis })
+    };
+    let ten_years = 10.0 * 365.0 * 86_400_000.0;
+    let events = [
+        ended("a", json!("2026-11-22T10:00:00Z"), ten_years),
+        ended("b", json!(0), ten_years),
+        ended("c", json!(0.000_001), 1e-9),
+        json!({ "event": "task_err", "run_id": "far", "node": "d", "ts": 1, "error": null }),
+        json!({ "event": "task_started", "run_id": "far", "node": "e", "attempt": u32::MAX }),
+        json!({ "event": "task_retry", "run_id": "far", "node": "f", "attempt": u32::MAX }),
+        json!({ "event": "task_started", "run_id": "far", "node": "g", "priority": i64::MIN }),
+    ];
+    let answer = report(&server, Value::from(events.to_vec()).to_string()).await;
+    assert_eq!(answer["rejected"], json!([]));
+    let span = |id: &str, parent: &str, begin: &str| {
+        json!({ "traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": id, "name": "s",
+                "parentSpanId": parent, "startTimeUnixNano": begin,
+                "endTimeUnixNano": "1763805600000000000" })
+    };
+    let spans =
+        [span("b7ad6b7169203331", "", "1"), span("00f067aa0ba902b7", "b7ad6b7169203331", "0")];
+    let body = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": spans }] }] });
+    assert_eq!(server.post("/v1/traces", body).await.status, 200);
+    let server = server.restarted().await;
+    for run in ["far", "0af7651916cd43dd8448eb211c80319c"] {
+        for part in ["", "/steps", "/events", "/tasks", "/why", "/export"] {
+            let answer = server.get(&format!("/api/v1/runs/{run}{part}")).await;
+            assert_eq!(answer.status, 200, "{run}{part}: {}", answer.body);
+        }
+        assert_eq!(server.page(&format!("/runs/{run}")).await.status, 200);
+    }
+    assert_eq!(server.get("/readyz").await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 use uuid::Uuid;
+use windlass_core::definition::Plan;
 use windlass_core::run::{RunStatus, StepStatus};
 use windlass_store::{RunFilter, RunRow, Store, StoreError};
 
-use super::state::{self, StateBody};
+use super::state;
 use super::{KEPT_PREFIX, id_of};
 use crate::app::{App, PROJECT, is_down};
 
@@ -97,11 +98,13 @@ impl Mirror {
     fn round(
         &self,
         store: &dyn Store,
-        plan_of: &dyn Fn(Uuid) -> Option<Arc<windlass_core::definition::Plan>>,
+        plan_of: &dyn Fn(Uuid) -> Option<Arc<Plan>>,
         written: &mut Written,
     ) -> anyhow::Result<()> {
         let mut now_open = HashMap::new();
         let mut queue = Vec::new();
+        // A run that cannot be read or written does not stand in the way of the others.
+        let mut first_trouble = Ok(());
         let open = open(store)?;
         let ended = written.open.keys().filter(|id| open.iter().all(|row| row.run_id != **id));
         let mut others: Vec<RunRow> = Vec::new();
@@ -132,30 +135,32 @@ impl Mirror {
             }
             let (run_id, last_seq) = (row.run_id, row.last_seq);
             if written.open.get(&run_id) != Some(&last_seq) {
-                self.write(&row, &state::of(store, row.clone(), plan.as_deref())?)?;
+                let done = self.write(store, &row, plan.as_deref());
+                first_trouble = first_trouble.and(done);
             }
             now_open.insert(run_id, last_seq);
         }
         for row in others {
             written.newest = written.newest.max(Some(row.run_id));
             let plan = plan_of(row.definition_id);
-            self.write(&row, &state::of(store, row.clone(), plan.as_deref())?)?;
+            first_trouble = first_trouble.and(self.write(store, &row, plan.as_deref()));
         }
         written.open = now_open;
         match &self.queue {
-            Some(file) => replace(file, &queue),
-            None => Ok(()),
+            Some(file) => first_trouble.and(replace(file, &queue)),
+            None => first_trouble,
         }
     }
 
-    fn write(&self, row: &RunRow, state: &StateBody) -> anyhow::Result<()> {
+    fn write(&self, store: &dyn Store, row: &RunRow, plan: Option<&Plan>) -> anyhow::Result<()> {
         let Some(directory) = &self.workflows else { return Ok(()) };
+        let state = state::of(store, row.clone(), plan)?;
         let file = directory.join(file_name(&state.id)).join("state.json");
         // What was over when it came in may have come from this very file, which may say more.
         if row.workflow.starts_with(KEPT_PREFIX) && file.exists() {
             return Ok(());
         }
-        replace(&file, state)
+        replace(&file, &state)
     }
 }
 
