@@ -248,10 +248,10 @@ def test_an_intervention_is_approved(server, desk, page):
 
 
 def gone(page, name):
-    try:
-        return by_id(page, name).is_displayed()
-    except NoSuchElementException:
-        return False
+    """Whether it can be seen, asked in one go: it may be taken away at any time."""
+    return page.driver.execute_script(
+        "return document.getElementById(arguments[0])?.checkVisibility() ?? false", name
+    )
 
 
 def test_queues_and_workers_show_who_has_what(server, desk, page):

@@ -52,9 +52,12 @@ def test_a_trace_is_a_run_and_its_spans_are_steps(server, processor):
     }
     assert steps["load"]["input"]["attributes"] == {"rows": 12, "parts": ["a", "b"]}
     assert steps["save"]["error"]["message"] == "no room"
-    assert steps["save"]["error"]["details"] == {"type": "ValueError"}
-    lines = {line["text"]: line["level"] for line in server.lines(trace)}
-    assert lines == {'cache miss {"key":"k"}': "info", "exception: no room": "error"}
+    assert steps["save"]["error"]["details"]["type"] == "ValueError"
+    assert "in traced" in steps["save"]["error"]["details"]["traceback"]
+    [miss, thrown] = sorted(server.lines(trace), key=lambda line: line["level"], reverse=True)
+    assert (miss["text"], miss["level"]) == ('cache miss {"key":"k"}', "info")
+    assert thrown["text"].startswith("ValueError: no room\nTraceback"), thrown
+    assert thrown["level"] == "error"
 
 
 def test_the_exporter_is_told_that_all_is_well(server):

@@ -1,6 +1,6 @@
 //! Flows that run elsewhere: what the catalogue knows of them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -154,13 +154,14 @@ fn graph(flow: &FlowPlan) -> Graph {
     needs.extend(fanouts.clone().map(|fanout| {
         (&*fanout.id, &*fanout.task, fanout.source.iter().map(|it| &**it).collect())
     }));
+    let mut consumed: HashMap<&str, Vec<&str>> = HashMap::new();
     for fanout in fanouts {
-        for (_, _, upstream) in needs
-            .iter_mut()
-            .filter(|(id, ..)| fanout.consumers.iter().any(|consumer| consumer == id))
-        {
-            upstream.push(&fanout.id);
+        for consumer in &fanout.consumers {
+            consumed.entry(consumer).or_default().push(&fanout.id);
         }
+    }
+    for (id, _, upstream) in &mut needs {
+        upstream.extend(consumed.get(id).into_iter().flatten());
     }
     let kind = Arc::new(task());
     let mut nodes = Vec::new();
@@ -171,17 +172,20 @@ fn graph(flow: &FlowPlan) -> Graph {
             nodes.push(node(id, task, &kind));
         }
     }
+    let mut wanted: Vec<Vec<u32>> = nodes.iter().map(|_| Vec::new()).collect();
+    let mut known = HashSet::new();
     for (id, _, upstream) in &needs {
         let target = by_id[*id];
         for source in upstream.iter().filter_map(|source| by_id.get(*source).copied()) {
-            let edges = &nodes[source as usize].edges;
-            let is_known = edges.iter().any(|edge| edge.target == target);
-            if !is_known && !leads_to(&nodes, target, source) {
-                let edge = Edge { target, on: On::Success, when: None, is_branch: false };
-                nodes[source as usize].edges.push(edge);
-                nodes[target as usize].incoming += 1;
+            if known.insert((source, target)) {
+                wanted[source as usize].push(target);
             }
         }
+    }
+    for (source, target) in forward(&wanted) {
+        let edge = Edge { target, on: On::Success, when: None, is_branch: false };
+        nodes[source as usize].edges.push(edge);
+        nodes[target as usize].incoming += 1;
     }
     let having = |is: fn(&Node) -> bool| {
         let places = nodes.iter().zip(0..).filter(|(node, _)| is(node));
@@ -191,17 +195,43 @@ fn graph(flow: &FlowPlan) -> Graph {
     Graph { nodes, roots, output: None, ends, by_id }
 }
 
-fn leads_to(nodes: &[Node], from: u32, to: u32) -> bool {
-    let (mut open, mut seen) = (vec![from], BTreeSet::new());
-    while let Some(place) = open.pop() {
-        if place == to {
-            return true;
+/// The edges without those that close a circle, found in one walk over all.
+fn forward(wanted: &[Vec<u32>]) -> Vec<(u32, u32)> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum Mark {
+        New,
+        /// On the way from where the walk began.
+        Open,
+        Done,
+    }
+    let mut marks = vec![Mark::New; wanted.len()];
+    let mut kept = Vec::new();
+    for begin in 0..wanted.len() {
+        if marks[begin] != Mark::New {
+            continue;
         }
-        if seen.insert(place) {
-            open.extend(nodes[place as usize].edges.iter().map(|edge| edge.target));
+        marks[begin] = Mark::Open;
+        let mut way = vec![(begin, 0)];
+        while let Some((place, next)) = way.last_mut() {
+            let source = *place;
+            let Some(target) = wanted[source].get(*next).copied() else {
+                marks[source] = Mark::Done;
+                way.pop();
+                continue;
+            };
+            *next += 1;
+            let aim = target as usize;
+            if marks[aim] == Mark::Open {
+                continue;
+            }
+            kept.push((u32::try_from(source).unwrap_or(u32::MAX), target));
+            if marks[aim] == Mark::New {
+                marks[aim] = Mark::Open;
+                way.push((aim, 0));
+            }
         }
     }
-    false
+    kept
 }
 
 /// What another program does is no kind that a definition can name.

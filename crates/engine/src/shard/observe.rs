@@ -60,6 +60,9 @@ pub struct ObservedRun {
 pub enum Word {
     /// Something has happened.
     Seen(Seen),
+    /// Something has happened, nobody says when: a second one of the same id is left out, since it
+    /// would have another time.
+    Once(Seen, u64),
     /// A line was logged.
     Line(Line),
 }
@@ -184,6 +187,12 @@ impl<T> LiveRun<T> {
         for (place, word) in words.into_iter().enumerate() {
             let heard = match word {
                 Word::Seen(seen) => self.see(moment, seen, history_max),
+                Word::Once(_, id) if self.knows_line(id) || !ids.insert(id) => Ok(false),
+                Word::Once(seen, id) => {
+                    let heard = self.see(moment, seen, history_max);
+                    kept.extend(heard.is_ok().then_some(id));
+                    heard
+                }
                 Word::Line(line) => match line.id {
                     Some(id) if self.knows_line(id) || !ids.insert(id) => Ok(false),
                     id => {

@@ -69,7 +69,9 @@ pub async fn admit(app: &Arc<App>, mut request: Request) -> Result<Admitted, Ref
         Ok(caller) => caller,
         Err(problem) => return Err(turn_away(&request, path.as_ref(), problem).into()),
     };
-    app.gate.limits.count(caller.name()).map_err(|wait| {
+    // Keys of two projects may have the same name.
+    let whose = format!("{}/{}", caller.project(), caller.name());
+    app.gate.limits.count(&whose).map_err(|wait| {
         let seconds = wait.as_secs().saturating_add(1);
         let message = format!("`{}` calls too often; go on in {seconds} s", caller.name());
         let mut response = Problem::new(problem::RATE_LIMITED, message).into_response();

@@ -58,6 +58,10 @@ struct Event {
 ///
 /// Why it says nothing that counts.
 pub fn read(index: usize, text: &[u8], now: Time) -> Result<Item, Rejected> {
+    if text.first().is_some_and(|first| matches!(first, b'[')) {
+        // It would be taken for the fields in their order.
+        return Err(Rejected::new(index, "bad-value", "an event is an object, and no list"));
+    }
     let event: Event = serde_json::from_slice(text).map_err(|error| match error.is_data() {
         true => Rejected::new(index, "bad-value", wrong_field(text)),
         false => Rejected::new(index, "bad-json", format!("the event is no JSON: {error}")),
@@ -91,6 +95,8 @@ impl Event {
         let run = name(index, "run_id", self.run_id.take(), LABEL_BYTES_MAX)?;
         let run = run.ok_or_else(|| missing("run_id"))?;
         let flow = self.flow(index)?;
+        // Sent again, it would get another time.
+        let once = self.event_id.as_deref().filter(|_| self.ts.is_none()).map(digest);
         let at = match &self.ts {
             Some(stamp) => stamp.time(index, now)?,
             None => now,
@@ -146,6 +152,10 @@ impl Event {
                 let detail = format!("there is no event `{}`", short(other));
                 return Err(Rejected::new(index, "unknown-event", detail));
             }
+        };
+        let word = match (word, once) {
+            (Word::Seen(seen), Some(id)) => Word::Once(seen, id),
+            (word, _) => word,
         };
         Ok(Item { index, flow, run, word })
     }

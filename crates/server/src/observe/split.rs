@@ -11,6 +11,8 @@ use crate::http::problem::{self, Problem};
 
 /// One item, in bytes.
 pub const ITEM_BYTES_MAX: usize = 1024 * 1024;
+/// Items of a body. What is wrong with each may have to be said, and a small body may hold very many.
+pub const ITEM_COUNT_MAX: usize = 20_000;
 
 /// A body as it was before it was sent.
 ///
@@ -20,7 +22,8 @@ pub const ITEM_BYTES_MAX: usize = 1024 * 1024;
 /// comes out than a body may have.
 pub fn decoded(headers: &HeaderMap, body: Bytes, bytes_max: u64) -> Result<Bytes, Problem> {
     let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str());
-    match encoding {
+    let encoding = encoding.map(|word| word.map(|word| word.trim().to_ascii_lowercase()));
+    match encoding.as_ref().map(|word| word.as_deref()) {
         None | Some(Ok("" | "identity")) => Ok(body),
         Some(Ok("gzip" | "x-gzip")) => {
             inflate("gzip", flate2::read::MultiGzDecoder::new(&*body), bytes_max)
@@ -82,11 +85,25 @@ pub fn items<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Vec<&'a [u8]>, P
             return Err(Problem::new(problem::INVALID_REQUEST, message));
         }
     };
+    check_count(items.len())?;
     if let Some(place) = items.iter().position(|item| item.len() > ITEM_BYTES_MAX) {
         let message = format!("the item at {place} has more than {ITEM_BYTES_MAX} bytes");
         return Err(Problem::new(problem::BODY_TOO_LARGE, message));
     }
     Ok(items)
+}
+
+/// Whether a body may have so many items.
+///
+/// # Errors
+///
+/// `body-too-large`.
+pub fn check_count(count: usize) -> Result<(), Problem> {
+    if count <= ITEM_COUNT_MAX {
+        return Ok(());
+    }
+    let message = format!("a body has at most {ITEM_COUNT_MAX} events: send them in parts");
+    Err(Problem::new(problem::BODY_TOO_LARGE, message))
 }
 
 fn lines(body: &[u8]) -> Vec<&[u8]> {

@@ -105,7 +105,7 @@ fn tell_seen(attempts: &mut Vec<Attempt>, seen: &TaskSeen) {
         TaskWord::Started => of_number(attempts, number).began = Some(seen.at),
         TaskWord::Retried => {
             end(number, "failed", seen.error.as_ref());
-            of_number(attempts, number + 1).began = Some(seen.at);
+            of_number(attempts, number.saturating_add(1)).began = Some(seen.at);
         }
         TaskWord::Ended(status) => end(number, status.as_str(), seen.error.as_ref()),
     }

@@ -167,6 +167,7 @@ async fn a_bad_event_costs_only_itself() {
     let cases = [
         ("bad-json", "{\"event\": ".to_owned()),
         ("bad-value", "3".to_owned()),
+        ("bad-value", "[\"flow_started\",null,null,\"r\",\"f\"]".to_owned()),
         ("unknown-event", with(json!({ "event": "task_exploded" }))),
         ("missing-field", json!({ "event": "flow_started", "flow": "f" }).to_string()),
         ("missing-field", json!({ "run_id": "x", "flow": "f" }).to_string()),
@@ -233,6 +234,18 @@ async fn a_body_that_cannot_be_is_refused_whole() {
     assert_eq!(ask(b"{}".to_vec(), "br").await.problem(), "bad-parameter");
     assert_eq!(ask(b"[{},".to_vec(), "").await.problem(), "bad-json");
     assert_eq!(ask(b"nonsense".to_vec(), "").await.problem(), "bad-json");
+    let many = format!("[{}{{}}]", "{},".repeat(20_000));
+    assert_eq!(ask(many.into(), "").await.problem(), "body-too-large");
+    let spans = vec![json!({}); 20_001];
+    let spans = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": spans }] }] });
+    assert_eq!(server.post("/v1/traces", spans).await.problem(), "body-too-large");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(b"[]").unwrap();
+    assert_eq!(
+        ask(gzip.finish().unwrap(), "GZIP").await.status,
+        200,
+        "words of headers have no case"
+    );
     assert_eq!(ask(b"\"text\"".to_vec(), "").await.problem(), "invalid-request");
     assert_eq!(ask(b"{\"events\": 3}".to_vec(), "").await.problem(), "invalid-request");
 }
@@ -344,6 +357,33 @@ async fn every_door_is_open_where_no_key_is_needed() {
         let body = if door == "/v1/traces" { json!({ "resourceSpans": [] }) } else { json!([]) };
         let answer = server.post(door, body).await;
         assert_eq!(answer.status, 200, "{door}: {}", answer.body);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_without_a_time_counts_once_by_its_id() {
+    let server = Server::new();
+    let word = |event: &str, id: &str| {
+        let (run, flow, node) = ("r", "f", "a:1");
+        json!({ "event": event, "run_id": run, "flow": flow, "node": node, "event_id": id })
+            .to_string()
+    };
+    for (event, id) in [("task_started", "1"), ("task_ok", "2"), ("task_started", "1")] {
+        assert_eq!(report(&server, word(event, id)).await["accepted"], 1);
+    }
+    assert_eq!(steps_of(&server, "r").await[0]["status"], "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_began_when_it_began_however_late_that_is_said() {
+    let server = Server::new();
+    let mut events = nightly("r");
+    events.reverse();
+    for event in events {
+        report(&server, event.to_string()).await;
+    }
+    for step in steps_of(&server, "r").await {
+        assert_eq!(step["queued_at"], step["started_at"], "{step}");
     }
 }
 

@@ -59,7 +59,7 @@ impl Data {
             let changed = StepRow {
                 path: earlier.path,
                 kind: earlier.kind,
-                queued_at: earlier.queued_at,
+                queued_at: step.queued_at.or(earlier.queued_at),
                 input_seq: step.input_seq.or(earlier.input_seq),
                 end_seq: step.end_seq.or(earlier.end_seq),
                 ..step.clone()

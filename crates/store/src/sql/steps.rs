@@ -19,8 +19,8 @@ static INSERT_STEP: Statement = Statement::new(
 static UPDATE_STEP: Statement = Statement::new(
     "UPDATE step SET status = $1, reason = $2, attempt = $3, started_at = $4, finished_at = $5,
                      due_at = $6, input_seq = COALESCE($7, input_seq),
-                     end_seq = COALESCE($8, end_seq)
-      WHERE run_id = $9 AND ordinal = $10",
+                     end_seq = COALESCE($8, end_seq), queued_at = COALESCE($9, queued_at)
+      WHERE run_id = $10 AND ordinal = $11",
 );
 
 static COUNT_STEPS: Statement =
@@ -72,6 +72,7 @@ pub(super) fn update(
             step.due_at.into(),
             step.input_seq.into(),
             step.end_seq.into(),
+            step.queued_at.into(),
             id.value(),
             step.ordinal.into(),
         ]

@@ -52,6 +52,13 @@ pub struct FlowSeen {
     pub tolerates: bool,
 }
 
+impl FlowSeen {
+    /// Whether it says no more than that the run is there.
+    pub fn is_bare(&self) -> bool {
+        *self == FlowSeen { at: self.at, ..FlowSeen::default() }
+    }
+}
+
 /// Which flow a run is of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FlowName {
@@ -103,6 +110,13 @@ pub struct TaskSeen {
     /// Whether what it is was only said again.
     #[serde(default, skip_serializing_if = "is_default")]
     pub restates: bool,
+}
+
+impl TaskSeen {
+    /// Whether it says no more than that the task is there.
+    pub fn is_bare(&self) -> bool {
+        *self == TaskSeen { at: self.at, ..TaskSeen::default() }
+    }
 }
 
 /// What has happened to a task.

@@ -70,11 +70,13 @@ impl Decider<'_> {
             (None, Some(_)) => facts.extend(self.state.active.iter().map(|path| over(path))),
             (Some(_), Some(_)) => facts.extend(self.cut_short().map(|(path, _)| over(path))),
             (Some(_), None) => {
-                let spoken_of = match seen {
-                    Seen::Task { path, .. } => &**path,
-                    Seen::Flow(_) | Seen::Lines(_) | Seen::Named(_) => "",
-                };
-                let others = self.cut_short().filter(|(path, _)| *path != spoken_of);
+                // A task that is spoken of again by an event of its own stands where that says.
+                let spoken_of = facts.iter().find_map(|fact| match fact {
+                    Fact::TaskSeen { path, .. } => Some(path.clone()),
+                    _ => None,
+                });
+                let others =
+                    self.cut_short().filter(|(path, _)| Some(*path) != spoken_of.as_deref());
                 facts.extend(others.map(taken_back));
             }
             (None, None) => {}
@@ -89,7 +91,7 @@ impl Decider<'_> {
         }
         let mut after = known.cloned().unwrap_or_else(|| TaskFacts::new(seen.at));
         after.merge(seen);
-        if known == Some(&after) {
+        if known == Some(&after) && !self.observed.flow.is_moved_by(seen.at, seen.is_bare()) {
             return Ok(());
         }
         // Whoever reads the journal takes the last end for the one that counts.
@@ -132,7 +134,10 @@ impl Decider<'_> {
         let has_failed = self.state.counts.of(StepStatus::Failed) > 0;
         let what = match () {
             () if self.now >= given_up_at => Inferred::GivenUp,
-            () if has_failed && self.state.active.is_empty() => Inferred::NoTerminalEvent,
+            // Tasks that were cancelled with the failed one end without a word.
+            () if has_failed && (self.state.active.is_empty() || !self.observed.flow.tolerates) => {
+                Inferred::NoTerminalEvent
+            }
             () => Inferred::Stalled,
         };
         let until = (what == Inferred::Stalled).then_some(given_up_at);

@@ -11,6 +11,10 @@ impl RunState {
     /// Folds one event of a run that another program drives.
     pub(in crate::run) fn evolve_observed(&mut self, event: &Event) {
         let Some(mut observed) = self.observed.take() else { return };
+        let touched = match &event.fact {
+            Fact::TaskSeen { path, .. } => Some(path.as_str()),
+            _ => None,
+        };
         match &event.fact {
             Fact::FlowSeen { seen } => {
                 observed.hear(event);
@@ -29,7 +33,7 @@ impl RunState {
             Fact::TaskSeen { path, seen } => {
                 observed.hear(event);
                 // A task's words say when the run was under way, too.
-                observed.flow.spans(seen.at);
+                observed.flow.spans(seen.at, seen.is_bare());
                 match observed.tasks.get_mut(path.as_str()) {
                     Some(facts) => facts.merge(seen),
                     None => {
@@ -59,7 +63,7 @@ impl RunState {
             }
             _ => {}
         }
-        self.stand_as_a_whole(&observed);
+        self.stand_as_a_whole(&observed, touched);
         self.observed = Some(observed);
     }
 
@@ -90,11 +94,12 @@ impl RunState {
         }
     }
 
-    fn stand_as_a_whole(&mut self, observed: &Observed) {
+    /// `touched` is the task of which something was heard.
+    fn stand_as_a_whole(&mut self, observed: &Observed, touched: Option<&str>) {
         let flow = &observed.flow;
         self.started_at = flow.started_at.or(flow.first_at);
         self.output = flow.end.as_ref().and_then(|end| end.output.clone());
-        self.error = None;
+        let before = self.error.take();
         (self.status, self.reason) = (RunStatus::Running, None);
         if flow.first_at.is_none() {
             self.status = RunStatus::Queued;
@@ -111,7 +116,7 @@ impl RunState {
                 };
                 if self.status == RunStatus::Failed {
                     let said = end.error.clone();
-                    self.error = Some(said.unwrap_or_else(|| observed.first_failure()));
+                    self.error = Some(said.unwrap_or_else(|| observed.failure(before, touched)));
                 }
             }
             (None, Some(inferred)) => {
@@ -123,7 +128,7 @@ impl RunState {
                             inferred.as_str(),
                             "nothing was heard of the run for too long",
                         ),
-                        _ => observed.first_failure(),
+                        _ => observed.failure(before, touched),
                     });
                 }
             }
@@ -142,7 +147,23 @@ impl Observed {
         self.inferred = None;
     }
 
-    /// The failure of the task that failed first.
+    /// The failure of the task that failed first. A run may have many tasks: as long as the one that it
+    /// was before still is, only the one that has changed is looked at.
+    fn failure(&self, before: Option<Failure>, touched: Option<&str>) -> Failure {
+        let failed_at = |path: &str| Some(self.tasks.get(path)?.failed()?.0);
+        let Some(known) = before else { return self.first_failure() };
+        let Some(culprit) = known.step.as_deref().filter(|culprit| touched != Some(culprit)) else {
+            return self.first_failure();
+        };
+        let Some(culprit) = failed_at(culprit).map(|at| (at, culprit)) else {
+            return self.first_failure();
+        };
+        match touched.and_then(|path| Some((failed_at(path)?, path))) {
+            Some(other) if other < culprit => self.first_failure(),
+            _ => known,
+        }
+    }
+
     fn first_failure(&self) -> Failure {
         let failures = self.tasks.iter().filter_map(|(path, facts)| {
             let (at, error) = facts.failed()?;

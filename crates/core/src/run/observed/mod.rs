@@ -103,13 +103,28 @@ impl FlowEnd {
 }
 
 impl FlowFacts {
-    fn spans(&mut self, at: Time) {
+    /// Something is said to have happened. A word that says no more than that somebody is there, such as
+    /// a log line, moves the end in whole minutes: a thousand lines are not a thousand events.
+    fn spans(&mut self, at: Time, is_bare: bool) {
+        const MINUTE: i64 = 60_000_000;
+        let end = match is_bare {
+            true => Time::from_micros(at.micros().div_euclid(MINUTE) * MINUTE),
+            false => at,
+        };
         self.first_at = Some(self.first_at.map_or(at, |first| first.min(at)));
-        self.last_at = Some(self.last_at.map_or(at, |last| last.max(at)));
+        self.last_at = Some(self.last_at.map_or(end, |last| last.max(end)));
+    }
+
+    /// Whether that would move its beginning or its end.
+    fn is_moved_by(&self, at: Time, is_bare: bool) -> bool {
+        let mut moved =
+            FlowFacts { first_at: self.first_at, last_at: self.last_at, ..FlowFacts::default() };
+        moved.spans(at, is_bare);
+        (moved.first_at, moved.last_at) != (self.first_at, self.last_at)
     }
 
     fn merge(&mut self, seen: &FlowSeen) {
-        self.spans(seen.at);
+        self.spans(seen.at, seen.is_bare());
         match seen.what {
             FlowWord::Noted => {}
             FlowWord::Started => {

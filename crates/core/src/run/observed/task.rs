@@ -115,7 +115,13 @@ impl TaskFacts {
     /// Its end, unless an attempt has begun since.
     fn ended(&self) -> Option<&TaskEnd> {
         let end = self.end.as_ref()?;
-        self.begun.is_none_or(|begun| begun <= (end.at, end.attempt.max(begun.1))).then_some(end)
+        // Of what happened at the same moment the number of the attempt says what came last, if the end
+        // has one.
+        let is_later = |begun: (Time, u32)| {
+            let attempt = if end.attempt == 0 { begun.1 } else { end.attempt };
+            begun > (end.at, attempt)
+        };
+        (!self.begun.is_some_and(is_later)).then_some(end)
     }
 
     pub(super) fn is_open(&self) -> bool {

@@ -223,6 +223,9 @@ fn silence_is_judged_and_the_judgement_taken_back() {
     assert_eq!(run.state.finished_at, Some(at(4)));
     run.hear(task("c:1", 5, started()));
     assert_eq!((run.state.status, run.step("c:1")), (RunStatus::Running, StepStatus::Running));
+    // Where a task may fail, others are waited for.
+    let seen = FlowSeen { at: at(5), tolerates: true, ..FlowSeen::default() };
+    run.hear(Seen::Flow(Box::new(seen)));
     run.wait(Duration::from_secs(600));
     run.silence();
     run.wait(Duration::from_secs(86_400));
@@ -232,6 +235,60 @@ fn silence_is_judged_and_the_judgement_taken_back() {
     run.hear(task("d:1", 6, started()));
     assert_eq!(run.step("c:1"), StepStatus::Running, "it was cut short by the silence alone");
     assert_eq!(RunState::replay(&run.events).unwrap(), run.state);
+}
+
+#[test]
+fn silence_after_a_failure_is_a_failure_whoever_was_cancelled_with_it() {
+    let mut run = Watched::start();
+    run.hear(task("a:1", 1, started()));
+    run.hear(task("b:1", 2, ended(SeenEnd::Failed)));
+    run.wait(Duration::from_secs(600));
+    run.silence();
+    assert_eq!(run.state.reason.as_deref(), Some("no_terminal_event"));
+    assert_eq!((run.state.status, run.step("a:1")), (RunStatus::Failed, StepStatus::Cancelled));
+    // A line of a task that is known is no event of the task, and shows that it goes on.
+    run.hear(Seen::noted("a:1", at(1)));
+    assert_eq!((run.state.status, run.step("a:1")), (RunStatus::Running, StepStatus::Running));
+    assert_eq!(RunState::replay(&run.events).unwrap(), run.state);
+}
+
+#[test]
+fn lines_are_no_events() {
+    let mut run = Watched::start();
+    run.hear(flow(0, FlowWord::Started, None));
+    run.hear(task("a:1", 1, started()));
+    let before = run.events.len();
+    for second in 1..60 {
+        run.hear(Seen::noted("", at(second)));
+        run.hear(Seen::noted("a:1", at(second)));
+    }
+    assert!(run.events.len() <= before + 2, "{}", run.events.len() - before);
+}
+
+#[test]
+fn the_failure_of_a_run_is_that_of_the_task_that_failed_first() {
+    let mut run = Watched::start();
+    run.hear(flow(100, FlowWord::Ended, None));
+    for (path, second, culprit) in [("c:1", 9, "c:1"), ("d:1", 10, "c:1"), ("b:1", 8, "b:1")] {
+        run.hear(task(path, second, ended(SeenEnd::Failed)));
+        assert_eq!(run.state.error.as_ref().unwrap().step.as_deref(), Some(culprit));
+    }
+    // It was tried again, and succeeded.
+    run.hear(task("b:1", 11, ended(SeenEnd::Succeeded)));
+    assert_eq!(run.state.error.as_ref().unwrap().step.as_deref(), Some("c:1"));
+}
+
+#[test]
+fn of_what_is_said_of_one_moment_the_attempt_says_what_came_last() {
+    let mut run = Watched::start();
+    let word = |seconds, what, attempt| {
+        let seen = TaskSeen { at: at(seconds), what, attempt, ..TaskSeen::default() };
+        Seen::Task { path: "a:1".to_owned(), seen: Box::new(seen) }
+    };
+    run.hear(word(100, TaskWord::Started, 1));
+    run.hear(word(101, TaskWord::Ended(SeenEnd::Failed), 1));
+    run.hear(word(101, TaskWord::Started, 2));
+    assert_eq!(run.step("a:1"), StepStatus::Running);
 }
 
 #[test]

@@ -48,7 +48,10 @@ pub async fn report_traces(
     let is_protobuf = content_type.is_some_and(|it| it.starts_with(PROTOBUF));
     let read = move || {
         let bytes = split::decoded(&headers, bytes, bytes_max)?;
-        Ok::<_, Problem>(otlp::read(request_of(&bytes, is_protobuf)?, now))
+        let spans = request_of(&bytes, is_protobuf)?;
+        let scopes = spans.resource_spans.iter().flat_map(|it| &it.scope_spans);
+        split::check_count(scopes.map(|scope| scope.spans.len()).sum())?;
+        Ok::<_, Problem>(otlp::read(spans, now))
     };
     let (items, rejected) = tokio::task::spawn_blocking(read).await.map_err(|error| {
         tracing::error!(%error, "spans could not be read");
