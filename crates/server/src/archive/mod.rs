@@ -11,17 +11,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use serde::Serialize;
+use serde_json::json;
 use tokio::sync::watch;
 use windlass_core::kinds::Kinds;
+use windlass_core::run::Event;
 use windlass_engine::clock::Clock;
 use windlass_engine::{Archive, Definitions};
-use windlass_store::{RunRow, S3Folder, Store};
+use windlass_store::{LogFilter, RunRow, S3Folder, Store};
 
 use crate::config::{ArchivePlace, Config};
-use crate::run_file;
+use crate::http::paging::PAGE_BYTES_MAX;
+use crate::run_file::{self, FileLine};
 use folder::Folder;
 use s3::Bucket;
 
+/// Events and log lines of a part of a run.
+const PAGE: usize = 5_000;
 /// How hard zstd tries.
 const LEVEL: i32 = 3;
 
@@ -66,20 +72,59 @@ impl Packer {
         let mut packed = zstd::Encoder::new(into, LEVEL)?;
         for row in runs {
             let now = self.clock.now();
-            match run_file::read(&*self.store, &self.definitions, row, now)? {
-                Some(run) => serde_json::to_writer(&mut packed, &run)?,
-                // Nothing can hold all of it at once; what lists show of it is better than nothing.
+            // Nothing can hold all of a very large run at once: what its line leaves out follows it.
+            let lines_from = match run_file::read(&*self.store, &self.definitions, row, now)? {
+                Some(run) => {
+                    line(&mut packed, &run)?;
+                    run.logs.first().map_or(1, |first| first.log_seq)
+                }
                 None => {
                     let body = crate::api::run::RunBody::read(&*self.store, row.clone())?;
-                    let cut = serde_json::json!({ "format": "windlass.run.cut", "run": body });
-                    serde_json::to_writer(&mut packed, &cut)?;
+                    line(&mut packed, &json!({ "format": "windlass.run.cut", "run": body }))?;
+                    self.pack_events(row, &mut packed)?;
+                    u64::MAX
                 }
-            }
-            packed.write_all(b"\n")?;
+            };
+            self.pack_lines(row, lines_from, &mut packed)?;
         }
         packed.finish()?.flush()?;
         Ok(())
     }
+
+    fn pack_events(&self, row: &RunRow, into: &mut impl Write) -> anyhow::Result<()> {
+        let mut after = 0;
+        loop {
+            let page = self.store.events(row.run_id, after, PAGE, PAGE_BYTES_MAX)?;
+            let Some(last) = page.items.last() else { return Ok(()) };
+            after = last.seq;
+            let events: Vec<&Event> = page.items.iter().map(|one| &one.event).collect();
+            let part = "windlass.run.events";
+            line(into, &json!({ "format": part, "run_id": row.run_id, "events": events }))?;
+            if !page.has_more {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Log lines up to one that is there already.
+    fn pack_lines(&self, row: &RunRow, until: u64, into: &mut impl Write) -> anyhow::Result<()> {
+        let mut after = 0;
+        while after + 1 < until {
+            let mut page = self.store.logs(row.run_id, after, &LogFilter::default(), PAGE)?;
+            page.items.retain(|one| one.log_seq < until);
+            let Some(last) = page.items.last() else { return Ok(()) };
+            after = last.log_seq;
+            let logs: Vec<FileLine> = page.items.into_iter().map(FileLine::from).collect();
+            let part = "windlass.run.logs";
+            line(into, &json!({ "format": part, "run_id": row.run_id, "logs": logs }))?;
+        }
+        Ok(())
+    }
+}
+
+fn line(into: &mut impl Write, value: &impl Serialize) -> anyhow::Result<()> {
+    serde_json::to_writer(&mut *into, value)?;
+    Ok(into.write_all(b"\n")?)
 }
 
 /// What the file of a batch is called. The same batch again, after a crash, is the same file.

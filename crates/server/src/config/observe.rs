@@ -5,8 +5,9 @@ use windlass_core::HumanDuration;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ObserveSection {
-    /// After this long without a word a run counts as stalled, or as failed if a task has and none is
-    /// under way. Runs that began before a change keep what was set then.
+    /// After this long without a word a run counts as stalled, or as failed if a task has, unless its
+    /// policy is `continue` and another is under way. Runs that began before a change keep what was set
+    /// then.
     pub stalled_after: HumanDuration,
     /// After this long without a word a run counts as failed.
     pub given_up_after: HumanDuration,
