@@ -78,7 +78,7 @@ impl Query {
     }
 
     /// What of the query says which log lines are wanted.
-    fn lines_kept(&self) -> String {
+    pub(super) fn lines_kept(&self) -> String {
         let pairs = [("level", &self.level), ("of", &self.of), ("q", &self.q)];
         let pairs = pairs.into_iter().filter_map(|(name, value)| {
             let value = value.as_deref().filter(|value| !value.trim().is_empty())?;
@@ -193,11 +193,14 @@ pub(super) async fn page(
     let live = (!is_over).then(|| {
         let steps = query.steps.as_ref();
         let steps = steps.map(|steps| format!("&steps={}", segment(steps))).unwrap_or_default();
-        let (seq, log_seq) = (shown.row.last_seq, shown.log_seq);
+        let seq = shown.row.last_seq;
+        // New lines stand behind the newest, and nowhere else.
+        let logs = if lines.has_more { None } else { Some(format!("&logs={}", shown.log_seq)) };
+        let logs = logs.unwrap_or_default();
         let kept = format!("{}{}", query.steps_kept(), query.lines_kept());
         let kept = kept.trim_end_matches('&');
         let joint = if kept.is_empty() { "" } else { "&" };
-        format!("/runs/{run_id}/live?after={seq}&logs={log_seq}{steps}{joint}{kept}")
+        format!("/runs/{run_id}/live?after={seq}{logs}{steps}{joint}{kept}")
     });
     let window = u64::try_from(LINES_SHOWN).unwrap_or(u64::MAX);
     let marker = query.marker();

@@ -18,7 +18,7 @@ use super::error::PageProblem;
 use super::live::{COLLECT, Part, Sender, stream, whole};
 use super::render::{For, Me, render};
 use super::run::{self, why};
-use super::run_view::{LINES_SHOWN, Line, Shown, Wanted, read};
+use super::run_view::{Line, Shown, Wanted, read};
 use super::step_filter::StepFilter;
 use super::timeline::Span;
 use crate::access::Caller;
@@ -34,8 +34,9 @@ use crate::http::paging::place;
 pub(super) struct Query {
     /// The number of the last event that is in the page.
     after: u64,
-    /// The number of the last log line in it.
-    logs: u64,
+    /// The number of the last log line in it; left out if the page ends before the newest line, so that
+    /// none would stand where it belongs.
+    logs: Option<u64>,
     /// Where the page of steps begins.
     steps: Option<String>,
     /// The step whose drawer is open.
@@ -47,6 +48,9 @@ pub(super) struct Query {
     /// Only steps of this status.
     status: Option<String>,
 }
+
+/// Log lines that are told of at once.
+const LINES_MAX: usize = 2_000;
 
 /// A page is made anew that often even if nothing happens, so that the bars of its timeline grow: the
 /// longer a run has gone, the less often.
@@ -66,11 +70,15 @@ pub(super) async fn live(
     }
     let (sender, response) = stream();
     let follower = Follower::new(app.clone(), row.run_id);
-    let follower = follower.after(query.after).with_logs_after(query.logs).with_live();
+    let mut follower = follower.after(query.after).with_live();
+    if let Some(log_seq) = query.logs {
+        follower = follower.with_logs_after(log_seq);
+    }
     let Query { steps, step, level, of, q, status, .. } = query;
     let page = run::Query { steps, step, level, of, q, status, ..run::Query::default() };
     let filter = page.steps(None)?;
-    let watched = Watched { run_id: row.run_id, place, filter, page, log_seq: query.logs };
+    let watched =
+        Watched { run_id: row.run_id, place, filter, page, log_seq: query.logs.unwrap_or(0) };
     tokio::spawn(async move {
         let _count = app.metrics.stream();
         let is_left = sender.closed();
@@ -135,24 +143,29 @@ async fn follow(
             let shown = read(store, &definitions, &wanted)?;
             // The store knows best which lines have the words that are asked for.
             let some = match of_some {
-                Some(filter) => Some(store.logs(run_id, log_seq, &filter, LINES_SHOWN)?.items),
+                Some(filter) => Some(store.logs(run_id, log_seq, &filter, LINES_MAX)?),
                 None => None,
             };
             Ok(shown.map(|shown| (shown, some)))
         };
         let Some((shown, some)) = app.engine.read(look).await? else { break };
-        let newest = lines.last().map(|line| line.log_seq);
-        let lines = match some {
-            // None is told that was not heard of yet: it comes with the next news.
-            Some(some) => some.into_iter().filter(|line| Some(line.log_seq) <= newest).collect(),
-            None => lines,
+        let newest = lines.last().map_or(log_seq, |line| line.log_seq);
+        let (lines, has_more) = match some {
+            Some(some) => (some.items, some.has_more),
+            None => (lines, false),
         };
-        watched.log_seq = newest.unwrap_or(log_seq);
+        // None is told that was not heard of yet: it comes with the next news.
+        let mut lines: Vec<LogRow> =
+            lines.into_iter().filter(|line| line.log_seq <= newest).collect();
+        let is_cut = has_more || lines.len() > LINES_MAX;
+        lines.truncate(LINES_MAX);
+        // A burst is more than anybody reads; what is left out can be gone to.
+        let left_out = lines.last().filter(|last| is_cut && last.log_seq < newest);
+        let left_out = left_out.map(|last| gap(run_id, last.log_seq, page));
+        watched.log_seq = newest;
         tick = (Span::of(&shown.row, now).length / 100).clamp(TICK_MIN, TICK_MAX);
-        let skipped = lines.len().saturating_sub(LINES_SHOWN);
         let marker = page.marker();
-        let lines = lines.into_iter().skip(skipped);
-        let lines = lines.map(|row| Line::from(row).marked(&marker)).collect();
+        let lines = lines.into_iter().map(|row| Line::from(row).marked(&marker)).collect();
         let mut parts = Vec::new();
         if has_news {
             let row = &shown.row;
@@ -165,6 +178,7 @@ async fn follow(
             }));
         }
         parts.extend(self::parts(&me, shown, lines, steps.status.is_some()));
+        parts.extend(left_out);
         if !sender.send(parts).await {
             return Ok(());
         }
@@ -176,6 +190,18 @@ async fn follow(
         sender.end().await;
     }
     Ok(())
+}
+
+/// What stands where lines were left out.
+fn gap(run_id: Uuid, log_seq: u64, page: &run::Query) -> Part {
+    let href = format!("/runs/{run_id}?{}logs={log_seq}#log-title", page.lines_kept());
+    let id = format!("gap-{log_seq}");
+    let gap = BTreeMap::from([("href", href), ("id", id.clone())]);
+    Part {
+        id,
+        into: Some("lines"),
+        html: render("parts/log_gap.html", BTreeMap::from([("gap", gap)])),
+    }
 }
 
 /// What has come since the page was last looked at.

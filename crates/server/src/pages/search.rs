@@ -115,7 +115,13 @@ pub(super) async fn page(
             };
             let runs = store.runs(&project, &filter, None, SHOWN)?;
             found.has_more_runs = runs.next.is_some() && !runs.items.is_empty();
-            found.runs = runs.items.into_iter().map(Run::from).collect();
+            // Whoever knows what a run is called finds it however old it is.
+            let called = store.run(&project, &text)?;
+            let others = runs.items.into_iter();
+            let others =
+                others.filter(|row| called.as_ref().is_none_or(|it| it.run_id != row.run_id));
+            let others: Vec<RunRow> = others.collect();
+            found.runs = called.into_iter().chain(others).map(Run::from).collect();
             found.steps = steps(store, &definitions, &project, &text)?;
             let marker = Marker::of(&text);
             let search =

@@ -4,7 +4,7 @@
 //!
 //! A run is told of when it is over, as one trace: a run of days is no open span. What is told is
 //! durable before, and nothing waits for it: runs that end while too many wait to be told of are left
-//! out, and counted.
+//! out, and so are runs that came in as traces.
 
 mod spans;
 
@@ -22,6 +22,9 @@ use windlass_engine::shard::Published;
 
 use crate::app::{App, is_down};
 use crate::config::telemetry;
+
+/// The label of runs that came in as traces (`crate::observe::otlp`).
+const CAME_AS_TRACE: &str = "tag.opentelemetry";
 
 /// Runs that may wait to be told of.
 const WAITING_MAX: usize = 4_096;
@@ -111,6 +114,10 @@ impl Traces {
             let definitions = app.engine.definitions().clone();
             let read = app.engine.read(move |store| {
                 let Some(overview) = store.overview(run_id, 0)? else { return Ok(Vec::new()) };
+                // What came in as a trace has been told of already, perhaps by this very server.
+                if overview.row.labels.contains_key(CAME_AS_TRACE) {
+                    return Ok(Vec::new());
+                }
                 let plan = definitions.plan(overview.row.definition_id).ok();
                 spans::of(store, &overview.row, plan.as_deref())
             });

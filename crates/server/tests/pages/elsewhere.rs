@@ -148,6 +148,27 @@ async fn of_a_stalled_run_the_silence_is_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_burst_of_lines_is_told_whole_with_a_filter_and_without() {
+    let server = Server::new();
+    let line = |number: u32| {
+        let text = if number.is_multiple_of(2) { "boom" } else { "fine" };
+        json!({ "event": "task_log", "flow": "loud", "message": format!("{text} {number}") })
+    };
+    observe(&server, "loud", (1..=700).map(line).collect()).await;
+    let mut rest: Vec<Value> = (701..=1_400).map(line).collect();
+    rest.push(json!({ "event": "flow_completed", "flow": "loud" }));
+    let run = observe(&server, "loud", rest).await;
+    let told = async |query: &str| {
+        let live = server.get(&format!("/runs/{run}/live?after=0&logs=0{query}")).await;
+        live.body.as_str().unwrap().matches("id=\\\"line-").count()
+    };
+    assert_eq!((told("").await, told("&q=boom").await), (1_400, 700));
+    // Of a page that ends before the newest line none is told.
+    let live = server.get(&format!("/runs/{run}/live?after=0")).await;
+    assert_eq!(live.body.as_str().unwrap().matches("line-text").count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_empty_catalogue_says_what_to_type_against_this_server() {
     let server = Server::new();
     for (host, shown) in [("127.0.0.1:7785", "127.0.0.1:7785"), ("[::1]:7785", "localhost:8000")] {

@@ -24,6 +24,8 @@ use crate::app::{App, PROJECT, is_down};
 const GATHER: Duration = Duration::from_millis(300);
 /// Runs that are written when the server starts, the newest.
 const FIRST_MAX: usize = 1_000;
+/// The longest name of a directory.
+const NAME_CHARS_MAX: usize = 200;
 /// Runs that are looked at in one go.
 const PAGE: usize = 500;
 
@@ -101,6 +103,9 @@ impl Mirror {
         plan_of: &dyn Fn(Uuid) -> Option<Arc<Plan>>,
         written: &mut Written,
     ) -> anyhow::Result<()> {
+        let news = new_ones(store, written.newest)?;
+        // From now on all that comes up is written, however much it is.
+        written.newest = written.newest.or(Some(Uuid::nil()));
         let mut now_open = HashMap::new();
         let mut queue = Vec::new();
         // A run that cannot be read or written does not stand in the way of the others.
@@ -112,8 +117,7 @@ impl Mirror {
             others.extend(store.overview(*run_id, 0)?.map(|overview| overview.row));
         }
         others.extend(
-            new_ones(store, written.newest)?
-                .into_iter()
+            news.into_iter()
                 .filter(|row| row.status.is_terminal() && !written.open.contains_key(&row.run_id)),
         );
         for row in open {
@@ -186,18 +190,26 @@ fn new_ones(store: &dyn Store, behind: Option<Uuid>) -> Result<Vec<RunRow>, Stor
     loop {
         let page = store.runs(PROJECT, &RunFilter::default(), before, PAGE)?;
         let count = page.items.len();
+        let known = rows.len();
         rows.extend(page.items.into_iter().take_while(|row| Some(row.run_id) > behind));
-        before = page.next.filter(|_| rows.len() % PAGE == 0 && count > 0);
+        let is_at_known = rows.len() - known < count;
+        before = page.next.filter(|_| !is_at_known);
         if before.is_none() || behind.is_none() && rows.len() >= FIRST_MAX {
             return Ok(rows);
         }
     }
 }
 
-/// A name that leads nowhere else.
+/// A name that leads nowhere else. An id that has to be changed for that also gets a number of its own,
+/// so that no two runs have one directory.
 fn file_name(id: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    id.chars().map(|c| if is_plain(c) { c } else { '_' }).take(200).collect()
+    if id.len() <= NAME_CHARS_MAX && id.chars().all(is_plain) {
+        return id.to_owned();
+    }
+    let plain = id.chars().map(|c| if is_plain(c) { c } else { '_' });
+    let plain: String = plain.take(NAME_CHARS_MAX - 17).collect();
+    format!("{plain}-{:016x}", windlass_core::digest(id))
 }
 
 /// Writes a file that is there whole or not at all. Whoever the umask lets may read it: it is there for
@@ -216,11 +228,15 @@ fn replace(path: &Path, content: &impl Serialize) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::file_name;
+    use super::{NAME_CHARS_MAX, file_name};
 
     #[test]
     fn ids_lead_nowhere_else() {
-        assert_eq!(file_name("../../etc/x"), "______etc_x");
+        assert!(file_name("../../etc/x").starts_with("______etc_x-"));
         assert_eq!(file_name("0b-c_1"), "0b-c_1");
+        let names = ["a.b", "a_b", "a/b"].map(file_name);
+        assert!(names[0] != names[1] && names[0] != names[2] && names[1] != names[2], "{names:?}");
+        let long = |end: char| file_name(&format!("{}{end}", "x".repeat(300)));
+        assert!(long('a') != long('b') && long('a').len() == NAME_CHARS_MAX);
     }
 }
