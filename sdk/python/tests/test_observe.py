@@ -448,3 +448,77 @@ def test_without_a_server_functions_are_what_they_are(monkeypatch: pytest.Monkey
 
     assert both() == 2
     assert one() == 1
+
+
+class Unshowable:
+    def __repr__(self) -> str:
+        raise LookupError("no")
+
+
+def test_what_cannot_be_shown_costs_nothing_else(seen: Seen, sender: Sender) -> None:
+    """Neither a number that Python does not write, nor a `repr` that raises."""
+    name = key()
+
+    @task
+    def give(value: object) -> object:
+        return value
+
+    @flow(key=name)
+    def nightly() -> None:
+        for value in (10**5_000, 10**400, Unshowable(), {"one": Unshowable(), "two": 2}, 7):
+            give(value)
+
+    nightly()
+    sender.put({"event": "task_ok", "run_id": "r", "flow": name, "node": "n", "result": 10**5_000})
+    assert sender.flush(30)
+    assert sender.counts["dropped"] == sender.counts["rejected"] == 0
+    [run] = [run for run in seen.runs(name) if run["run_id"] != "r"]
+    told = [step["output"] for step in seen.steps(run).values()]
+    large = "<a number of 16610 bits>", "<a number of 1329 bits>"
+    unshown = "<Unshowable: cannot be shown>"
+    assert told == [*large, unshown, {"one": unshown, "two": 2}, 7]
+
+
+def test_what_is_too_large_is_cut(seen: Seen, sender: Sender) -> None:
+    name = key()
+
+    class Large:
+        def __repr__(self) -> str:
+            return "x" * 3_000_000
+
+    @task
+    def give(value: object) -> object:
+        return value
+
+    @flow(key=name)
+    def nightly() -> None:
+        give(b"\xff" * 400_000)
+        give(Large())
+        # Each is short enough, and four bytes a character.
+        give(["\U0001f300" * 10_000] * 60)
+        raise ValueError("y" * 3_000_000)
+
+    with pytest.raises(ValueError, match="yyy"):
+        nightly()
+    assert sender.flush(30)
+    assert sender.counts["rejected"] == 0
+    run = seen.run(name)
+    assert run["status"] == "failed" and run["error"]["message"].startswith("ValueError: yyy")
+    steps = seen.steps(run)
+    assert [step["status"] for step in steps.values()] == ["succeeded"] * 3
+    assert steps["give:1"]["output"] == "<400000 bytes>"
+    assert steps["give:2"]["output"] == "x" * 10_000 + "…"
+    assert "too large to be told" in steps["give:3"]["output"]
+
+
+def test_half_a_character_costs_no_event(seen: Seen, sender: Sender) -> None:
+    name = key()
+
+    @flow(key=name)
+    def nightly(file: str) -> str:
+        return file
+
+    nightly(os.fsdecode(b"a\xff") + "\U0001f300")
+    assert sender.flush(30)
+    assert sender.counts["rejected"] == 0
+    assert seen.run(name)["input"] == {"file": "a\ufffd\U0001f300"}

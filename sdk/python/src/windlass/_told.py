@@ -20,6 +20,8 @@ from typing import Any
 ROOM = 64
 DEPTH_MAX = 5
 TEXT_MAX = 10_000
+# Of a number: what fits into a double.
+INT_BITS_MAX = 1_000
 # Of each exception in a chain of causes.
 FRAMES_MAX = 20
 LINKS_MAX = 4
@@ -30,8 +32,21 @@ SECRET = re.compile(
     r"passw|passphrase|secret|token|api_?key|private_?key|credential|authorization", re.IGNORECASE
 )
 HIDDEN = "***"
-_PLAIN = frozenset((int, bool, type(None)))
+_PLAIN = frozenset((bool, type(None)))
 _HERE = str(PurePath(__file__).parent)
+
+
+def shown(value: object) -> str:
+    """A value that is no JSON, as a text. Never raises, though its `repr` may."""
+    try:
+        if isinstance(value, (bytes, bytearray)):
+            return f"<{len(value)} bytes>"
+        text = repr(value)
+        # A trace is short by itself, and what it ends with counts.
+        is_whole = len(text) <= TEXT_MAX or type(value) is Trace
+        return text if is_whole else f"{text[:TEXT_MAX]}…"
+    except Exception:
+        return f"<{type(value).__name__}: cannot be shown>"
 
 
 class Trace:
@@ -110,26 +125,32 @@ class _Copy:
         kind = type(value)
         if kind in _PLAIN:
             return value
+        if kind is int:
+            # JSON has no such limit, but whoever reads it has: some numbers are not even written.
+            bits = value.bit_length()
+            return value if bits <= INT_BITS_MAX else f"<a number of {bits} bits>"
         if kind is float:
             # JSON has no others.
             return value if math.isfinite(value) else repr(value)
         if kind is str:
             return value if len(value) <= TEXT_MAX else f"{value[:TEXT_MAX]}…"
+        if kind is bytes or kind is bytearray:
+            return shown(value)
         if kind not in (dict, list, tuple, set, frozenset):
             return value
         if depth == DEPTH_MAX or (depth and self._room <= 0):
             return "…"
         count = len(value)
-        shown = min(count, max(self._room, 0))
-        self._room -= shown
+        some = min(count, max(self._room, 0))
+        self._room -= some
         if kind is dict:
-            pairs = islice(value.items(), shown)
+            pairs = islice(value.items(), some)
             copy = {}
             for key, one in pairs:
                 name = key if type(key) is str else str(key)
                 copy[name] = HIDDEN if hides(name, one) else self.of(one, depth + 1)
-            if shown < count:
-                copy["…"] = f"{count - shown} more"
+            if some < count:
+                copy["…"] = f"{count - some} more"
             return copy
-        items = [self.of(one, depth + 1) for one in islice(value, shown)]
-        return items if shown == count else [*items, f"… {count - shown} more"]
+        items = [self.of(one, depth + 1) for one in islice(value, some)]
+        return items if some == count else [*items, f"… {count - some} more"]

@@ -16,9 +16,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import gzip
 import itertools
-import json
 import logging
 import os
 import queue
@@ -33,6 +31,7 @@ import httpx
 
 from ._settings import DEFAULT_SERVER, Settings
 from ._spool import Spool, place_of
+from ._wire import count, halves, packed
 
 log = logging.getLogger("windlass.sender")
 # A sender that told of its own troubles would send them.
@@ -250,27 +249,27 @@ class Sender:
         ]
 
     def _send(self, http: httpx.Client, batch: list[dict[str, Any]]) -> bool:
-        return self._post(http, _packed(batch), len(batch))
+        return self._post(http, packed(batch), len(batch))
 
-    def _post(self, http: httpx.Client, packed: bytes, count: int) -> bool:
+    def _post(self, http: httpx.Client, body: bytes, many: int) -> bool:
         """Whether the batch is the server's business now, or nobody's."""
         headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
         try:
-            answer = http.post(EVENTS, content=packed, headers=headers, timeout=self._time_left())
+            answer = http.post(EVENTS, content=body, headers=headers, timeout=self._time_left())
         except (httpx.HTTPError, OSError) as error:
             return self._in_trouble(f"{type(error).__name__}: {error}")
         rejected = _rejected(answer)
         if rejected is not None:
-            return self._taken(count, rejected)
-        if answer.status_code == TOO_LARGE and count > 1:
+            return self._taken(many, rejected)
+        if answer.status_code == TOO_LARGE and many > 1:
             # If the second half is kept, so is the first: events have ids, and may come twice.
-            return all(self._post(http, half, _lines(half)) for half in _halves(packed))
+            return all(self._post(http, half, count(half)) for half in halves(body))
         if answer.status_code == TOO_LARGE or answer.status_code in MALFORMED:
-            return self._taken(count, [answer.text[:200]] * count)
+            return self._taken(many, [answer.text[:200]] * many)
         return self._in_trouble(f"HTTP {answer.status_code}")
 
-    def _taken(self, count: int, rejected: list[Any]) -> bool:
-        self._sent += count - len(rejected)
+    def _taken(self, many: int, rejected: list[Any]) -> bool:
+        self._sent += many - len(rejected)
         self._rejected += len(rejected)
         for one in rejected[:1]:
             log.warning("the server refuses events: %s", one)
@@ -293,7 +292,7 @@ class Sender:
         return min(timeout, left) if self._is_closed else timeout
 
     def _keep(self, batch: list[dict[str, Any]]) -> bool:
-        if self._spool is not None and self._spool.keep(_packed(batch)):
+        if self._spool is not None and self._spool.keep(packed(batch)):
             self._spooled += len(batch)
             return True
         self._dropped += len(batch)
@@ -303,11 +302,11 @@ class Sender:
         """Whether there may be more files, and whether the server is away."""
         if self._spool is None:
             return False, False
-        for path, packed in self._spool.take():
+        for path, body in self._spool.take():
             if self._is_closed and time.monotonic() > self._over_at:
                 self._spool.back(path)
                 return True, False
-            if not self._post(http, packed, _lines(packed)):
+            if not self._post(http, body, count(body)):
                 self._spool.back(path)
                 return True, True
             self._spool.done(path)
@@ -315,38 +314,6 @@ class Sender:
                 # What is new does not wait behind all that is old.
                 return True, False
         return False, False
-
-
-def _packed(batch: list[dict[str, Any]]) -> bytes:
-    text = "\n".join(_line(event) for event in batch)
-    return gzip.compress(text.encode("utf-8", "replace"), compresslevel=1)
-
-
-def _line(event: dict[str, Any]) -> str:
-    try:
-        return json.dumps(event, default=repr, allow_nan=False)
-    except (ValueError, TypeError, RecursionError):
-        # A value that is no JSON must not cost the event, nor the other values.
-        return json.dumps({name: _as_json(one) for name, one in event.items()})
-
-
-def _as_json(value: Any) -> Any:
-    try:
-        return json.loads(json.dumps(value, default=repr, allow_nan=False))
-    except (ValueError, TypeError, RecursionError):
-        return repr(value)[:10_000]
-
-
-def _lines(packed: bytes) -> int:
-    with contextlib.suppress(OSError, EOFError):
-        return gzip.decompress(packed).count(b"\n") + 1
-    return 0
-
-
-def _halves(packed: bytes) -> list[bytes]:
-    lines = gzip.decompress(packed).split(b"\n")
-    middle = len(lines) // 2
-    return [gzip.compress(b"\n".join(half), 1) for half in (lines[:middle], lines[middle:])]
 
 
 def _rejected(answer: httpx.Response) -> list[Any] | None:
