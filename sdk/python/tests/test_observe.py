@@ -522,3 +522,106 @@ def test_half_a_character_costs_no_event(seen: Seen, sender: Sender) -> None:
     assert sender.flush(30)
     assert sender.counts["rejected"] == 0
     assert seen.run(name)["input"] == {"file": "a\ufffd\U0001f300"}
+
+
+def kept_in(spool: Path) -> bytes:
+    return b"\n".join(gzip.decompress(file.read_bytes()) for file in spool.rglob("*.gz"))
+
+
+def test_whatever_goes_wrong_in_the_thread_it_goes_on(
+    seen: Seen,
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sender, name = Sender(server.url, KEY, spool=str(tmp_path)), key()
+    post, falls = Sender._post, iter([SystemExit(3), LookupError("odd")])
+
+    def falling(self: Sender, body: bytes, many: int) -> bool:
+        for error in falls:
+            raise error
+        return post(self, body, many)
+
+    monkeypatch.setattr(Sender, "_post", falling)
+    with caplog.at_level(logging.WARNING, "windlass.sender"):
+        for number in range(3):
+            sender.put({"event": "task_ok", "run_id": name, "flow": name, "node": f"n:{number}"})
+            assert sender.flush(30)
+    sender.close()
+    assert set(seen.steps(seen.run(name))) == {"n:0", "n:1", "n:2"}
+    [line] = [record.getMessage() for record in caplog.records]
+    assert "goes on: SystemExit" in line
+
+
+def test_a_machine_without_room_for_a_thread_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = Sender("http://127.0.0.1:9", "", spool=str(tmp_path))
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        assert sender.put({"event": "flow_started", "run_id": "first"})
+        assert not sender.flush(0)
+        sender.put({"event": "flow_started", "run_id": "second"})
+        sender.close()
+    assert b"first" in kept_in(tmp_path) and b"second" in kept_in(tmp_path)
+    again = Sender("http://127.0.0.1:9", "", spool=str(tmp_path / "again"))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        again.put({"event": "flow_started", "run_id": "first"})
+    again.put({"event": "flow_completed", "run_id": "first"})
+    assert again.flush(30) and again.counts["spooled"] == 2
+    again.close()
+
+
+def test_one_sender_that_cannot_be_closed_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [tmp_path / str(number) for number in range(3)]
+    senders = [Sender("http://127.0.0.1:9", "", spool=str(place)) for place in places]
+    for sender in senders:
+        sender.put({"event": "flow_started", "run_id": "r"})
+    close = Sender.close
+
+    def closing(self: Sender) -> None:
+        if self is senders[1]:
+            raise KeyboardInterrupt
+        close(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sender, "close", closing)
+        patch.setattr("windlass.sender._senders", senders)
+        windlass.sender._close_all()
+    assert kept_in(places[0]) and kept_in(places[2])
+    senders[1].close()
+
+
+def test_a_dead_thread_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender = Sender("http://127.0.0.1:9", "", spool=str(tmp_path))
+    monkeypatch.setattr(sender, "_run", lambda: None)
+    sender.put({"event": "flow_started", "run_id": "r"})
+    assert sender._thread is not None
+    sender._thread.join()
+    assert not sender.flush(30)
+    sender.close()
+    assert b"flow_started" in kept_in(tmp_path)
+
+
+def test_an_end_for_which_there_is_no_room_is_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = Sender("http://127.0.0.1:9", "", spool=str(tmp_path), queue_max=1)
+    # Nobody takes anything from the queue.
+    monkeypatch.setattr(sender, "_start", lambda: None)
+    sender.put({"event": "flow_started", "run_id": "r"})
+    assert sender._alive()
+    while sender.put({"event": "flow_started", "run_id": "other"}):
+        pass
+    assert not sender.put({"event": "flow_completed", "run_id": "r"})
+    sender.put({"event": "flow_completed", "run_id": "other"})
+    assert sender._alive() == []
+    sender.close()
