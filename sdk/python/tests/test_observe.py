@@ -16,7 +16,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Dict, Iterator
 
 import pytest
 import windlass
@@ -625,3 +625,98 @@ def test_an_end_for_which_there_is_no_room_is_an_end(
     sender.put({"event": "flow_completed", "run_id": "other"})
     assert sender._alive() == []
     sender.close()
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise LookupError("no")
+
+    __repr__ = __str__
+
+
+def test_a_flow_sees_its_own_exception_whatever_is_wrong_with_it(
+    seen: Seen, sender: Sender
+) -> None:
+    name = key()
+
+    @task(retries=1)
+    def load() -> None:
+        raise Mute
+
+    @flow(key=name)
+    def nightly() -> None:
+        load()
+
+    with pytest.raises(Mute):
+        nightly()
+    assert sender.flush(30)
+    run = seen.run(name)
+    assert (run["status"], run["error"]["message"]) == ("failed", "Mute: <cannot be shown>")
+    assert seen.steps(run)["load:1"]["error"]["details"]["type"] == "Mute"
+
+
+def test_a_value_that_cannot_be_taken_down_is_said_so(seen: Seen, sender: Sender) -> None:
+    name = key()
+
+    class Odd(Dict[str, object]):
+        """It is masked and cut as those it is made from."""
+
+    class Name:
+        def __str__(self) -> str:
+            raise LookupError("no")
+
+        __repr__ = __str__
+
+    @flow(key=name)
+    def nightly(odd: object, names: object) -> None:
+        pass
+
+    nightly(Odd(password="hunter2", rows=Odd(token="hunter2")), {Name(): 1})
+    assert sender.flush(30)
+    masked = {"password": "***", "rows": {"token": "***"}}
+    unshown = {"<Name: cannot be shown>": 1}
+    assert seen.run(name)["input"] == {"odd": masked, "names": unshown}
+
+
+def test_reporting_that_goes_wrong_leaves_the_flow_alone(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(self: Sender, event: Dict[str, Any]) -> bool:
+        raise LookupError("odd")
+
+    tries: list[int] = []
+
+    @task(retries=1)
+    def load(day: int) -> int:
+        logging.getLogger("shop").warning("here")
+        tries.append(day)
+        if len(tries) == 1:
+            raise OSError("not yet")
+        return day
+
+    @task
+    async def wait(day: int) -> int:
+        return day
+
+    @flow
+    def nightly(day: int) -> int:
+        return load(day)
+
+    @flow
+    async def daily(day: int) -> int:
+        return await wait(day)
+
+    @flow
+    def fails() -> None:
+        raise ValueError("its own")
+
+    handler = LogHandler()
+    logging.getLogger("shop").addHandler(handler)
+    for part in ("windlass.sender.Sender.put", "windlass.flows.sender", "windlass._context.Current.node"):
+        with monkeypatch.context() as patch:
+            patch.setattr(part, wrong)
+            tries.clear()
+            assert (nightly(7), asyncio.run(daily(7)), tries) == (7, 7, [7, 7])
+            with pytest.raises(ValueError, match="its own"):
+                fails()
+    logging.getLogger("shop").removeHandler(handler)

@@ -63,7 +63,7 @@ class Trace:
             while at is not None:
                 places.append((at.tb_frame.f_code, at.tb_lineno))
                 at = at.tb_next
-            self._links.append((how, f"{_name(link)}: {link}", list(places)))
+            self._links.append((how, f"{_name(link)}: {_said(link)}", list(places)))
             if link.__cause__ is not None:
                 link, how = link.__cause__, CAUSE
             else:
@@ -90,31 +90,49 @@ def _name(error: BaseException) -> str:
     return kind.__qualname__ if is_known else f"{kind.__module__}.{kind.__qualname__}"
 
 
+def _said(error: BaseException) -> str:
+    """What it says, as far as it can."""
+    try:
+        text = str(error)
+    except Exception:
+        return "<cannot be shown>"
+    return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}…"
+
+
 def told(error: BaseException) -> dict[str, object]:
-    """An exception for an event's `error`."""
+    """An exception for an event's `error`. Never raises, though the exception's text may."""
     kind = type(error).__name__
-    return {"type": kind, "message": f"{kind}: {error}", "traceback": Trace(error)}
+    try:
+        trace: object = Trace(error)
+    except Exception:
+        trace = None
+    return {"type": kind, "message": f"{kind}: {_said(error)}", "traceback": trace}
 
 
 def ended(error: BaseException) -> dict[str, Any]:
     """How a run ends with an exception: what its last event says."""
     if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt)):
         return {"status": "CANCELLED"}
-    if isinstance(error, SystemExit) and error.code in (None, 0):
-        # A program that is content.
-        return {"status": "SUCCEEDED"}
+    if isinstance(error, SystemExit):
+        code = error.code
+        if code is None or (isinstance(code, int) and int(code) == 0):
+            # A program that is content.
+            return {"status": "SUCCEEDED"}
     return {"status": "FAILED", "error": told(error)}
 
 
 def taken_down(value: Any) -> Any:
     """A value as it is now, whatever becomes of it later, with no more of it than a reader wants, and
-    without what must not be read."""
-    return _Copy().of(value, 0)
+    without what must not be read. Never raises: somebody else may be changing the value meanwhile."""
+    try:
+        return _Copy().of(value, 0)
+    except Exception:
+        return f"<{type(value).__name__}: cannot be shown>"
 
 
 def hides(name: str, value: Any) -> bool:
     """Whether a value is a secret, by its name."""
-    return type(value) in (str, bytes) and SECRET.search(name) is not None
+    return isinstance(value, (str, bytes)) and SECRET.search(name) is not None
 
 
 class _Copy:
@@ -137,20 +155,34 @@ class _Copy:
         if kind is bytes or kind is bytearray:
             return shown(value)
         if kind not in (dict, list, tuple, set, frozenset):
-            return value
+            # Of a kind that is made from one of these, JSON would say the same, and say it all.
+            bases = [base for base in (str, dict, list, tuple) if issubclass(kind, base)]
+            if not bases:
+                return value
+            if bases == [str]:
+                return self.of(str.__str__(value), depth)
+            kind = bases[0]
         if depth == DEPTH_MAX or (depth and self._room <= 0):
             return "…"
         count = len(value)
         some = min(count, max(self._room, 0))
         self._room -= some
         if kind is dict:
-            pairs = islice(value.items(), some)
+            pairs = islice(dict.items(value), some)
             copy = {}
             for key, one in pairs:
-                name = key if type(key) is str else str(key)
+                name = key if type(key) is str else _key(key)
+                name = name if len(name) <= TEXT_MAX else f"{name[:TEXT_MAX]}…"
                 copy[name] = HIDDEN if hides(name, one) else self.of(one, depth + 1)
             if some < count:
                 copy["…"] = f"{count - some} more"
             return copy
         items = [self.of(one, depth + 1) for one in islice(value, some)]
         return items if some == count else [*items, f"… {count - some} more"]
+
+
+def _key(key: object) -> str:
+    try:
+        return str(key)
+    except Exception:
+        return shown(key)
