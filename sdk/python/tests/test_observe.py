@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import logging
 import os
@@ -18,6 +19,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator
 
+import httpx
 import pytest
 import windlass
 from server import Server
@@ -198,8 +200,56 @@ def test_any_bus_that_can_be_subscribed_to_is_heard(seen: Seen, sender: Sender) 
     assert steps["save:1"]["error"]["message"] == "Boom('no')"
 
 
+class Door:
+    """An address that nobody listens at until it is opened: then it is the server's."""
+
+    def __init__(self, server: Server) -> None:
+        self._to = httpx.URL(server.url)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._listener: socket.socket | None = None
+
+    def open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        threading.Thread(target=self._let_in, args=(self._listener,), daemon=True).start()
+
+    def _let_in(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                guest, _ = listener.accept()
+                host = socket.create_connection((self._to.host, self._to.port or 80))
+                for one, other in ((guest, host), (host, guest)):
+                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65_536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+
+
+@pytest.fixture
+def door(server: Server) -> Iterator[Door]:
+    door = Door(server)
+    yield door
+    door.close()
+
+
+def kept_in(spool: Path) -> bytes:
+    return b"\n".join(gzip.decompress(file.read_bytes()) for file in spool.rglob("*.gz"))
+
+
+def files_in(spool: Path) -> list[Path]:
+    return [path for path in spool.rglob("*") if path.is_file()]
+
+
 def test_what_cannot_be_sent_is_kept_and_sent_by_the_next_process(
-    server: Server, seen: Seen, tmp_path: Path
+    door: Door, seen: Seen, tmp_path: Path
 ) -> None:
     name, spool = key(), tmp_path / "spool"
     script = textwrap.dedent(
@@ -214,37 +264,38 @@ def test_what_cannot_be_sent_is_kept_and_sent_by_the_next_process(
         """
     )
 
-    def run(url: str) -> None:
-        environment = {**os.environ, "WINDLASS_URL": url, "WINDLASS_API_KEY": KEY}
+    def run() -> None:
+        environment = {**os.environ, "WINDLASS_URL": door.url, "WINDLASS_API_KEY": KEY}
         environment["WINDLASS_SPOOL"] = str(spool)
         command = [sys.executable, "-c", script]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
 
-    # Nobody listens on this port.
-    run("http://127.0.0.1:9")
-    assert len(list(spool.iterdir())) == 1 and seen.runs(name) == []
-    sender = Sender(server.url, KEY, spool=str(spool))
+    run()
+    assert len(files_in(spool)) == 1 and seen.runs(name) == []
+    door.open()
+    sender = Sender(door.url, KEY, spool=str(spool))
     sender.put({"event": "task_log", "run_id": "r", "flow": name, "message": "here"})
     assert sender.flush(30)
     sender.close()
-    assert list(spool.iterdir()) == []
+    assert files_in(spool) == []
     kept = [run for run in seen.runs(name) if run["run_id"] != "r"]
     assert [run["status"] for run in kept] == ["succeeded"]
 
 
 def test_a_process_that_is_over_at_once_sends_what_was_kept(
-    server: Server, seen: Seen, tmp_path: Path
+    door: Door, seen: Seen, tmp_path: Path
 ) -> None:
     name, spool = key(), str(tmp_path / "spool")
-    away = Sender("http://127.0.0.1:9", KEY, spool=spool)
+    away = Sender(door.url, KEY, spool=spool)
     away.put({"event": "flow_started", "run_id": "kept", "flow": name})
     away.close()
     assert away.counts["spooled"] == 1
-    short = Sender(server.url, KEY, spool=spool)
+    door.open()
+    short = Sender(door.url, KEY, spool=spool)
     short.put({"event": "flow_started", "run_id": "new", "flow": name})
     short.close()
-    assert list(Path(spool).iterdir()) == []
+    assert files_in(Path(spool)) == []
     assert {run["run_id"] for run in seen.runs(name)} == {"kept", "new"}
 
 
@@ -261,7 +312,7 @@ def test_whoever_is_no_windlass_gets_nothing_for_good(
         sender.put({"event": "flow_completed", "run_id": "r"})
         sender.close()
     assert sender.counts == {"sent": 0, "spooled": 2, "rejected": 0, "dropped": 0}
-    assert len(list(spool.iterdir())) == 2
+    assert len(files_in(spool)) == 2
     [line] = [record.getMessage() for record in caplog.records]
     assert "cannot be sent" in line and str(spool) in line
 
@@ -332,7 +383,7 @@ def test_whoever_never_answers_loses_nothing(tmp_path: Path) -> None:
     sender.close()
     connection.close()
     silent.close()
-    kept = b"\n".join(gzip.decompress(file.read_bytes()) for file in spool.iterdir())
+    kept = kept_in(spool)
     assert b"flow_started" in kept and b"flow_completed" in kept
 
 
@@ -522,10 +573,6 @@ def test_half_a_character_costs_no_event(seen: Seen, sender: Sender) -> None:
     assert sender.flush(30)
     assert sender.counts["rejected"] == 0
     assert seen.run(name)["input"] == {"file": "a\ufffd\U0001f300"}
-
-
-def kept_in(spool: Path) -> bytes:
-    return b"\n".join(gzip.decompress(file.read_bytes()) for file in spool.rglob("*.gz"))
 
 
 def test_whatever_goes_wrong_in_the_thread_it_goes_on(
@@ -720,3 +767,48 @@ def test_reporting_that_goes_wrong_leaves_the_flow_alone(
             with pytest.raises(ValueError, match="its own"):
                 fails()
     logging.getLogger("shop").removeHandler(handler)
+
+
+def test_what_was_for_one_server_and_key_is_for_no_other(
+    server: Server, seen: Seen, tmp_path: Path
+) -> None:
+    name = key()
+    tmp_path.joinpath("old.ndjson.gz").write_bytes(gzip.compress(b"whose is it?"))
+    for url, api_key in (("http://127.0.0.1:9", KEY), (server.url, "another key")):
+        other = Sender(url, api_key, spool=str(tmp_path))
+        other.put({"event": "flow_started", "run_id": "others", "flow": name})
+        other.close()
+        assert other.counts["spooled"] == 1
+    sender = Sender(server.url, KEY, spool=str(tmp_path))
+    sender.put({"event": "flow_started", "run_id": "own", "flow": name})
+    assert sender.flush(30)
+    sender.close()
+    assert [run["run_id"] for run in seen.runs(name)] == ["own"]
+    assert len(files_in(tmp_path)) == 3
+    # There is one bound to all of it.
+    full = sum(file.stat().st_size for file in files_in(tmp_path))
+    bounded = Sender("http://127.0.0.1:9", "", spool=str(tmp_path), spool_bytes_max=full)
+    bounded.put({"event": "flow_started", "run_id": "r"})
+    bounded.close()
+    assert bounded.counts["dropped"] == 1 and len(files_in(tmp_path)) == 3
+
+
+def test_a_file_of_a_process_that_had_our_number_is_free(
+    door: Door, seen: Seen, tmp_path: Path
+) -> None:
+    name, spool = key(), str(tmp_path)
+    away = Sender(door.url, KEY, spool=spool)
+    away.put({"event": "flow_started", "run_id": f"kept {name}", "flow": name})
+    away.close()
+    [file] = files_in(tmp_path)
+    taken = file.rename(file.with_name(f"{file.name}.taken-{os.getpid()}-0123456789abcdef"))
+    # This one is ours, and on its way.
+    ours = file.with_name(f"own.ndjson.gz.taken-{os.getpid()}-{windlass._spool._token}")
+    ours.write_bytes(taken.read_bytes())
+    door.open()
+    sender = Sender(door.url, KEY, spool=spool)
+    sender.put({"event": "flow_started", "run_id": f"new {name}", "flow": name})
+    sender.close()
+    # Runs of other tests have ids of their own.
+    assert {run["run_id"] for run in seen.runs(name)} == {f"kept {name}", f"new {name}"}
+    assert files_in(tmp_path) == [ours]

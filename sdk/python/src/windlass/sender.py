@@ -76,8 +76,8 @@ class Sender:
         alive_every: float = 60.0,
     ) -> None:
         """What is left out comes from the environment: `WINDLASS_URL` or `AUTO_WORKFLOW_SERVER_URL`,
-        `WINDLASS_API_KEY` or `AUTO_WORKFLOW_SERVER_API_KEY`, `WINDLASS_SPOOL` (a directory; empty for
-        none). At most `queue_max` log lines wait in memory, twice as many events of tasks, and three
+        `WINDLASS_API_KEY` or `AUTO_WORKFLOW_SERVER_API_KEY`, `WINDLASS_SPOOL` (a directory, in which
+        each server and key has one; empty for none). At most `queue_max` log lines wait in memory, twice as many events of tasks, and three
         times as many that begin or end a run: those are missed most. A batch is sent `linger` seconds
         after its first event, or once it has `batch_max`. Every `alive_every` seconds (0: never) runs
         that go on are said to, so that a quiet one is not taken for stalled. At the end of the process
@@ -86,8 +86,8 @@ class Sender:
         server = url or url_of() or DEFAULT_SERVER
         self._settings = Settings.of(server, key if api_key is None else api_key, timeout, 0, True)
         self._shown = str(httpx.URL(self._settings.server).copy_with(userinfo=b""))
-        place = place_of(spool)
-        self._spool = Spool(place, spool_bytes_max) if place else None
+        place, of = place_of(spool), self._settings
+        self._spool = Spool(place, of.server, of.api_key, spool_bytes_max) if place else None
         self._queue_max, self._batch_max = queue_max, batch_max
         self._flush_timeout = flush_timeout
         # A queue cannot be waited on for ever by naming a number.
