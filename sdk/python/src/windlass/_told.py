@@ -14,7 +14,7 @@ from collections import deque
 from itertools import islice
 from pathlib import PurePath
 from types import CodeType
-from typing import Any
+from typing import Any, Container, Mapping
 
 # Values within values that are told, in all.
 ROOM = 64
@@ -128,6 +128,16 @@ def taken_down(value: Any) -> Any:
         return _Copy().of(value, 0)
     except Exception:
         return f"<{type(value).__name__}: cannot be shown>"
+
+
+def params_taken_down(
+    params: Mapping[str, Any], hidden: Container[str] = frozenset()
+) -> dict[str, Any]:
+    """What a flow was called with, by name, without what must not be read."""
+    return {
+        name: HIDDEN if name in hidden or hides(name, value) else taken_down(value)
+        for name, value in ((_key(key), value) for key, value in params.items())
+    }
 
 
 def hides(name: str, value: Any) -> bool:

@@ -19,7 +19,7 @@ from contextvars import ContextVar, Token
 from typing import Any, Callable, Iterable, Iterator, TypeVar, cast, overload
 
 from ._context import Current, current_attempt, current_node, current_run, module_of
-from ._told import HIDDEN, ended, hides, taken_down, told
+from ._told import ended, params_taken_down, taken_down, told
 from .sender import Sender, log, url_of
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -406,7 +406,4 @@ def _params(
         # The call itself will say what is wrong.
         return {}
     bound.apply_defaults()
-    return {
-        name: HIDDEN if name in hidden or hides(name, value) else taken_down(value)
-        for name, value in bound.arguments.items()
-    }
+    return params_taken_down(bound.arguments, hidden)
