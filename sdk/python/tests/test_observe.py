@@ -180,11 +180,12 @@ def test_any_bus_that_can_be_subscribed_to_is_heard(seen: Seen, sender: Sender) 
 
     class Context:
         flow_name = name
-        params = {"day": 7}
+        params: Dict[str, Any] = {"day": 7, "password": "hunter2", "rows": [1]}
 
     Context.run_id = run_id  # type: ignore[attr-defined]
     post_event_sink(bus, sender=sender, context=lambda: Context)
     bus.emit("flow_started", {"flow": name, "run_id": run_id})
+    Context.params["rows"].append(2)
     bus.emit("task_started", {"task": "load", "node": "load:1"})
     bus.emit("task_retry", {"task": "load", "attempt": 1, "max": 2})
     bus.emit("task_succeeded", {"task": "load", "node": "load:1", "duration_ms": 12.5})
@@ -194,7 +195,8 @@ def test_any_bus_that_can_be_subscribed_to_is_heard(seen: Seen, sender: Sender) 
     bus.emit("flow_completed", {"flow": name, "run_id": run_id, "tasks": 2})
     assert sender.flush(30)
     run = seen.run(name)
-    assert (run["status"], run["input"]) == ("failed", {"day": 7})
+    told = {"day": 7, "password": "***", "rows": [1]}
+    assert (run["status"], run["input"]) == ("failed", told), "as it was when it began"
     steps = seen.steps(run)
     assert (steps["load:1"]["status"], steps["load:1"]["attempt"]) == ("succeeded", 2)
     assert steps["save:1"]["error"]["message"] == "Boom('no')"
@@ -812,3 +814,39 @@ def test_a_file_of_a_process_that_had_our_number_is_free(
     # Runs of other tests have ids of their own.
     assert {run["run_id"] for run in seen.runs(name)} == {f"kept {name}", f"new {name}"}
     assert files_in(tmp_path) == [ours]
+
+
+CHILDREN = """
+import {first}, {second}
+import multiprocessing
+
+@windlass.flow(key={name!r})
+def nightly(day):
+    return day
+
+if __name__ == "__main__":
+    method = multiprocessing.get_context({method!r})
+    children = [method.Process(target=nightly, args=(day,)) for day in range(5)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    print([child.exitcode for child in children])
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("first", ["windlass", "multiprocessing.util"])
+def test_children_are_seen(
+    server: Server, seen: Seen, tmp_path: Path, method: str, first: str
+) -> None:
+    """They end with `os._exit`, at once."""
+    name, file = key(), tmp_path / "parent.py"
+    second = "multiprocessing.util" if first == "windlass" else "windlass"
+    file.write_text(CHILDREN.format(name=name, method=method, first=first, second=second))
+    environment = {**os.environ, "WINDLASS_URL": server.url, "WINDLASS_API_KEY": KEY}
+    environment["WINDLASS_SPOOL"] = ""
+    command = [sys.executable, str(file)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "[0, 0, 0, 0, 0]\n"), done.stderr
+    assert [run["status"] for run in seen.runs(name)] == ["succeeded"] * 5

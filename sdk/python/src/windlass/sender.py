@@ -21,6 +21,7 @@ import logging
 import os
 import queue
 import random
+import sys
 import threading
 import time
 import uuid
@@ -393,6 +394,31 @@ def _begin_anew() -> None:
     """A child of a fork has no thread; what waits there is its parent's."""
     for sender in list(_senders):
         sender._begin()
+    _end_with_children()
+
+
+_is_known_to_children = False
+
+
+def _end_with_children() -> None:
+    """Children of `multiprocessing` end without `atexit`, but with finalizers of its own."""
+    global _is_known_to_children
+    util = sys.modules.get("multiprocessing.util")
+    if util is None or _is_known_to_children:
+        return
+    # Half of it may be there: a thread may be importing it.
+    with contextlib.suppress(Exception):
+        # A child forgets its parent's finalizers first, and then does this.
+        util.register_after_fork(_close_all, _end_with_child)
+        if sys.modules["multiprocessing.process"].parent_process() is not None:
+            # This is a child, and is past that.
+            _end_with_child()
+        _is_known_to_children = True
+
+
+def _end_with_child(_: object = None) -> None:
+    util = sys.modules["multiprocessing.util"]
+    util.Finalize(None, _close_all, exitpriority=0)
 
 
 def _is_of_others(record: logging.LogRecord) -> bool:
@@ -406,3 +432,4 @@ for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew)
+_end_with_children()
