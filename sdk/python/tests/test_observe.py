@@ -761,9 +761,10 @@ def test_reporting_that_goes_wrong_leaves_the_flow_alone(
 
     handler = LogHandler()
     logging.getLogger("shop").addHandler(handler)
-    for part in ("windlass.sender.Sender.put", "windlass.flows.sender", "windlass._context.Current.node"):
+    parts = "sender.Sender.put", "flows.sender", "_context.Current.node"
+    for part in parts:
         with monkeypatch.context() as patch:
-            patch.setattr(part, wrong)
+            patch.setattr(f"windlass.{part}", wrong)
             tries.clear()
             assert (nightly(7), asyncio.run(daily(7)), tries) == (7, 7, [7, 7])
             with pytest.raises(ValueError, match="its own"):

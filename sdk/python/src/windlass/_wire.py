@@ -18,7 +18,10 @@ LINE_BYTES_MAX = 900 * 1024
 # Of an event that is larger, a field may have as many characters.
 FIELD_MAX = 32 * 1024
 # What an event cannot do without.
-NEEDED = ("event", "event_id", "run_id", "flow", "flow_key", "task", "node", "status", "level", "message")
+NEEDED = (
+    *("event", "event_id", "run_id", "flow", "flow_key"),
+    *("task", "node", "status", "level", "message"),
+)
 # JSON knows no NaN. What is not ASCII is written as it is: `_utf8` is to see lone surrogates.
 _encode = json.JSONEncoder(default=shown, allow_nan=False, ensure_ascii=False).encode
 

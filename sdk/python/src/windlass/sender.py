@@ -78,11 +78,12 @@ class Sender:
     ) -> None:
         """What is left out comes from the environment: `WINDLASS_URL` or `AUTO_WORKFLOW_SERVER_URL`,
         `WINDLASS_API_KEY` or `AUTO_WORKFLOW_SERVER_API_KEY`, `WINDLASS_SPOOL` (a directory, in which
-        each server and key has one; empty for none). At most `queue_max` log lines wait in memory, twice as many events of tasks, and three
-        times as many that begin or end a run: those are missed most. A batch is sent `linger` seconds
-        after its first event, or once it has `batch_max`. Every `alive_every` seconds (0: never) runs
-        that go on are said to, so that a quiet one is not taken for stalled. At the end of the process
-        up to `flush_timeout` seconds are spent on what is left."""
+        each server and key has one; empty for none). At most `queue_max` log lines wait in memory,
+        twice as many events of tasks, and three times as many that begin or end a run: those are
+        missed most. A batch is sent `linger` seconds after its first event, or once it has
+        `batch_max`. Every `alive_every` seconds (0: never) runs that go on are said to, so that a
+        quiet one is not taken for stalled. At the end of the process up to `flush_timeout` seconds are
+        spent on what is left."""
         key = os.environ.get("WINDLASS_API_KEY") or os.environ.get("AUTO_WORKFLOW_SERVER_API_KEY")
         server = url or url_of() or DEFAULT_SERVER
         self._settings = Settings.of(server, key if api_key is None else api_key, timeout, 0, True)
@@ -393,10 +394,13 @@ def _close_all() -> None:
 def _begin_anew() -> None:
     """A child of a fork has no thread; what waits there is its parent's."""
     for sender in list(_senders):
+        # The connections are the parent's: they are neither used nor closed.
+        _of_parent.append(sender._http)
         sender._begin()
     _end_with_children()
 
 
+_of_parent: list[object] = []
 _is_known_to_children = False
 
 
