@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import logging
 import os
@@ -16,8 +17,9 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any, Callable, Dict, Iterator
 
+import httpx
 import pytest
 import windlass
 from server import Server
@@ -178,11 +180,12 @@ def test_any_bus_that_can_be_subscribed_to_is_heard(seen: Seen, sender: Sender) 
 
     class Context:
         flow_name = name
-        params = {"day": 7}
+        params: Dict[str, Any] = {"day": 7, "password": "hunter2", "rows": [1]}
 
     Context.run_id = run_id  # type: ignore[attr-defined]
     post_event_sink(bus, sender=sender, context=lambda: Context)
     bus.emit("flow_started", {"flow": name, "run_id": run_id})
+    Context.params["rows"].append(2)
     bus.emit("task_started", {"task": "load", "node": "load:1"})
     bus.emit("task_retry", {"task": "load", "attempt": 1, "max": 2})
     bus.emit("task_succeeded", {"task": "load", "node": "load:1", "duration_ms": 12.5})
@@ -192,14 +195,63 @@ def test_any_bus_that_can_be_subscribed_to_is_heard(seen: Seen, sender: Sender) 
     bus.emit("flow_completed", {"flow": name, "run_id": run_id, "tasks": 2})
     assert sender.flush(30)
     run = seen.run(name)
-    assert (run["status"], run["input"]) == ("failed", {"day": 7})
+    told = {"day": 7, "password": "***", "rows": [1]}
+    assert (run["status"], run["input"]) == ("failed", told), "as it was when it began"
     steps = seen.steps(run)
     assert (steps["load:1"]["status"], steps["load:1"]["attempt"]) == ("succeeded", 2)
     assert steps["save:1"]["error"]["message"] == "Boom('no')"
 
 
+class Door:
+    """An address that nobody listens at until it is opened: then it is the server's."""
+
+    def __init__(self, server: Server) -> None:
+        self._to = httpx.URL(server.url)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self._port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self._port}"
+        self._listener: socket.socket | None = None
+
+    def open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self._port))
+        threading.Thread(target=self._let_in, args=(self._listener,), daemon=True).start()
+
+    def _let_in(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                guest, _ = listener.accept()
+                host = socket.create_connection((self._to.host, self._to.port or 80))
+                for one, other in ((guest, host), (host, guest)):
+                    threading.Thread(target=self._carry, args=(one, other), daemon=True).start()
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65_536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+
+
+@pytest.fixture
+def door(server: Server) -> Iterator[Door]:
+    door = Door(server)
+    yield door
+    door.close()
+
+
+def kept_in(spool: Path) -> bytes:
+    return b"\n".join(gzip.decompress(file.read_bytes()) for file in spool.rglob("*.gz"))
+
+
+def files_in(spool: Path) -> list[Path]:
+    return [path for path in spool.rglob("*") if path.is_file()]
+
+
 def test_what_cannot_be_sent_is_kept_and_sent_by_the_next_process(
-    server: Server, seen: Seen, tmp_path: Path
+    door: Door, seen: Seen, tmp_path: Path
 ) -> None:
     name, spool = key(), tmp_path / "spool"
     script = textwrap.dedent(
@@ -214,37 +266,38 @@ def test_what_cannot_be_sent_is_kept_and_sent_by_the_next_process(
         """
     )
 
-    def run(url: str) -> None:
-        environment = {**os.environ, "WINDLASS_URL": url, "WINDLASS_API_KEY": KEY}
+    def run() -> None:
+        environment = {**os.environ, "WINDLASS_URL": door.url, "WINDLASS_API_KEY": KEY}
         environment["WINDLASS_SPOOL"] = str(spool)
         command = [sys.executable, "-c", script]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
 
-    # Nobody listens on this port.
-    run("http://127.0.0.1:9")
-    assert len(list(spool.iterdir())) == 1 and seen.runs(name) == []
-    sender = Sender(server.url, KEY, spool=str(spool))
+    run()
+    assert len(files_in(spool)) == 1 and seen.runs(name) == []
+    door.open()
+    sender = Sender(door.url, KEY, spool=str(spool))
     sender.put({"event": "task_log", "run_id": "r", "flow": name, "message": "here"})
     assert sender.flush(30)
     sender.close()
-    assert list(spool.iterdir()) == []
+    assert files_in(spool) == []
     kept = [run for run in seen.runs(name) if run["run_id"] != "r"]
     assert [run["status"] for run in kept] == ["succeeded"]
 
 
 def test_a_process_that_is_over_at_once_sends_what_was_kept(
-    server: Server, seen: Seen, tmp_path: Path
+    door: Door, seen: Seen, tmp_path: Path
 ) -> None:
     name, spool = key(), str(tmp_path / "spool")
-    away = Sender("http://127.0.0.1:9", KEY, spool=spool)
+    away = Sender(door.url, KEY, spool=spool)
     away.put({"event": "flow_started", "run_id": "kept", "flow": name})
     away.close()
     assert away.counts["spooled"] == 1
-    short = Sender(server.url, KEY, spool=spool)
+    door.open()
+    short = Sender(door.url, KEY, spool=spool)
     short.put({"event": "flow_started", "run_id": "new", "flow": name})
     short.close()
-    assert list(Path(spool).iterdir()) == []
+    assert files_in(Path(spool)) == []
     assert {run["run_id"] for run in seen.runs(name)} == {"kept", "new"}
 
 
@@ -261,7 +314,7 @@ def test_whoever_is_no_windlass_gets_nothing_for_good(
         sender.put({"event": "flow_completed", "run_id": "r"})
         sender.close()
     assert sender.counts == {"sent": 0, "spooled": 2, "rejected": 0, "dropped": 0}
-    assert len(list(spool.iterdir())) == 2
+    assert len(files_in(spool)) == 2
     [line] = [record.getMessage() for record in caplog.records]
     assert "cannot be sent" in line and str(spool) in line
 
@@ -332,7 +385,7 @@ def test_whoever_never_answers_loses_nothing(tmp_path: Path) -> None:
     sender.close()
     connection.close()
     silent.close()
-    kept = b"\n".join(gzip.decompress(file.read_bytes()) for file in spool.iterdir())
+    kept = kept_in(spool)
     assert b"flow_started" in kept and b"flow_completed" in kept
 
 
@@ -448,3 +501,353 @@ def test_without_a_server_functions_are_what_they_are(monkeypatch: pytest.Monkey
 
     assert both() == 2
     assert one() == 1
+
+
+class Unshowable:
+    def __repr__(self) -> str:
+        raise LookupError("no")
+
+
+def test_what_cannot_be_shown_costs_nothing_else(seen: Seen, sender: Sender) -> None:
+    """Neither a number that Python does not write, nor a `repr` that raises."""
+    name = key()
+
+    @task
+    def give(value: object) -> object:
+        return value
+
+    @flow(key=name)
+    def nightly() -> None:
+        for value in (10**5_000, 10**400, Unshowable(), {"one": Unshowable(), "two": 2}, 7):
+            give(value)
+
+    nightly()
+    sender.put({"event": "task_ok", "run_id": "r", "flow": name, "node": "n", "result": 10**5_000})
+    assert sender.flush(30)
+    assert sender.counts["dropped"] == sender.counts["rejected"] == 0
+    [run] = [run for run in seen.runs(name) if run["run_id"] != "r"]
+    told = [step["output"] for step in seen.steps(run).values()]
+    large = "<a number of 16610 bits>", "<a number of 1329 bits>"
+    unshown = "<Unshowable: cannot be shown>"
+    assert told == [*large, unshown, {"one": unshown, "two": 2}, 7]
+
+
+def test_what_is_too_large_is_cut(seen: Seen, sender: Sender) -> None:
+    name = key()
+
+    class Large:
+        def __repr__(self) -> str:
+            return "x" * 3_000_000
+
+    @task
+    def give(value: object) -> object:
+        return value
+
+    @flow(key=name)
+    def nightly() -> None:
+        give(b"\xff" * 400_000)
+        give(Large())
+        # Each is short enough, and four bytes a character.
+        give(["\U0001f300" * 10_000] * 60)
+        raise ValueError("y" * 3_000_000)
+
+    with pytest.raises(ValueError, match="yyy"):
+        nightly()
+    assert sender.flush(30)
+    assert sender.counts["rejected"] == 0
+    run = seen.run(name)
+    assert run["status"] == "failed" and run["error"]["message"].startswith("ValueError: yyy")
+    steps = seen.steps(run)
+    assert [step["status"] for step in steps.values()] == ["succeeded"] * 3
+    assert steps["give:1"]["output"] == "<400000 bytes>"
+    assert steps["give:2"]["output"] == "x" * 10_000 + "…"
+    assert "too large to be told" in steps["give:3"]["output"]
+
+
+def test_half_a_character_costs_no_event(seen: Seen, sender: Sender) -> None:
+    name = key()
+
+    @flow(key=name)
+    def nightly(file: str) -> str:
+        return file
+
+    nightly(os.fsdecode(b"a\xff") + "\U0001f300")
+    assert sender.flush(30)
+    assert sender.counts["rejected"] == 0
+    assert seen.run(name)["input"] == {"file": "a\ufffd\U0001f300"}
+
+
+def test_whatever_goes_wrong_in_the_thread_it_goes_on(
+    seen: Seen,
+    server: Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sender, name = Sender(server.url, KEY, spool=str(tmp_path)), key()
+    post, falls = Sender._post, iter([SystemExit(3), LookupError("odd")])
+
+    def falling(self: Sender, body: bytes, many: int) -> bool:
+        for error in falls:
+            raise error
+        return post(self, body, many)
+
+    monkeypatch.setattr(Sender, "_post", falling)
+    with caplog.at_level(logging.WARNING, "windlass.sender"):
+        for number in range(3):
+            sender.put({"event": "task_ok", "run_id": name, "flow": name, "node": f"n:{number}"})
+            assert sender.flush(30)
+    sender.close()
+    assert set(seen.steps(seen.run(name))) == {"n:0", "n:1", "n:2"}
+    [line] = [record.getMessage() for record in caplog.records]
+    assert "goes on: SystemExit" in line
+
+
+def test_a_machine_without_room_for_a_thread_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = Sender("http://127.0.0.1:9", "", spool=str(tmp_path))
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        assert sender.put({"event": "flow_started", "run_id": "first"})
+        assert not sender.flush(0)
+        sender.put({"event": "flow_started", "run_id": "second"})
+        sender.close()
+    assert b"first" in kept_in(tmp_path) and b"second" in kept_in(tmp_path)
+    again = Sender("http://127.0.0.1:9", "", spool=str(tmp_path / "again"))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        again.put({"event": "flow_started", "run_id": "first"})
+    again.put({"event": "flow_completed", "run_id": "first"})
+    assert again.flush(30) and again.counts["spooled"] == 2
+    again.close()
+
+
+def test_one_sender_that_cannot_be_closed_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = [tmp_path / str(number) for number in range(3)]
+    senders = [Sender("http://127.0.0.1:9", "", spool=str(place)) for place in places]
+    for sender in senders:
+        sender.put({"event": "flow_started", "run_id": "r"})
+    close = Sender.close
+
+    def closing(self: Sender) -> None:
+        if self is senders[1]:
+            raise KeyboardInterrupt
+        close(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Sender, "close", closing)
+        patch.setattr("windlass.sender._senders", senders)
+        windlass.sender._close_all()
+    assert kept_in(places[0]) and kept_in(places[2])
+    senders[1].close()
+
+
+def test_a_dead_thread_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sender = Sender("http://127.0.0.1:9", "", spool=str(tmp_path))
+    monkeypatch.setattr(sender, "_run", lambda: None)
+    sender.put({"event": "flow_started", "run_id": "r"})
+    assert sender._thread is not None
+    sender._thread.join()
+    assert not sender.flush(30)
+    sender.close()
+    assert b"flow_started" in kept_in(tmp_path)
+
+
+def test_an_end_for_which_there_is_no_room_is_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = Sender("http://127.0.0.1:9", "", spool=str(tmp_path), queue_max=1)
+    # Nobody takes anything from the queue.
+    monkeypatch.setattr(sender, "_start", lambda: None)
+    sender.put({"event": "flow_started", "run_id": "r"})
+    assert sender._alive()
+    while sender.put({"event": "flow_started", "run_id": "other"}):
+        pass
+    assert not sender.put({"event": "flow_completed", "run_id": "r"})
+    sender.put({"event": "flow_completed", "run_id": "other"})
+    assert sender._alive() == []
+    sender.close()
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise LookupError("no")
+
+    __repr__ = __str__
+
+
+def test_a_flow_sees_its_own_exception_whatever_is_wrong_with_it(
+    seen: Seen, sender: Sender
+) -> None:
+    name = key()
+
+    @task(retries=1)
+    def load() -> None:
+        raise Mute
+
+    @flow(key=name)
+    def nightly() -> None:
+        load()
+
+    with pytest.raises(Mute):
+        nightly()
+    assert sender.flush(30)
+    run = seen.run(name)
+    assert (run["status"], run["error"]["message"]) == ("failed", "Mute: <cannot be shown>")
+    assert seen.steps(run)["load:1"]["error"]["details"]["type"] == "Mute"
+
+
+def test_a_value_that_cannot_be_taken_down_is_said_so(seen: Seen, sender: Sender) -> None:
+    name = key()
+
+    class Odd(Dict[str, object]):
+        """It is masked and cut as those it is made from."""
+
+    class Name:
+        def __str__(self) -> str:
+            raise LookupError("no")
+
+        __repr__ = __str__
+
+    @flow(key=name)
+    def nightly(odd: object, names: object) -> None:
+        pass
+
+    nightly(Odd(password="hunter2", rows=Odd(token="hunter2")), {Name(): 1})
+    assert sender.flush(30)
+    masked = {"password": "***", "rows": {"token": "***"}}
+    unshown = {"<Name: cannot be shown>": 1}
+    assert seen.run(name)["input"] == {"odd": masked, "names": unshown}
+
+
+def test_reporting_that_goes_wrong_leaves_the_flow_alone(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(self: Sender, event: Dict[str, Any]) -> bool:
+        raise LookupError("odd")
+
+    tries: list[int] = []
+
+    @task(retries=1)
+    def load(day: int) -> int:
+        logging.getLogger("shop").warning("here")
+        tries.append(day)
+        if len(tries) == 1:
+            raise OSError("not yet")
+        return day
+
+    @task
+    async def wait(day: int) -> int:
+        return day
+
+    @flow
+    def nightly(day: int) -> int:
+        return load(day)
+
+    @flow
+    async def daily(day: int) -> int:
+        return await wait(day)
+
+    @flow
+    def fails() -> None:
+        raise ValueError("its own")
+
+    handler = LogHandler()
+    logging.getLogger("shop").addHandler(handler)
+    parts = "sender.Sender.put", "flows.sender", "_context.Current.node"
+    for part in parts:
+        with monkeypatch.context() as patch:
+            patch.setattr(f"windlass.{part}", wrong)
+            tries.clear()
+            assert (nightly(7), asyncio.run(daily(7)), tries) == (7, 7, [7, 7])
+            with pytest.raises(ValueError, match="its own"):
+                fails()
+    logging.getLogger("shop").removeHandler(handler)
+
+
+def test_what_was_for_one_server_and_key_is_for_no_other(
+    server: Server, seen: Seen, tmp_path: Path
+) -> None:
+    name = key()
+    tmp_path.joinpath("old.ndjson.gz").write_bytes(gzip.compress(b"whose is it?"))
+    for url, api_key in (("http://127.0.0.1:9", KEY), (server.url, "another key")):
+        other = Sender(url, api_key, spool=str(tmp_path))
+        other.put({"event": "flow_started", "run_id": "others", "flow": name})
+        other.close()
+        assert other.counts["spooled"] == 1
+    sender = Sender(server.url, KEY, spool=str(tmp_path))
+    sender.put({"event": "flow_started", "run_id": "own", "flow": name})
+    assert sender.flush(30)
+    sender.close()
+    assert [run["run_id"] for run in seen.runs(name)] == ["own"]
+    assert len(files_in(tmp_path)) == 3
+    # There is one bound to all of it.
+    full = sum(file.stat().st_size for file in files_in(tmp_path))
+    bounded = Sender("http://127.0.0.1:9", "", spool=str(tmp_path), spool_bytes_max=full)
+    bounded.put({"event": "flow_started", "run_id": "r"})
+    bounded.close()
+    assert bounded.counts["dropped"] == 1 and len(files_in(tmp_path)) == 3
+
+
+def test_a_file_of_a_process_that_had_our_number_is_free(
+    door: Door, seen: Seen, tmp_path: Path
+) -> None:
+    name, spool = key(), str(tmp_path)
+    away = Sender(door.url, KEY, spool=spool)
+    away.put({"event": "flow_started", "run_id": f"kept {name}", "flow": name})
+    away.close()
+    [file] = files_in(tmp_path)
+    taken = file.rename(file.with_name(f"{file.name}.taken-{os.getpid()}-0123456789abcdef"))
+    # This one is ours, and on its way.
+    ours = file.with_name(f"own.ndjson.gz.taken-{os.getpid()}-{windlass._spool._token}")
+    ours.write_bytes(taken.read_bytes())
+    door.open()
+    sender = Sender(door.url, KEY, spool=spool)
+    sender.put({"event": "flow_started", "run_id": f"new {name}", "flow": name})
+    sender.close()
+    # Runs of other tests have ids of their own.
+    assert {run["run_id"] for run in seen.runs(name)} == {f"kept {name}", f"new {name}"}
+    assert files_in(tmp_path) == [ours]
+
+
+CHILDREN = """
+import {first}, {second}
+import multiprocessing
+
+@windlass.flow(key={name!r})
+def nightly(day):
+    return day
+
+if __name__ == "__main__":
+    method = multiprocessing.get_context({method!r})
+    children = [method.Process(target=nightly, args=(day,)) for day in range(5)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    print([child.exitcode for child in children])
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+@pytest.mark.parametrize("first", ["windlass", "multiprocessing.util"])
+def test_children_are_seen(
+    server: Server, seen: Seen, tmp_path: Path, method: str, first: str
+) -> None:
+    """They end with `os._exit`, at once."""
+    name, file = key(), tmp_path / "parent.py"
+    second = "multiprocessing.util" if first == "windlass" else "windlass"
+    file.write_text(CHILDREN.format(name=name, method=method, first=first, second=second))
+    environment = {**os.environ, "WINDLASS_URL": server.url, "WINDLASS_API_KEY": KEY}
+    environment["WINDLASS_SPOOL"] = ""
+    command = [sys.executable, str(file)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "[0, 0, 0, 0, 0]\n"), done.stderr
+    assert [run["status"] for run in seen.runs(name)] == ["succeeded"] * 5

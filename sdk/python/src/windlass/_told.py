@@ -14,12 +14,14 @@ from collections import deque
 from itertools import islice
 from pathlib import PurePath
 from types import CodeType
-from typing import Any
+from typing import Any, Container, Mapping
 
 # Values within values that are told, in all.
 ROOM = 64
 DEPTH_MAX = 5
 TEXT_MAX = 10_000
+# Of a number: what fits into a double.
+INT_BITS_MAX = 1_000
 # Of each exception in a chain of causes.
 FRAMES_MAX = 20
 LINKS_MAX = 4
@@ -30,8 +32,21 @@ SECRET = re.compile(
     r"passw|passphrase|secret|token|api_?key|private_?key|credential|authorization", re.IGNORECASE
 )
 HIDDEN = "***"
-_PLAIN = frozenset((int, bool, type(None)))
+_PLAIN = frozenset((bool, type(None)))
 _HERE = str(PurePath(__file__).parent)
+
+
+def shown(value: object) -> str:
+    """A value that is no JSON, as a text. Never raises, though its `repr` may."""
+    try:
+        if isinstance(value, (bytes, bytearray)):
+            return f"<{len(value)} bytes>"
+        text = repr(value)
+        # A trace is short by itself, and what it ends with counts.
+        is_whole = len(text) <= TEXT_MAX or type(value) is Trace
+        return text if is_whole else f"{text[:TEXT_MAX]}…"
+    except Exception:
+        return f"<{type(value).__name__}: cannot be shown>"
 
 
 class Trace:
@@ -48,7 +63,7 @@ class Trace:
             while at is not None:
                 places.append((at.tb_frame.f_code, at.tb_lineno))
                 at = at.tb_next
-            self._links.append((how, f"{_name(link)}: {link}", list(places)))
+            self._links.append((how, f"{_name(link)}: {_said(link)}", list(places)))
             if link.__cause__ is not None:
                 link, how = link.__cause__, CAUSE
             else:
@@ -75,31 +90,59 @@ def _name(error: BaseException) -> str:
     return kind.__qualname__ if is_known else f"{kind.__module__}.{kind.__qualname__}"
 
 
+def _said(error: BaseException) -> str:
+    """What it says, as far as it can."""
+    try:
+        text = str(error)
+    except Exception:
+        return "<cannot be shown>"
+    return text if len(text) <= TEXT_MAX else f"{text[:TEXT_MAX]}…"
+
+
 def told(error: BaseException) -> dict[str, object]:
-    """An exception for an event's `error`."""
+    """An exception for an event's `error`. Never raises, though the exception's text may."""
     kind = type(error).__name__
-    return {"type": kind, "message": f"{kind}: {error}", "traceback": Trace(error)}
+    try:
+        trace: object = Trace(error)
+    except Exception:
+        trace = None
+    return {"type": kind, "message": f"{kind}: {_said(error)}", "traceback": trace}
 
 
 def ended(error: BaseException) -> dict[str, Any]:
     """How a run ends with an exception: what its last event says."""
     if isinstance(error, (asyncio.CancelledError, KeyboardInterrupt)):
         return {"status": "CANCELLED"}
-    if isinstance(error, SystemExit) and error.code in (None, 0):
-        # A program that is content.
-        return {"status": "SUCCEEDED"}
+    if isinstance(error, SystemExit):
+        code = error.code
+        if code is None or (isinstance(code, int) and int(code) == 0):
+            # A program that is content.
+            return {"status": "SUCCEEDED"}
     return {"status": "FAILED", "error": told(error)}
 
 
 def taken_down(value: Any) -> Any:
     """A value as it is now, whatever becomes of it later, with no more of it than a reader wants, and
-    without what must not be read."""
-    return _Copy().of(value, 0)
+    without what must not be read. Never raises: somebody else may be changing the value meanwhile."""
+    try:
+        return _Copy().of(value, 0)
+    except Exception:
+        return f"<{type(value).__name__}: cannot be shown>"
+
+
+def params_taken_down(
+    params: Mapping[str, Any], hidden: Container[str] = frozenset()
+) -> dict[str, Any]:
+    """What a flow was called with, by name, without what must not be read."""
+    return {
+        name: HIDDEN if name in hidden or hides(name, value) else taken_down(value)
+        for name, value in ((_key(key), value) for key, value in params.items())
+    }
 
 
 def hides(name: str, value: Any) -> bool:
     """Whether a value is a secret, by its name."""
-    return type(value) in (str, bytes) and SECRET.search(name) is not None
+    return isinstance(value, (str, bytes)) and SECRET.search(name) is not None
 
 
 class _Copy:
@@ -110,26 +153,46 @@ class _Copy:
         kind = type(value)
         if kind in _PLAIN:
             return value
+        if kind is int:
+            # JSON has no such limit, but whoever reads it has: some numbers are not even written.
+            bits = value.bit_length()
+            return value if bits <= INT_BITS_MAX else f"<a number of {bits} bits>"
         if kind is float:
             # JSON has no others.
             return value if math.isfinite(value) else repr(value)
         if kind is str:
             return value if len(value) <= TEXT_MAX else f"{value[:TEXT_MAX]}…"
+        if kind is bytes or kind is bytearray:
+            return shown(value)
         if kind not in (dict, list, tuple, set, frozenset):
-            return value
+            # Of a kind that is made from one of these, JSON would say the same, and say it all.
+            bases = [base for base in (str, dict, list, tuple) if issubclass(kind, base)]
+            if not bases:
+                return value
+            if bases == [str]:
+                return self.of(str.__str__(value), depth)
+            kind = bases[0]
         if depth == DEPTH_MAX or (depth and self._room <= 0):
             return "…"
         count = len(value)
-        shown = min(count, max(self._room, 0))
-        self._room -= shown
+        some = min(count, max(self._room, 0))
+        self._room -= some
         if kind is dict:
-            pairs = islice(value.items(), shown)
+            pairs = islice(dict.items(value), some)
             copy = {}
             for key, one in pairs:
-                name = key if type(key) is str else str(key)
+                name = key if type(key) is str else _key(key)
+                name = name if len(name) <= TEXT_MAX else f"{name[:TEXT_MAX]}…"
                 copy[name] = HIDDEN if hides(name, one) else self.of(one, depth + 1)
-            if shown < count:
-                copy["…"] = f"{count - shown} more"
+            if some < count:
+                copy["…"] = f"{count - some} more"
             return copy
-        items = [self.of(one, depth + 1) for one in islice(value, shown)]
-        return items if shown == count else [*items, f"… {count - shown} more"]
+        items = [self.of(one, depth + 1) for one in islice(value, some)]
+        return items if some == count else [*items, f"… {count - some} more"]
+
+
+def _key(key: object) -> str:
+    try:
+        return str(key)
+    except Exception:
+        return shown(key)

@@ -15,13 +15,33 @@ import random
 import threading
 import time
 import uuid
+from contextvars import ContextVar, Token
 from typing import Any, Callable, Iterable, Iterator, TypeVar, cast, overload
 
 from ._context import Current, current_attempt, current_node, current_run, module_of
-from ._told import HIDDEN, ended, hides, taken_down, told
+from ._told import ended, params_taken_down, taken_down, told
 from .sender import Sender, log, url_of
 
 F = TypeVar("F", bound=Callable[..., Any])
+# A part of the reporting, which is nothing that a flow knows of.
+Part = TypeVar("Part", bound=Callable[..., Any])
+
+
+def _harmless(part: Part) -> Part:
+    """Such that nothing that goes wrong in it is seen by the flow: then it answers None."""
+
+    @functools.wraps(part)
+    def does(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return part(*args, **kwargs)
+        except Exception:
+            # Even telling of it may go wrong: a handler is somebody else's, and the stack may be full.
+            with contextlib.suppress(Exception):
+                log.debug("%s went wrong", part.__qualname__, exc_info=True)
+            return None
+
+    return cast(Part, does)
+
 
 _sender: Sender | None = None
 # Whether the environment names a server that cannot be one.
@@ -90,6 +110,7 @@ def flow(
         flow_key = key or f"{module_of(function.__module__)}:{label}"
         signature, hidden = inspect.signature(function), frozenset(hide)
 
+        @_harmless
         def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Current | None:
             to = sender()
             if to is None:
@@ -248,6 +269,17 @@ class _End:
             self.fields["result"] = taken_down(value)
 
 
+@_harmless
+def _tell_end(run: Current, end: _End, error: BaseException | None = None) -> None:
+    how = ended(error) if error is not None else {"status": "SUCCEEDED", **end.fields}
+    run.say("flow_completed", **how)
+
+
+@_harmless
+def _leave(of: ContextVar[Any], token: Token[Any]) -> None:
+    of.reset(token)
+
+
 @contextlib.contextmanager
 def _within(run: Current) -> Iterator[_End]:
     """What happens here is of this run, and ends it."""
@@ -257,13 +289,13 @@ def _within(run: Current) -> Iterator[_End]:
     try:
         yield end
     except BaseException as error:
-        run.say("flow_completed", **ended(error))
+        _tell_end(run, end, error)
         raise
     finally:
         _open_runs.discard(run.run_id)
-        current_run.reset(tokens[0])
-        current_node.reset(tokens[1])
-    run.say("flow_completed", status="SUCCEEDED", **end.fields)
+        _leave(current_run, tokens[0])
+        _leave(current_node, tokens[1])
+    _tell_end(run, end)
 
 
 class _Life:
@@ -274,22 +306,28 @@ class _Life:
         self._retries, self._task = retries, task
         self._run = current_run.get()
         self._is_over = False
+        self._tokens: list[tuple[ContextVar[Any], Token[Any]]] = []
+        self._begin(more)
+
+    @_harmless
+    def _begin(self, more: dict[str, object]) -> None:
         if self._run is None:
-            _miss(task)
+            _miss(self._task)
         else:
-            self._node = self._run.node(task)
-            self._tokens = current_node.set(self._node), current_attempt.set(1)
             self._began = time.perf_counter()
-            self._run.say("task_started", task=task, node=self._node, **more)
+            self._node = self._run.node(self._task)
+            self._tokens.append((current_node, current_node.set(self._node)))
+            self._tokens.append((current_attempt, current_attempt.set(1)))
+            self._run.say("task_started", task=self._task, node=self._node, **more)
 
     def fails(self, error: Exception) -> bool:
         """An attempt has failed. Answers whether there is another one."""
         if self.attempt > self._retries:
             return False
-        self._say("task_retry", attempt=self.attempt, max=self._retries, error=told(error))
-        self.attempt += 1
         if self._run is not None:
-            current_attempt.set(self.attempt)
+            self._say("task_retry", attempt=self.attempt, max=self._retries, error=told(error))
+            current_attempt.set(self.attempt + 1)
+        self.attempt += 1
         return True
 
     def begins_again(self) -> None:
@@ -302,14 +340,18 @@ class _Life:
         else:
             self.ends("task_ok")
 
+    @_harmless
     def breaks(self, error: BaseException) -> None:
         """The call ends with an exception."""
+        if self._run is None:
+            return
         end = ended(error)
         if end["status"] == "FAILED":
             self.ends("task_err", error=end["error"])
         else:
             self.ends("task_cancelled" if end["status"] == "CANCELLED" else "task_ok")
 
+    @_harmless
     def ends(self, event: str, **fields: object) -> None:
         if self._run is not None and not self._is_over:
             self._is_over = True
@@ -317,10 +359,10 @@ class _Life:
             self._say(event, duration_ms=lasted, attempt=self.attempt, **fields)
 
     def leave(self) -> None:
-        if self._run is not None:
-            current_node.reset(self._tokens[0])
-            current_attempt.reset(self._tokens[1])
+        for of, token in self._tokens:
+            _leave(of, token)
 
+    @_harmless
     def _say(self, event: str, **fields: object) -> None:
         if self._run is not None:
             self._run.say(event, task=self._task, node=self._node, **fields)
@@ -344,7 +386,12 @@ class LogHandler(logging.Handler):
             fields["node"] = node
             if current_attempt.get():
                 fields["attempt"] = current_attempt.get()
-        run.say("task_log", ts=record.created, **fields)
+        _tell_line(run, record.created, fields)
+
+
+@_harmless
+def _tell_line(run: Current, at: float, fields: dict[str, Any]) -> None:
+    run.say("task_log", ts=at, **fields)
 
 
 def _params(
@@ -359,7 +406,4 @@ def _params(
         # The call itself will say what is wrong.
         return {}
     bound.apply_defaults()
-    return {
-        name: HIDDEN if name in hidden or hides(name, value) else taken_down(value)
-        for name, value in bound.arguments.items()
-    }
+    return params_taken_down(bound.arguments, hidden)

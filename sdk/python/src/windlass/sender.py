@@ -16,13 +16,12 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import gzip
 import itertools
-import json
 import logging
 import os
 import queue
 import random
+import sys
 import threading
 import time
 import uuid
@@ -33,6 +32,7 @@ import httpx
 
 from ._settings import DEFAULT_SERVER, Settings
 from ._spool import Spool, place_of
+from ._wire import count, halves, packed
 
 log = logging.getLogger("windlass.sender")
 # A sender that told of its own troubles would send them.
@@ -40,6 +40,7 @@ log.addHandler(logging.NullHandler())
 
 EVENTS = "/api/v1/events"
 PAUSE_FIRST, PAUSE_MAX = 0.5, 30.0
+WAIT_MAX = 24 * 3_600.0
 # The thread's name, in log records as well.
 THREAD = "windlass"
 # Answers to what was sent. All others are about the server, its address or the key, which may be others
@@ -76,21 +77,23 @@ class Sender:
         alive_every: float = 60.0,
     ) -> None:
         """What is left out comes from the environment: `WINDLASS_URL` or `AUTO_WORKFLOW_SERVER_URL`,
-        `WINDLASS_API_KEY` or `AUTO_WORKFLOW_SERVER_API_KEY`, `WINDLASS_SPOOL` (a directory; empty for
-        none). At most `queue_max` log lines wait in memory, twice as many events of tasks, and three
-        times as many that begin or end a run: those are missed most. A batch is sent `linger` seconds
-        after its first event, or once it has `batch_max`. Every `alive_every` seconds (0: never) runs
-        that go on are said to, so that a quiet one is not taken for stalled. At the end of the process
-        up to `flush_timeout` seconds are spent on what is left."""
+        `WINDLASS_API_KEY` or `AUTO_WORKFLOW_SERVER_API_KEY`, `WINDLASS_SPOOL` (a directory, in which
+        each server and key has one; empty for none). At most `queue_max` log lines wait in memory,
+        twice as many events of tasks, and three times as many that begin or end a run: those are
+        missed most. A batch is sent `linger` seconds after its first event, or once it has
+        `batch_max`. Every `alive_every` seconds (0: never) runs that go on are said to, so that a
+        quiet one is not taken for stalled. At the end of the process up to `flush_timeout` seconds are
+        spent on what is left."""
         key = os.environ.get("WINDLASS_API_KEY") or os.environ.get("AUTO_WORKFLOW_SERVER_API_KEY")
         server = url or url_of() or DEFAULT_SERVER
         self._settings = Settings.of(server, key if api_key is None else api_key, timeout, 0, True)
         self._shown = str(httpx.URL(self._settings.server).copy_with(userinfo=b""))
-        place = place_of(spool)
-        self._spool = Spool(place, spool_bytes_max) if place else None
+        place, of = place_of(spool), self._settings
+        self._spool = Spool(place, of.server, of.api_key, spool_bytes_max) if place else None
         self._queue_max, self._batch_max = queue_max, batch_max
-        self._linger, self._flush_timeout = linger, flush_timeout
-        self._alive_every = alive_every
+        self._flush_timeout = flush_timeout
+        # A queue cannot be waited on for ever by naming a number.
+        self._linger, self._alive_every = min(linger, WAIT_MAX), min(alive_every, WAIT_MAX)
         self._sent = self._dropped = self._rejected = self._spooled = 0
         self._is_in_trouble = False
         self._begin()
@@ -105,6 +108,12 @@ class Sender:
         self._is_closed = False
         self._over_at = 0.0
         self._in_hand: list[dict[str, Any]] = []
+        self._waiting: list[threading.Event] = []
+        self._is_last = self._has_stumbled = False
+        self._http: httpx.Client | None = None
+        self._has_files = self._spool is not None
+        self._pause, self._away_until = PAUSE_FIRST, 0.0
+        self._alive_at, self._dropped_told = time.monotonic(), self._dropped
         self._open: dict[str, dict[str, Any]] = {}
         self._prefix = uuid.uuid4().hex
         self._number = itertools.count()
@@ -113,6 +122,9 @@ class Sender:
         """Takes an event, without waiting. Gives it a time and an id if it has none. Answers whether
         there was room for it. The event must not be changed afterwards."""
         what = str(event.get("event"))
+        if what == "flow_completed":
+            # Also if there is no room: nobody is to hear for ever that it goes on.
+            self._open.pop(str(event.get("run_id")), None)
         if self._is_closed or self._queue.qsize() >= self._queue_max * ROOM.get(what, 2):
             self._dropped += 1
             return False
@@ -122,9 +134,7 @@ class Sender:
             event["event_id"] = f"{self._prefix}-{next(self._number)}"
         self._queue.put(event)
         if what == "flow_started":
-            self._open[event.get("run_id", "")] = event
-        elif what == "flow_completed":
-            self._open.pop(event.get("run_id", ""), None)
+            self._open[str(event.get("run_id"))] = event
         if self._thread is None:
             self._start()
         return True
@@ -142,8 +152,10 @@ class Sender:
 
     def flush(self, timeout: float | None = None) -> bool:
         """Waits until everything so far was sent or kept in a file. Answers whether it was."""
-        if self._thread is None:
-            return True
+        if self._thread is None and not self._queue.empty():
+            self._start()
+        if self._thread is None or not self._thread.is_alive():
+            return self._queue.empty()
         done = threading.Event()
         self._queue.put(done)
         return done.wait(self._flush_timeout if timeout is None else timeout)
@@ -155,92 +167,132 @@ class Sender:
         self._over_at = time.monotonic() + self._flush_timeout
         self._is_closed = True
         self._queue.put(None)
-        if self._thread is not None:
-            self._thread.join(self._flush_timeout)
-            if self._thread.is_alive():
-                self._save()
+        try:
+            if self._thread is not None:
+                self._thread.join(self._flush_timeout)
+        finally:
+            # Also if whoever waits has lost patience.
+            self._save()
 
     def _save(self) -> None:
-        """Keeps what the thread did not get rid of in time: it dies with the process."""
+        """Keeps what the thread did not get rid of in time, or what there was no thread for."""
+        is_late = self._thread is not None and self._thread.is_alive()
         left = list(self._in_hand)
+        waiting: list[threading.Event] = []
         with contextlib.suppress(queue.Empty):
             while True:
                 one = self._queue.get_nowait()
                 if isinstance(one, dict):
                     left.append(one)
+                elif one is not None:
+                    waiting.append(one)
+        if is_late:
+            # It is to end when it has its answer: not every sender is closed because its process ends.
+            self._queue.put(None)
         if left:
             # Some may come twice. They have ids.
-            self._in_trouble("there was no answer in time")
+            self._in_trouble("there was no answer in time" if is_late else "there is no thread")
             self._keep(left)
+        for done in waiting:
+            done.set()
 
     def _start(self) -> None:
         with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
-                self._thread.start()
+            if self._thread is not None:
+                return
+            thread = threading.Thread(target=self._run, name=THREAD, daemon=True)
+            try:
+                thread.start()
+            except Exception as error:
+                # There are too many, or the program is about to end. What waits does so until the next
+                # event, or for `close`.
+                log.debug("there is no thread: %s", error)
+            else:
+                self._thread = thread
 
     # In the thread.
 
     def _run(self) -> None:
-        pause, away_until = PAUSE_FIRST, 0.0
-        alive_at, dropped = time.monotonic(), 0
-        with httpx.Client(**self._settings.http()) as http:
-            has_files = self._spool is not None
-            while True:
-                batch, waiting, is_last = self._gather(away_until if has_files else None)
-                self._in_hand = batch
-                is_away = time.monotonic() < away_until
-                if self._open and 0 < self._alive_every <= time.monotonic() - alive_at:
-                    alive_at = time.monotonic()
-                    # What is not heard of in time is of no use later.
-                    batch.extend([] if is_away else self._alive())
-                if has_files and not is_away and not is_last:
-                    has_files, is_away = self._send_files(http)
-                if batch and (is_away or not self._send(http, batch)):
-                    is_away = True
-                    has_files = self._keep(batch) or has_files
-                if has_files and not is_away and is_last:
-                    # What is new comes first: if time is up, the next process has the files.
-                    self._send_files(http)
-                if not is_away:
-                    pause = PAUSE_FIRST
-                elif time.monotonic() >= away_until:
-                    away_until = time.monotonic() + pause * random.uniform(0.5, 1.0)
-                    pause = min(pause * 2, PAUSE_MAX)
-                if self._dropped > dropped:
-                    log.warning("%s events were dropped: no room", self._dropped - dropped)
-                    dropped = self._dropped
-                self._in_hand = []
-                for done in waiting:
-                    done.set()
-                if is_last:
-                    return
+        while not self._is_last:
+            try:
+                self._turn()
+            except BaseException as error:
+                # Whatever it is, there are other events than these.
+                self._stumble(error)
+        if self._http is not None:
+            self._http.close()
 
-    def _gather(
-        self, look_again_at: float | None
-    ) -> tuple[list[dict[str, Any]], list[threading.Event], bool]:
-        """A batch, who waits for it, and whether it is the last one."""
-        batch: list[dict[str, Any]] = []
-        waiting: list[threading.Event] = []
+    def _turn(self) -> None:
+        self._gather(self._away_until if self._has_files else None)
+        batch = self._in_hand
+        is_away = time.monotonic() < self._away_until
+        if self._open and 0 < self._alive_every <= time.monotonic() - self._alive_at:
+            self._alive_at = time.monotonic()
+            # What is not heard of in time is of no use later.
+            batch.extend([] if is_away else self._alive())
+        if self._has_files and not is_away and not self._is_last:
+            self._has_files, is_away = self._send_files()
+        if batch and (is_away or not self._post(packed(batch), len(batch))):
+            is_away = True
+            self._has_files = self._keep(batch) or self._has_files
+        if self._has_files and not is_away and self._is_last:
+            # What is new comes first: if time is up, the next process has the files.
+            self._send_files()
+        if not is_away:
+            self._pause = PAUSE_FIRST
+        elif time.monotonic() >= self._away_until:
+            self._away_until = time.monotonic() + self._pause * random.uniform(0.5, 1.0)
+            self._pause = min(self._pause * 2, PAUSE_MAX)
+        if self._dropped > self._dropped_told:
+            log.warning("%s events were dropped: no room", self._dropped - self._dropped_told)
+            self._dropped_told = self._dropped
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """The batch is sent, kept or dropped."""
+        waiting, self._waiting, self._in_hand = self._waiting, [], []
+        for done in waiting:
+            done.set()
+
+    def _stumble(self, error: BaseException) -> None:
+        """Something went wrong of which nothing is known, and is known once."""
+        batch, self._in_hand = self._in_hand, []
+        with contextlib.suppress(Exception):
+            if not self._has_stumbled:
+                self._has_stumbled = True
+                log.warning("reporting went wrong, and goes on: %s", type(error).__name__)
+                log.debug("where it went wrong", exc_info=error)
+        try:
+            if batch:
+                self._has_files = self._keep(batch) or self._has_files
+        except Exception:
+            self._dropped += len(batch)
+        self._let_go()
+        if not self._is_last:
+            # It may go wrong again at once.
+            time.sleep(PAUSE_FIRST)
+
+    def _gather(self, look_again_at: float | None) -> None:
+        """Takes a batch in hand, with who waits for it, and sees whether it is the last one."""
         timeout = None if look_again_at is None else max(look_again_at - time.monotonic(), 0.01)
         if self._open and self._alive_every:
             timeout = min(timeout or self._alive_every, self._alive_every)
         until = None
-        while len(batch) < self._batch_max:
+        while len(self._in_hand) < self._batch_max:
             try:
                 one = self._queue.get(timeout=timeout)
             except queue.Empty:
                 break
             if one is None:
-                return batch, waiting, True
+                self._is_last = True
+                break
             if isinstance(one, threading.Event):
                 # Whoever waits does so for no company.
-                waiting.append(one)
+                self._waiting.append(one)
                 break
-            batch.append(one)
+            self._in_hand.append(one)
             until = until or time.monotonic() + self._linger
             timeout = max(until - time.monotonic(), 0)
-        return batch, waiting, False
 
     def _alive(self) -> list[dict[str, Any]]:
         names = ("run_id", "flow", "flow_key")
@@ -249,28 +301,29 @@ class Sender:
             for run in list(self._open.values())
         ]
 
-    def _send(self, http: httpx.Client, batch: list[dict[str, Any]]) -> bool:
-        return self._post(http, _packed(batch), len(batch))
-
-    def _post(self, http: httpx.Client, packed: bytes, count: int) -> bool:
+    def _post(self, body: bytes, many: int) -> bool:
         """Whether the batch is the server's business now, or nobody's."""
         headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
         try:
-            answer = http.post(EVENTS, content=packed, headers=headers, timeout=self._time_left())
-        except (httpx.HTTPError, OSError) as error:
+            if self._http is None:
+                self._http = httpx.Client(**self._settings.http())
+            timeout = self._time_left()
+            answer = self._http.post(EVENTS, content=body, headers=headers, timeout=timeout)
+        except Exception as error:
+            # The network, or what it is reached with: there may be no certificates on this machine.
             return self._in_trouble(f"{type(error).__name__}: {error}")
         rejected = _rejected(answer)
         if rejected is not None:
-            return self._taken(count, rejected)
-        if answer.status_code == TOO_LARGE and count > 1:
+            return self._taken(many, rejected)
+        if answer.status_code == TOO_LARGE and many > 1:
             # If the second half is kept, so is the first: events have ids, and may come twice.
-            return all(self._post(http, half, _lines(half)) for half in _halves(packed))
+            return all(self._post(half, count(half)) for half in halves(body))
         if answer.status_code == TOO_LARGE or answer.status_code in MALFORMED:
-            return self._taken(count, [answer.text[:200]] * count)
+            return self._taken(many, [answer.text[:200]] * many)
         return self._in_trouble(f"HTTP {answer.status_code}")
 
-    def _taken(self, count: int, rejected: list[Any]) -> bool:
-        self._sent += count - len(rejected)
+    def _taken(self, many: int, rejected: list[Any]) -> bool:
+        self._sent += many - len(rejected)
         self._rejected += len(rejected)
         for one in rejected[:1]:
             log.warning("the server refuses events: %s", one)
@@ -293,60 +346,31 @@ class Sender:
         return min(timeout, left) if self._is_closed else timeout
 
     def _keep(self, batch: list[dict[str, Any]]) -> bool:
-        if self._spool is not None and self._spool.keep(_packed(batch)):
+        if self._spool is not None and self._spool.keep(packed(batch)):
             self._spooled += len(batch)
             return True
         self._dropped += len(batch)
         return False
 
-    def _send_files(self, http: httpx.Client) -> tuple[bool, bool]:
+    def _send_files(self) -> tuple[bool, bool]:
         """Whether there may be more files, and whether the server is away."""
         if self._spool is None:
             return False, False
-        for path, packed in self._spool.take():
-            if self._is_closed and time.monotonic() > self._over_at:
-                self._spool.back(path)
-                return True, False
-            if not self._post(http, packed, _lines(packed)):
-                self._spool.back(path)
+        for path, body in self._spool.take():
+            is_taken_in = False
+            try:
+                if self._is_closed and time.monotonic() > self._over_at:
+                    return True, False
+                is_taken_in = self._post(body, count(body))
+            finally:
+                # Whatever becomes of it, it is not this process's for ever.
+                (self._spool.done if is_taken_in else self._spool.back)(path)
+            if not is_taken_in:
                 return True, True
-            self._spool.done(path)
             if not self._queue.empty():
                 # What is new does not wait behind all that is old.
                 return True, False
         return False, False
-
-
-def _packed(batch: list[dict[str, Any]]) -> bytes:
-    text = "\n".join(_line(event) for event in batch)
-    return gzip.compress(text.encode("utf-8", "replace"), compresslevel=1)
-
-
-def _line(event: dict[str, Any]) -> str:
-    try:
-        return json.dumps(event, default=repr, allow_nan=False)
-    except (ValueError, TypeError, RecursionError):
-        # A value that is no JSON must not cost the event, nor the other values.
-        return json.dumps({name: _as_json(one) for name, one in event.items()})
-
-
-def _as_json(value: Any) -> Any:
-    try:
-        return json.loads(json.dumps(value, default=repr, allow_nan=False))
-    except (ValueError, TypeError, RecursionError):
-        return repr(value)[:10_000]
-
-
-def _lines(packed: bytes) -> int:
-    with contextlib.suppress(OSError, EOFError):
-        return gzip.decompress(packed).count(b"\n") + 1
-    return 0
-
-
-def _halves(packed: bytes) -> list[bytes]:
-    lines = gzip.decompress(packed).split(b"\n")
-    middle = len(lines) // 2
-    return [gzip.compress(b"\n".join(half), 1) for half in (lines[:middle], lines[middle:])]
 
 
 def _rejected(answer: httpx.Response) -> list[Any] | None:
@@ -360,13 +384,45 @@ def _rejected(answer: httpx.Response) -> list[Any] | None:
 
 def _close_all() -> None:
     for sender in list(_senders):
-        sender.close()
+        try:
+            sender.close()
+        except BaseException as error:
+            # The others have events as well.
+            log.debug("a sender was not closed: %r", error)
 
 
 def _begin_anew() -> None:
     """A child of a fork has no thread; what waits there is its parent's."""
     for sender in list(_senders):
+        # The connections are the parent's: they are neither used nor closed.
+        _of_parent.append(sender._http)
         sender._begin()
+    _end_with_children()
+
+
+_of_parent: list[object] = []
+_is_known_to_children = False
+
+
+def _end_with_children() -> None:
+    """Children of `multiprocessing` end without `atexit`, but with finalizers of its own."""
+    global _is_known_to_children
+    util = sys.modules.get("multiprocessing.util")
+    if util is None or _is_known_to_children:
+        return
+    # Half of it may be there: a thread may be importing it.
+    with contextlib.suppress(Exception):
+        # A child forgets its parent's finalizers first, and then does this.
+        util.register_after_fork(_close_all, _end_with_child)
+        if sys.modules["multiprocessing.process"].parent_process() is not None:
+            # This is a child, and is past that.
+            _end_with_child()
+        _is_known_to_children = True
+
+
+def _end_with_child(_: object = None) -> None:
+    util = sys.modules["multiprocessing.util"]
+    util.Finalize(None, _close_all, exitpriority=0)
 
 
 def _is_of_others(record: logging.LogRecord) -> bool:
@@ -380,3 +436,4 @@ for _name in ("httpx", "httpcore.connection", "httpcore.http11", "httpcore.proxy
 atexit.register(_close_all)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_anew)
+_end_with_children()

@@ -19,7 +19,7 @@ from typing import Any, Callable, Protocol
 import _windlass_bind
 
 from ._context import Current, current_attempt, current_node, current_run, module_of
-from ._told import ended
+from ._told import ended, params_taken_down, shown, taken_down
 from .flows import sender as default_sender
 from .sender import Sender
 
@@ -37,6 +37,8 @@ EVENTS = (
     "task_retry",
     "middleware_error",
 )
+# What of an event are values of the flow's.
+VALUES = ("params", "result", "output", "payload", "metadata")
 
 
 class Bus(Protocol):
@@ -85,7 +87,7 @@ class Sink:
             end = ended(error)
             if isinstance(end.get("error"), dict):
                 # As the library writes the errors of tasks.
-                end["error"] = {**end["error"], "message": repr(error)}
+                end["error"] = {**end["error"], "message": shown(error)}
             self._put({"event": "flow_completed", "run_id": run_id, **end, **named})
         except Exception:
             log.debug("an end could not be told", exc_info=True)
@@ -107,6 +109,10 @@ class Sink:
             params = getattr(context, "params", None)
             if isinstance(params, dict):
                 event.setdefault("params", params)
+        # They are the flow's own, which goes on with them, and may have secrets.
+        for field in [field for field in VALUES if field in event]:
+            value = event[field]
+            event[field] = params_taken_down(value) if type(value) is dict else taken_down(value)
         if name == "task_started" and node is not None:
             # Each node runs in a task of its own, so its log records and retries see this too.
             current_node.set(node)
