@@ -33,6 +33,8 @@ struct Context {
     output: Vec<Place>,
     steps: Vec<Step>,
     same_count: usize,
+    /// Steps whose payloads were not looked at.
+    unknown_count: usize,
     has_more: bool,
     json: String,
 }
@@ -139,10 +141,12 @@ pub(super) async fn page(
     Asked(query): Asked<CompareQuery>,
 ) -> Result<Response, PageProblem> {
     let found = compare(&app, &caller, &query.a, &query.b).await?;
-    let same_count = found.steps.iter().filter(|step| step.verdict == "same").count();
-    let others = found.steps.iter().filter(|step| step.verdict != "same").count();
+    let count = |verdict: &str| found.steps.iter().filter(|step| step.verdict == verdict).count();
+    let (same_count, unknown_count) = (count("same"), count("not_compared"));
+    let others = found.steps.len() - same_count - unknown_count;
     let (a, b) = (Run::from(found.a), Run::from(found.b));
-    let steps = found.steps.into_iter().filter(|step| step.verdict != "same");
+    let steps =
+        found.steps.into_iter().filter(|step| !["same", "not_compared"].contains(&step.verdict));
     let context = Context {
         nav: "runs",
         title: format!("{} and {}", a.short_id, b.short_id),
@@ -155,6 +159,7 @@ pub(super) async fn page(
         output: places(found.output),
         steps: steps.take(STEPS_SHOWN).map(Step::from).collect(),
         same_count,
+        unknown_count,
         has_more: others > STEPS_SHOWN || found.is_cut,
     };
     Ok(page_for("compare.html", &Me::of(&app, &caller), context).into_response())

@@ -83,7 +83,8 @@ pub struct ComparedStep {
     pub path: String,
     /// The kind of its node.
     pub kind: String,
-    /// `same`, `differs`, `only_a` or `only_b`.
+    /// `same`, `differs`, `only_a`, `only_b`, or `not_compared`: it stands alike in both, and lies behind
+    /// the first 500, whose inputs and outputs are looked at.
     pub verdict: &'static str,
     /// What became of it in one run.
     pub a: Option<ComparedLife>,
@@ -164,7 +165,7 @@ pub async fn compare(app: &App, caller: &Caller, a: &str, b: &str) -> Result<Com
 fn read(store: &dyn Store, a: RunRow, b: RunRow) -> Result<CompareBody, StoreError> {
     let (of_a, of_b) =
         (store.steps(a.run_id, None, STEPS_MAX)?, store.steps(b.run_id, None, STEPS_MAX)?);
-    let is_cut = of_a.has_more || of_b.has_more;
+    let mut is_cut = of_a.has_more || of_b.has_more;
     let mut others: HashMap<&str, &StepRow> =
         of_b.items.iter().map(|step| (step.path.as_str(), step)).collect();
     let mut steps = Vec::with_capacity(of_a.items.len());
@@ -172,13 +173,19 @@ fn read(store: &dyn Store, a: RunRow, b: RunRow) -> Result<CompareBody, StoreErr
     for step in &of_a.items {
         let other = others.remove(step.path.as_str());
         let (mut input, mut output) = (Vec::new(), Vec::new());
-        if let Some(other) = other.filter(|_| looked < PAYLOADS_MAX) {
+        let is_looked_at = looked < PAYLOADS_MAX;
+        is_cut |= other.is_some() && !is_looked_at;
+        if let Some(other) = other.filter(|_| is_looked_at) {
             looked += 1;
             let (one, two) = (whole(store, &a, step)?, whole(store, &b, other)?);
             input = differences(&one.input.into(), &two.input.into());
             output = differences(&end(one.output, one.error), &end(two.output, two.error));
         }
-        steps.push(compared(step, other, input, output));
+        let mut step = compared(step, other, input, output);
+        if step.verdict == "same" && !is_looked_at {
+            step.verdict = "not_compared";
+        }
+        steps.push(step);
     }
     // What only the other has stands where it came up there, behind all of this one's.
     let rest = of_b.items.iter().filter(|step| others.contains_key(step.path.as_str()));
@@ -192,7 +199,7 @@ fn read(store: &dyn Store, a: RunRow, b: RunRow) -> Result<CompareBody, StoreErr
         output: Vec::new(),
     });
     steps.extend(rest);
-    let parted_at = steps.iter().find(|step| step.verdict != "same");
+    let parted_at = steps.iter().find(|step| !["same", "not_compared"].contains(&step.verdict));
     let (one, two) = (RunBody::read(store, a.clone())?, RunBody::read(store, b.clone())?);
     Ok(CompareBody {
         is_same_definition: a.definition_id == b.definition_id,

@@ -35,7 +35,7 @@ pub struct RunsQuery {
     /// Only runs created before this time (RFC 3339).
     pub created_before: Option<String>,
     /// Only runs with this text in their id, external id, workflow or error, whatever its case. A page
-    /// looks at 20,000 runs: it may be short, and still have a `next_cursor`.
+    /// looks at 8,000 runs: it may be short, and still have a `next_cursor`.
     pub text: Option<String>,
     /// How many items, 1 to 1,000. 50 if left out.
     pub limit: Option<String>,
