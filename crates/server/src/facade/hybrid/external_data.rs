@@ -78,7 +78,7 @@ pub async fn add_data(
     });
     let plan = app.engine.definitions().plan(row.definition_id).ok();
     let waiting = plan.as_deref().and_then(|plan| Some((plan, state::waits(plan, &name)?)));
-    let name = waiting.map_or(name.clone(), |(_, (_, own))| own.to_owned());
+    let name = waiting.map_or_else(|| name.clone(), |(_, (_, own))| own.to_owned());
     let signal_id = Uuid::new_v4().to_string();
     let run_id = row.run_id.to_string();
     let signal = SignalRequest { payload };

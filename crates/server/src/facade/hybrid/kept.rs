@@ -28,7 +28,7 @@ pub(super) fn complete(state: &mut StateBody, metadata: &Value) {
     state.description = document.description;
     let more = &document.more;
     let text = |name: &str| more.get(name).and_then(Value::as_str).map(str::to_owned);
-    state.parent_id = text("parentId").or(state.parent_id.take());
+    state.parent_id = text("parentId").or_else(|| state.parent_id.take());
     let costs = more.get("cost_breakdown").cloned();
     state.cost_breakdown = costs.and_then(|costs| serde_json::from_value(costs).ok()).flatten();
     let mut known = std::mem::take(&mut state.steps);

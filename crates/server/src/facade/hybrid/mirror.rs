@@ -147,11 +147,15 @@ impl Mirror {
         for row in others {
             written.newest = written.newest.max(Some(row.run_id));
             let plan = plan_of(row.definition_id);
-            first_trouble = first_trouble.and(self.write(store, &row, plan.as_deref()));
+            let done = self.write(store, &row, plan.as_deref());
+            first_trouble = first_trouble.and(done);
         }
         written.open = now_open;
         match &self.queue {
-            Some(file) => first_trouble.and(replace(file, &queue)),
+            Some(file) => {
+                let done = replace(file, &queue);
+                first_trouble.and(done)
+            }
             None => first_trouble,
         }
     }
