@@ -1,9 +1,49 @@
 """A program elsewhere says what its run does, while its page is open."""
 
+import os
+import subprocess
+import sys
 import uuid
 
 from conftest import NARROW
 from views import View
+
+# Each line that it is given lets it go on, so that what is shown can be looked at in between.
+SCRIPT = """
+import logging
+import sys
+
+from windlass import LogHandler, flow, task
+
+log = logging.getLogger("shop")
+log.setLevel(logging.INFO)
+log.addHandler(LogHandler())
+tries = []
+
+
+@task(retries=1)
+def load():
+    tries.append(1)
+    input()
+    if len(tries) == 1:
+        raise ConnectionError("the warehouse is away")
+    log.warning("12 rows are late")
+    return 12
+
+
+@task
+def save(rows):
+    input()
+    raise ValueError(f"no room for {rows}")
+
+
+@flow(key=sys.argv[1], tags=["etl"])
+def nightly():
+    save(load())
+
+
+nightly()
+"""
 
 
 def event(name, run, **fields):
@@ -36,6 +76,43 @@ def test_a_flow_that_runs_elsewhere_is_followed_live(server, page):
     page.until(lambda: page.run_status() == "failed", "its end is not shown")
     assert page.is_marked(), "the page was reloaded"
     assert "Run again" not in page.text
+
+
+def test_a_python_script_is_followed_live(server, page, tmp_path):
+    key = f"shop:{uuid.uuid4()}"
+    own = {"WINDLASS_URL": server.url, "WINDLASS_SPOOL": str(tmp_path / "spool")}
+    page.open("/runs")
+    page.is_live()
+    page.mark()
+    script = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, key],
+        env={**os.environ, **own},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        go_on = lambda: (script.stdin.write("\n"), script.stdin.flush())
+        page.until_shown(key)
+        assert page.is_marked(), "the list was reloaded"
+        [run] = server.request("GET", f"/api/v1/runs?workflow={key}")["items"]
+        page.open_run(run["id"])
+        page.is_live()
+        page.mark()
+        page.until_shown("load:1")
+        assert page.run_status() == "running"
+        go_on()
+        page.until_shown("attempt 2")
+        go_on()
+        page.until_shown("12 rows are late", "save:1")
+        go_on()
+        page.until_shown("ValueError: no room for 12", "in save")
+        page.until(lambda: page.run_status() == "failed", "its end is not shown")
+        assert page.is_marked(), "the page was reloaded"
+        assert script.wait(30) == 1
+    finally:
+        script.kill()
+        script.communicate()
 
 
 def test_a_new_run_of_a_flow_comes_up_in_the_list(server, page):
