@@ -127,8 +127,12 @@ fn line(into: &mut impl Write, value: &impl Serialize) -> anyhow::Result<()> {
     Ok(into.write_all(b"\n")?)
 }
 
-/// What the file of a batch is called. The same batch again, after a crash, is the same file.
+/// What the names of files end with.
+const ENDING: &str = ".jsonl.zst";
+
+/// How the name of a batch's file begins. Another batch may begin and end with the same runs: a smaller
+/// one, or one of which some had to be cut.
 fn name(runs: &[RunRow]) -> Option<String> {
     let (first, last) = (runs.first()?, runs.last()?);
-    Some(format!("runs-{}-{}.jsonl.zst", first.run_id, last.run_id))
+    Some(format!("runs-{}-{}", first.run_id, last.run_id))
 }
