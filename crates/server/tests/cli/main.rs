@@ -27,6 +27,7 @@ mod proxy;
 mod retention;
 mod sdk;
 mod settings;
+mod traces;
 mod units;
 mod watch;
 mod words;

@@ -74,7 +74,8 @@ fn a_run_of_another_program_says_what_went_wrong() {
     let (head, rows) = list.split_once('\n').unwrap();
     assert!(head.ends_with("EXTERNAL ID") && rows.contains("night-7"), "{list}");
 
-    let (id, _) = rows.split_once(' ').unwrap();
+    let untold = rows.lines().find(|row| row.ends_with("night-8")).unwrap();
+    let (id, _) = untold.split_once(' ').unwrap();
     let (_, end) = id.rsplit_once('-').unwrap();
     for word in [id, end, "night-8"] {
         let shown = ok(at, &["runs", "show", word, "--server", &url]);
