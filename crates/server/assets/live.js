@@ -61,6 +61,11 @@
     } else if (into) {
       const place = document.getElementById(into);
       if (!place) return;
+      // A connection that is made anew says again what came since the page was made. Lines that have
+      // left the page for newer ones stay away.
+      const number = (line) => Number(line.id.slice("line-".length));
+      const first = into === "lines" && place.firstElementChild;
+      if (first && number(fresh) < number(first)) return;
       const isAtEnd = place.scrollTop + place.clientHeight >= place.scrollHeight - 8;
       place.append(fresh);
       if (into === "lines") {

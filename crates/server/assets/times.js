@@ -41,7 +41,17 @@
   addEventListener("click", async (event) => {
     const button = event.target.closest?.("[data-copy]");
     if (!button) return;
-    await navigator.clipboard?.writeText(button.dataset.copy).catch(() => {});
+    const text = button.dataset.copy;
+    // Pages that did not come over TLS have no clipboard, and a browser may refuse it.
+    const isCopied = await Promise.resolve(navigator.clipboard?.writeText(text).then(() => true)).catch(() => false);
+    if (!isCopied) {
+      // The reader copies it then: it takes the place of the button, all of it chosen.
+      const shown = document.createElement("code");
+      shown.textContent = text;
+      button.replaceWith(shown);
+      getSelection().selectAllChildren(shown);
+      return;
+    }
     button.textContent = "Copied";
     setTimeout(() => { button.textContent = "Copy"; }, 1500);
   });

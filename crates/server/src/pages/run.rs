@@ -87,6 +87,12 @@ impl Query {
         pairs.collect()
     }
 
+    /// What says which log lines are shown, and from which one on.
+    pub(super) fn log_kept(&self) -> String {
+        let logs = self.logs.map(|logs| format!("logs={logs}&")).unwrap_or_default();
+        self.lines_kept() + &logs
+    }
+
     /// The event at which the run is looked at; `None` for now. What a file has does not go on: it is
     /// looked at, at its end unless somebody says where.
     pub(super) fn at(&self, app: &App, row: &RunRow) -> Option<u64> {
@@ -97,9 +103,10 @@ impl Query {
     pub(super) fn without_step(&self, run_id: Uuid) -> String {
         let at = self.at.map(|at| format!("at={at}"));
         let steps = self.steps.as_ref().map(|steps| format!("steps={}", segment(steps)));
-        let status = self.steps_kept();
-        let status = Some(status.trim_end_matches('&').to_owned()).filter(|it| !it.is_empty());
-        let kept: Vec<String> = at.into_iter().chain(status).chain(steps).collect();
+        let others = [self.steps_kept(), self.log_kept()];
+        let others = others.into_iter().map(|kept| kept.trim_end_matches('&').to_owned());
+        let others = others.filter(|kept| !kept.is_empty());
+        let kept: Vec<String> = at.into_iter().chain(others).chain(steps).collect();
         match kept.as_slice() {
             [] => format!("/runs/{run_id}"),
             kept => format!("/runs/{run_id}?{}", kept.join("&")),
@@ -146,6 +153,8 @@ pub(super) struct WantedLines {
     q: String,
     /// The query of it, to be gone on with; empty if all lines are.
     kept: String,
+    /// The same, and from which line on.
+    kept_place: String,
 }
 
 impl WantedLines {
@@ -155,6 +164,7 @@ impl WantedLines {
             of: query.of.clone().unwrap_or_default(),
             q: query.q.clone().unwrap_or_default(),
             kept: query.lines_kept(),
+            kept_place: query.log_kept(),
         }
     }
 }
@@ -197,7 +207,8 @@ pub(super) async fn page(
         // New lines stand behind the newest, and nowhere else.
         let logs = if lines.has_more { None } else { Some(format!("&logs={}", shown.log_seq)) };
         let logs = logs.unwrap_or_default();
-        let kept = format!("{}{}", query.steps_kept(), query.lines_kept());
+        let window = query.logs.map(|logs| format!("window={logs}&")).unwrap_or_default();
+        let kept = format!("{}{}{window}", query.steps_kept(), query.lines_kept());
         let kept = kept.trim_end_matches('&');
         let joint = if kept.is_empty() { "" } else { "&" };
         format!("/runs/{run_id}/live?after={seq}{logs}{steps}{joint}{kept}")

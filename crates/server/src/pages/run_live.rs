@@ -47,6 +47,8 @@ pub(super) struct Query {
     q: Option<String>,
     /// Only steps of this status.
     status: Option<String>,
+    /// Behind which log line those of the page begin, if its address says so: ways to steps keep it.
+    window: Option<u64>,
 }
 
 /// Log lines that are told of at once.
@@ -74,8 +76,9 @@ pub(super) async fn live(
     if let Some(log_seq) = query.logs {
         follower = follower.with_logs_after(log_seq);
     }
-    let Query { steps, step, level, of, q, status, .. } = query;
-    let page = run::Query { steps, step, level, of, q, status, ..run::Query::default() };
+    let Query { steps, step, level, of, q, status, window, .. } = query;
+    let page =
+        run::Query { steps, step, level, of, q, status, logs: window, ..run::Query::default() };
     let filter = page.steps(None)?;
     let watched =
         Watched { run_id: row.run_id, place, filter, page, log_seq: query.logs.unwrap_or(0) };

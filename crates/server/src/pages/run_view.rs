@@ -270,7 +270,7 @@ pub fn read(
     if head.is_over {
         head.started = started::read(store, &row)?;
     }
-    let choices = filter.choices(run_id, &row.counts);
+    let choices = filter.choices(&wanted.here, &row.counts);
     if let Some(counts) = unit_counts {
         head.instance = Some(row.workflow_id.to_string());
         head.counts = bar_of(&counts);

@@ -27,6 +27,10 @@ const SHOWN: usize = 20;
 const RUNS_LOOKED_AT: usize = 8_000;
 /// Workflows whose steps are looked through.
 const WORKFLOWS_LOOKED_AT: usize = 1_000;
+/// Flows whose steps nobody has described: those of their newest run are looked through.
+const FLOWS_LOOKED_AT: usize = 200;
+/// The first steps of such a run.
+const STEPS_LOOKED_AT: usize = 200;
 /// Characters of a line that are shown.
 const LINE_CHARS_MAX: usize = 500;
 /// The longest question, in characters.
@@ -193,16 +197,24 @@ fn steps(
 ) -> Result<Vec<Step>, StoreError> {
     let text = text.to_lowercase();
     let mut found = Vec::new();
+    let mut flows = 0;
     for row in store.workflows(project, None, WORKFLOWS_LOOKED_AT)?.items {
         let plan: Option<Arc<Plan>> = definitions.plan(row.definition_id).ok();
         let Some(plan) = plan.filter(|plan| plan.tokens.is_none()) else { continue };
         let mut named = Vec::new();
         look(&plan.graph, "", &text, &mut named);
-        if named.is_empty() {
+        let is_unknown = plan.flow.is_some() && plan.graph.is_empty() && flows < FLOWS_LOOKED_AT;
+        if named.is_empty() && !is_unknown {
             continue;
         }
         let filter = RunFilter { workflow_id: Some(row.workflow_id), ..RunFilter::default() };
         let last = store.runs(project, &filter, None, 1)?.items.pop();
+        if let Some(last) = last.as_ref().filter(|_| is_unknown) {
+            flows += 1;
+            let steps = store.steps(last.run_id, None, STEPS_LOOKED_AT)?.items.into_iter();
+            let steps = steps.filter(|step| step.path.to_lowercase().contains(&text));
+            named.extend(steps.map(|step| (step.path, None, step.kind)));
+        }
         for (path, title, kind) in named {
             // Inside of a block there may be many of them.
             let step = segment(&path);

@@ -1,7 +1,6 @@
 //! The steps of a run by their status: `?status=failed` shows the failed ones of ten thousand.
 
 use serde::Serialize;
-use uuid::Uuid;
 use windlass_core::run::{Counts, StepStatus};
 use windlass_store::{Page, RunRow, Store, StoreError};
 
@@ -63,13 +62,22 @@ impl StepFilter {
     }
 
     /// The ways to the steps of each status; none if all have the same one and all are shown.
-    pub(super) fn choices(self, run_id: Uuid, counts: &Counts) -> Vec<Choice> {
+    /// `here` is the address of the page, the rest of which they keep: but for the place in the steps,
+    /// which is one among those of a status.
+    pub(super) fn choices(self, here: &str, counts: &Counts) -> Vec<Choice> {
+        let (page, query) = here.split_once('?').unwrap_or((here, ""));
+        let is_other = |pair: &&str| {
+            let name = pair.split('=').next().unwrap_or_default();
+            !matches!(name, "" | "at" | "status" | "steps")
+        };
+        let others: Vec<&str> = query.split('&').filter(is_other).collect();
         let href = |status: &str| {
             let at = self.at.map(|at| format!("at={at}"));
             let status = (!status.is_empty()).then(|| format!("status={status}"));
-            let query: Vec<String> = at.into_iter().chain(status).collect();
+            let others = others.iter().map(|pair| (*pair).to_owned());
+            let query: Vec<String> = at.into_iter().chain(status).chain(others).collect();
             let joint = if query.is_empty() { "" } else { "?" };
-            format!("/runs/{run_id}{joint}{}#steps-title", query.join("&"))
+            format!("{page}{joint}{}#steps-title", query.join("&"))
         };
         let there = ORDER.into_iter().filter(|status| counts.of(*status) > 0);
         let mut choices: Vec<Choice> = there

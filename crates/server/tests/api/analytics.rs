@@ -127,6 +127,31 @@ async fn two_runs_are_compared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_compared_is_not_called_the_same() {
+    let server = Server::new();
+    let nodes: String = (0..501)
+        .map(|n| format!("  - {{id: n{n}, type: transform, config: {{output: 1}}}}\n"))
+        .collect();
+    let last = "  - {id: last, type: transform, config: {output: '{{ input.n }}'}}\n";
+    server.deploy(&format!("name: wide\nnodes:\n{nodes}{last}")).await;
+    let mut ids = Vec::new();
+    for n in [1, 20] {
+        let run = server.run("wide", json!({ "n": n })).await;
+        ids.push(run["id"].as_str().unwrap().to_owned());
+    }
+    let query = format!("runs/compare?a={}&b={}", ids[0], ids[1]);
+    let body = server.get(&format!("/api/v1/{query}")).await.body;
+    let steps = body["steps"].as_array().unwrap();
+    let is = |verdict: &str| steps.iter().filter(|step| step["verdict"] == verdict).count();
+    assert_eq!((is("same"), is("not_compared")), (500, 2));
+    assert_eq!((&body["is_cut"], &body["parted_at"]), (&json!(true), &Value::Null));
+    let page = server.page(&format!("/{query}")).await.body;
+    let page = page.as_str().unwrap();
+    assert!(page.contains("They went the same way as far as they were compared."), "{page}");
+    assert!(page.contains("2 more ended alike"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn tasks_are_told_in_the_words_of_the_flow_observer() {
     let server = told().await;
     let body = server.get("/api/v1/runs/a4/tasks").await.body;

@@ -152,3 +152,75 @@ async fn the_drawer_of_an_agent_shows_what_was_said() {
     assert!(!page.contains("model · now"));
     assert!(page.contains("2 calls, 20 tokens in, 10 out"), "what the run took");
 }
+
+/// What says something of a run of another program, a line of JSON each.
+async fn tell(server: &Server, run: &str, events: impl Iterator<Item = Value>) {
+    let lines: String = events
+        .map(|mut event| {
+            let about = json!({ "run_id": run, "flow": "many", "flow_key": "many", "node": "a:1",
+                "task": "a", "ts": "2026-11-22T10:00:00Z" });
+            event.as_object_mut().unwrap().extend(about.as_object().unwrap().clone());
+            format!("{event}\n")
+        })
+        .collect();
+    let answer = server.ask(axum::http::Method::POST, "/api/v1/events", lines).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// Where the page asks for what comes.
+fn live_of(page: &str) -> String {
+    let (_, live) = page.split_once("data-live=\"").unwrap();
+    live.split_once('"').unwrap().0.replace("&amp;", "&").replace("&#x2f;", "/")
+}
+
+/// Log lines of numbers, every other one with another word.
+fn written(numbers: std::ops::Range<u32>) -> impl Iterator<Item = Value> {
+    numbers.map(|number| {
+        let word = if number % 2 == 0 { "even" } else { "odd" };
+        json!({ "event": "task_log", "message": format!("{word} line {number}.") })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_that_is_written_comes_into_the_page() {
+    for (query, wanted) in [("", 2_000), ("?q=odd", 1_000)] {
+        let server = Server::new();
+        let start = ["flow_started", "task_started"].map(|event| json!({ "event": event }));
+        tell(&server, "r1", start.into_iter()).await;
+        let page = server.page(&format!("/runs/r1{query}")).await.body;
+        let live = live_of(page.as_str().unwrap());
+        let speaking = async {
+            while server.house.app.engine.feed().watcher_count() == 0 {
+                tokio::task::yield_now().await;
+            }
+            tell(&server, "r1", written(0..1_000)).await;
+            tell(&server, "r1", written(1_000..2_000)).await;
+            tell(&server, "r1", [json!({ "event": "flow_completed" })].into_iter()).await;
+        };
+        let (answer, ()) = tokio::join!(server.get(&live), speaking);
+        let frames = answer.body.as_str().unwrap();
+        let ids: Vec<u64> = frames
+            .split("\"id\":\"line-")
+            .skip(1)
+            .map(|rest| rest.split_once('"').unwrap().0.parse().unwrap())
+            .collect();
+        assert_eq!(ids.len(), wanted, "{query}");
+        assert!(ids.is_sorted(), "{ids:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_line_comes_behind_a_window_of_older_ones() {
+    let server = Server::new();
+    let start = ["flow_started", "task_started"].map(|event| json!({ "event": event }));
+    tell(&server, "r1", start.into_iter()).await;
+    tell(&server, "r1", written(0..500)).await;
+    for (query, has_lines) in
+        [("", true), ("?logs=0", false), ("?logs=400", true), ("?q=odd", false), ("?q=42", true)]
+    {
+        let page = server.page(&format!("/runs/r1{query}")).await.body;
+        let page = page.as_str().unwrap();
+        assert_eq!(live_of(page).contains("logs="), has_lines, "{query}");
+        assert_eq!(page.contains(">Later lines<"), !has_lines, "{query}");
+    }
+}

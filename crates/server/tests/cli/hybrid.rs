@@ -1,5 +1,7 @@
 //! Runs as files, in and out.
 
+use std::io::Write as _;
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -74,4 +76,45 @@ fn runs_are_files_that_another_server_takes_in() {
     assert_eq!(shown["status"], "succeeded", "{shown}");
     let said = String::from_utf8_lossy(&import().stderr).into_owned();
     assert!(said.contains("0 taken in, 2 known already"), "{said}");
+}
+
+/// More runs than a start writes of those that were there before come in at once, all of them over.
+#[test]
+fn all_runs_that_come_in_at_once_become_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let runs = at.join("runs");
+    let mut serve = command(at, &["serve", "--data", "d", "--listen", "127.0.0.1:0"]);
+    serve.env("WORKFLOWS_DIR", &runs).stderr(Stdio::piped());
+    let (server, url) = ready(serve.spawn().unwrap());
+    let _server = server;
+    let count = 1_300;
+    let mut lines = String::new();
+    for number in 0..count {
+        for (second, event) in [(0, "flow_started"), (1, "flow_completed")] {
+            let ts = format!("2026-11-22T10:00:0{second}Z");
+            let fields = json!({ "event": event, "run_id": format!("r{number}"), "flow": "many",
+                "flow_key": "many", "ts": ts });
+            lines.push_str(&format!("{fields}\n"));
+        }
+    }
+    let address = url.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = lines.len();
+    let head = format!(
+        "POST /api/v1/events HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/x-ndjson\r\n\
+         Content-Length: {length}\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all((head + &lines).as_bytes()).unwrap();
+    let answer = std::io::read_to_string(stream).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let written = std::fs::read_dir(&runs).map_or(0, Iterator::count);
+        if written == count {
+            return;
+        }
+        assert!(Instant::now() < until, "{written} of {count}");
+        std::thread::yield_now();
+    }
 }

@@ -41,6 +41,53 @@ async fn a_run_is_called_the_same_among_runs_and_lines() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn steps_that_nobody_has_described_are_found() {
+    let server = Server::new();
+    let events = || nightly().into_iter().filter(|event| event.get("message").is_none()).collect();
+    let run = observe(&server, "night-7", events()).await;
+    let html = page(&server, "/search?q=LOAD").await;
+    assert!(html.contains(&format!("/runs/{run}?step=load%3A1")), "{html}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ways_to_steps_keep_the_filter_of_the_log() {
+    let server = Server::new();
+    let run = observe(&server, "night-7", nightly()).await;
+    let filter = "level=info&of=load%3A1&q=harbour&logs=0";
+    let html = page(&server, &format!("/runs/{run}?status=failed&{filter}")).await;
+    let html = html.replace("&amp;", "&");
+    for href in [
+        format!("/runs/{run}?status=failed&{filter}&step=load%3A1"),
+        format!("/runs/{run}?status=failed&{filter}#steps-title"),
+        format!("/runs/{run}?{filter}#steps-title"),
+    ] {
+        assert!(html.contains(&format!("\"{href}\"")), "{href} is not in {html}");
+    }
+    let step = page(&server, &format!("/runs/{run}?{filter}&step=load%3A1")).await;
+    let close = part(&step, "id=\"drawer-close\"", ">").replace("&amp;", "&");
+    assert!(close.contains(filter), "{close}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_found_by_its_name_however_old_it_is() {
+    let server = Server::new();
+    let run = observe(&server, "the-old-one", nightly()).await;
+    let newer = (0..8_000).map(|number| {
+        let fields = json!({ "event": "flow_started", "flow": "many", "run_id": format!("n{number}"),
+            "ts": "2020-01-02T03:04:05Z" });
+        format!("{fields}\n")
+    });
+    let newer: String = newer.collect();
+    let answer = server.ask(axum::http::Method::POST, "/api/v1/events", newer).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    for name in ["the-old-one", &run] {
+        let html = page(&server, &format!("/search?q={name}")).await;
+        let runs = part(&html, "id=\"runs-title\"", "</section>");
+        assert!(runs.contains(&format!("/runs/{run}")), "{runs}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn lists_say_that_a_run_is_driven_elsewhere_and_when_it_began() {
     let server = Server::new();
     server.deploy(ADD).await;

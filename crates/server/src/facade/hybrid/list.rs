@@ -14,11 +14,13 @@ use crate::http::paging::limit;
 #[into_params(parameter_in = Query)]
 #[serde(default)]
 pub struct LimitQuery {
-    /// Of the newest, 1 to 1,000. 50 if left out.
+    /// Of those that were created last, 1 to 1,000. 50 if left out.
     pub limit: Option<String>,
 }
 
-/// The newest runs as the hybrid engine's workflows: those that changed last come first.
+/// The newest runs by their creation, 50 unless `limit` says otherwise, as the hybrid engine's workflows:
+/// of these, those that changed last come first. An older run that changes is not among them; it is found
+/// by its id.
 #[utoipa::path(
     get, path = "/api/workflows", tag = "facades", params(LimitQuery),
     responses((status = 200, body = Vec<StateBody>), DetailResponses)
