@@ -27,12 +27,26 @@ pub(super) struct Retention {
     shared: Arc<Shared>,
     rules: RetentionRules,
     archive: Option<Arc<dyn Archive>>,
-    /// What was archived and was found again by the last look, with the number of its last event then.
-    kept: HashMap<Uuid, u64>,
+    /// What was archived and was found again by the last look, and how far it had come then.
+    kept: HashMap<Uuid, Reach>,
     /// The same of the look that is under way.
-    kept_now: HashMap<Uuid, u64>,
+    kept_now: HashMap<Uuid, Reach>,
     /// How long to wait after the next failure of the archive; `None` while it does not fail.
     next_wait: Option<Duration>,
+}
+
+/// How far a run has come. Another program may say more of its own even once they are over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Reach {
+    last_seq: u64,
+    last_log_seq: u64,
+}
+
+/// A run that has had its time.
+struct Old {
+    row: RunRow,
+    /// How far it had come before it was archived; `None` if no archive keeps it.
+    kept: Option<Reach>,
 }
 
 /// Why nothing was deleted.
@@ -71,9 +85,11 @@ impl Retention {
         let mut wait = LOOK_EVERY;
         for expiry in self.rules.expiries(self.shared.clock.now()) {
             match self.let_go(&expiry) {
-                Ok(0) => {}
+                Ok(None) => {}
+                // Something was said of them meanwhile.
+                Ok(Some(0)) => wait = wait.min(TRY_AGAIN),
                 // Sub-runs can go once their parent has gone, so any run may be followed by others.
-                Ok(count) => {
+                Ok(Some(count)) => {
                     tracing::debug!(count, "deleted old runs");
                     wait = LOOK_AGAIN;
                 }
@@ -99,39 +115,46 @@ impl Retention {
         wait
     }
 
-    fn let_go(&mut self, expiry: &Expiry) -> Result<usize, Stays> {
+    /// Answers how many went; `None` if there are none.
+    fn let_go(&mut self, expiry: &Expiry) -> Result<Option<usize>, Stays> {
         let runs = self.shared.store.expired_runs(expiry, RUNS_AT_ONCE)?;
         if runs.is_empty() {
-            return Ok(0);
+            return Ok(None);
         }
-        let is_archived = self.archive.is_some();
-        self.archive(&runs)?;
-        let deleted = self.delete(runs, is_archived)?;
-        Ok(deleted)
+        let runs = self.archive(runs)?;
+        let deleted = self.delete(runs)?;
+        Ok(Some(deleted))
     }
 
-    fn archive(&mut self, runs: &[RunRow]) -> Result<(), Stays> {
-        let Some(archive) = &self.archive else { return Ok(()) };
-        let new: Vec<RunRow> =
-            runs.iter().filter(|run| !is_kept(&self.kept, run)).cloned().collect();
+    /// How far each has come is looked up before it is archived: what is said meanwhile has it stay.
+    fn archive(&mut self, runs: Vec<RunRow>) -> Result<Vec<Old>, Stays> {
+        let Some(archive) = self.archive.clone() else {
+            return Ok(runs.into_iter().map(|row| Old { row, kept: None }).collect());
+        };
+        let (mut old, mut new) = (Vec::with_capacity(runs.len()), Vec::new());
+        for row in runs {
+            let Some(reach) = reach(&*self.shared.store, &row)? else { continue };
+            // One of which a part is deleted was archived before that.
+            if !is_being_deleted(&row) && self.kept.get(&row.run_id) != Some(&reach) {
+                new.push(row.clone());
+            }
+            old.push(Old { row, kept: Some(reach) });
+        }
         if !new.is_empty() {
             archive.keep(&new).map_err(Stays::NotKept)?;
         }
-        self.kept_now.extend(runs.iter().map(|run| (run.run_id, run.last_seq)));
-        Ok(())
+        let kept = old.iter().filter_map(|old| Some((old.row.run_id, old.kept?)));
+        self.kept_now.extend(kept);
+        Ok(old)
     }
 
     /// Deletes what can go of these runs at once. Of archived ones only those of which nothing was heard
     /// since.
-    fn delete(&self, runs: Vec<RunRow>, is_archived: bool) -> Result<usize, StoreError> {
+    fn delete(&self, runs: Vec<Old>) -> Result<usize, StoreError> {
         let (answer, told) = bounded(1);
         let epoch = self.shared.epoch;
         let call: Call = Box::new(move |store| {
-            let runs = if is_archived { unchanged(store, runs) } else { Ok(runs) };
-            let deleted = runs.and_then(|runs| {
-                let ids: Vec<Uuid> = runs.iter().map(|run| run.run_id).collect();
-                store.delete_runs(epoch, &ids)
-            });
+            let deleted = unchanged(store, &runs).and_then(|ids| store.delete_runs(epoch, &ids));
             // The committer tidies in quiet moments, and a busy server has none for days. A failure is
             // told there: whatever is left to tidy is still there then.
             if deleted.as_ref().is_ok_and(|count| *count > 0) {
@@ -146,22 +169,22 @@ impl Retention {
     }
 }
 
-/// Whether a run was archived as it is. One of which a part is deleted was, before that.
-fn is_kept(kept: &HashMap<Uuid, u64>, run: &RunRow) -> bool {
-    is_being_deleted(run) || kept.get(&run.run_id) == Some(&run.last_seq)
-}
-
 fn is_being_deleted(run: &RunRow) -> bool {
     run.reason.as_deref() == Some(REASON_DELETING)
 }
 
-/// Those of some runs that are as they were. Another program may have said more of its own.
-fn unchanged(store: &dyn Store, runs: Vec<RunRow>) -> Result<Vec<RunRow>, StoreError> {
+/// How far a run has come; `None` if it is gone.
+fn reach(store: &dyn Store, run: &RunRow) -> Result<Option<Reach>, StoreError> {
+    let found = store.overview(run.run_id, 0)?;
+    Ok(found.map(|found| Reach { last_seq: found.row.last_seq, last_log_seq: found.last_log_seq }))
+}
+
+/// Those of some runs that are as they were archived, or never were.
+fn unchanged(store: &dyn Store, runs: &[Old]) -> Result<Vec<Uuid>, StoreError> {
     let mut same = Vec::with_capacity(runs.len());
-    for run in runs {
-        let found = store.run(&run.project, &run.run_id.to_string())?;
-        if found.is_some_and(|now| is_being_deleted(&now) || now.last_seq == run.last_seq) {
-            same.push(run);
+    for Old { row, kept } in runs {
+        if kept.is_none() || reach(store, row)? == *kept {
+            same.push(row.run_id);
         }
     }
     Ok(same)

@@ -8,11 +8,14 @@ use parking_lot::Mutex;
 use serde_json::json;
 use tokio::sync::watch;
 use uuid::Uuid;
-use windlass_core::run::RunStatus;
+use windlass_core::Time;
+use windlass_core::run::{RunStatus, SeenEnd, TaskWord};
+use windlass_engine::shard::{Line, Word};
 use windlass_engine::{Archive, RetentionRules, Rule};
 use windlass_store::{RunFilter, RunRow};
 
 use crate::ground::Ground;
+use crate::observed::{ended, started, task};
 use crate::server::{PROJECT, Server, patiently, view};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -123,6 +126,55 @@ async fn what_goes_was_archived_once_and_what_cannot_be_archived_stays() {
         assert_eq!(kept.iter().map(|run| run.run_id).collect::<Vec<_>>(), runs);
         assert!(kept.iter().all(|run| run.status == RunStatus::Succeeded));
         assert_eq!(*archive.asked.borrow(), 2, "it is tried again later, and not in a loop");
+        server.stop().await;
+    }
+}
+
+/// An archive that takes its time with the first batch.
+struct Distant {
+    asked: watch::Sender<u32>,
+    may_go_on: Mutex<std::sync::mpsc::Receiver<()>>,
+}
+
+impl Archive for Distant {
+    fn keep(&self, _: &[RunRow]) -> Result<(), String> {
+        self.asked.send_modify(|asked| *asked += 1);
+        // The second one finds nobody there to wait for.
+        let _ = self.may_go_on.lock().recv();
+        Ok(())
+    }
+}
+
+/// A line of a task that is known is no event of its run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_comes_while_its_run_is_archived_is_archived_too() {
+    for ground in Ground::both() {
+        let server = ground.serve();
+        let over = ended(3, SeenEnd::Succeeded);
+        server.hear("r-1", vec![started(0), task("load:1", 1, TaskWord::Started), over]).await;
+        server.stop().await;
+        let (go_on, may_go_on) = std::sync::mpsc::channel();
+        let archive =
+            Arc::new(Distant { asked: watch::channel(0).0, may_go_on: Mutex::new(may_go_on) });
+        let server = ground.serve_with(|config| {
+            config.retention = RetentionRules::by_age(Some(MOMENT));
+            config.archive = Some(archive.clone());
+        });
+        let mut asked = archive.asked.subscribe();
+        patiently("it is asked", asked.wait_for(|asked| *asked > 0)).await.unwrap();
+        let line = Line {
+            at: Time::from_micros(1_700_000_002_000_000),
+            path: "load:1".to_owned(),
+            attempt: 0,
+            level: None,
+            text: "one more thing".to_owned(),
+            id: None,
+        };
+        server.hear("r-1", vec![Word::Line(line)]).await;
+        go_on.send(()).unwrap();
+        drop(go_on);
+        patiently("it is asked again", asked.wait_for(|asked| *asked > 1)).await.unwrap();
+        until_left(&server, &[]).await;
         server.stop().await;
     }
 }
