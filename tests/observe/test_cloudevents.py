@@ -1,6 +1,8 @@
 """CloudEvents, by the official SDK."""
 
+import base64
 import json
+import urllib.parse
 import urllib.request
 import uuid
 
@@ -63,6 +65,26 @@ def test_an_event_in_an_envelope_is_an_event(server, shape):
     assert run["input"] == {"day": 7}
     assert run["started_at"] == "2026-11-22T10:00:00.000000Z"
     assert [line["text"] for line in server.lines(run_id)] == ["12 rows"]
+
+
+def test_headers_and_data_may_be_encoded(server):
+    run_id, source = str(uuid.uuid4()), "/lager/nächtlich 5 %"
+    attributes = {"specversion": "1.0", "id": "1", "source": source, "subject": run_id}
+    headers = {**attributes, "type": "flow.started", "time": "2026-11-22T10:00:00Z"}
+    headers = {f"ce-{name}": urllib.parse.quote(value) for name, value in headers.items()}
+    assert send(server, headers, b'{"params": {"day": 7}}')["rejected"] == []
+    data = base64.b64encode(b'{"node": "load:1", "message": "12 rows"}').decode()
+    envelope = {**attributes, "id": "2", "type": "task_log", "data_base64": data}
+    headers = {"Content-Type": "application/cloudevents+json"}
+    assert send(server, headers, json.dumps(envelope).encode())["rejected"] == []
+    assert server.run(run_id)["workflow"] == source
+    assert [line["text"] for line in server.lines(run_id)] == ["12 rows"]
+
+    envelope["data_base64"] = "no base64"
+    answer = send(server, headers, json.dumps(envelope).encode())
+    assert answer["rejected"][0]["code"] == "bad-value"
+    answer = send(server, headers, json.dumps({**envelope, "data_base64": data, "specversion": "0.3"}).encode())
+    assert "specversion" in answer["rejected"][0]["detail"]
 
 
 def test_an_envelope_that_lacks_something_is_named(server):

@@ -37,6 +37,8 @@ pub struct App {
     pub(crate) known: Known,
     /// What the windows of other systems remember.
     pub(crate) facades: crate::facade::Kept,
+    /// Room for bodies that come packed.
+    pub(crate) room: crate::observe::unpack::Room,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// This process, among all that have owned the data.

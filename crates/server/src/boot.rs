@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::crash::Crash;
 use crate::database;
 use crate::metrics::Metrics;
+use crate::observe::unpack::Room;
 use crate::plugins;
 use crate::traces::{self, Ends};
 use crate::vault::{Ring, Vault};
@@ -169,6 +170,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let engine = Engine::start(engine_config, Handle::current())?;
     let gate = Gate::new(&config, engine.clone(), session_dir.as_deref(), purpose.is_dev)?;
     let gate = if is_file { gate.only_to_look() } else { gate };
+    let room = Room::new(config.server.body_bytes_max);
     let app = App {
         engine,
         vault,
@@ -178,6 +180,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
         known: Default::default(),
         facades: Default::default(),
         trial,
+        room,
         metrics,
         boot_id,
         started_at,

@@ -2,9 +2,13 @@
 //! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md>
 
 use axum::http::HeaderMap;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
 use super::Rejected;
+use crate::http::problem::short;
 
 /// What the body of a request is, if it is one of CloudEvents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,9 +36,13 @@ pub fn mode(headers: &HeaderMap) -> Option<Mode> {
 pub fn binary(index: usize, headers: &HeaderMap, body: &[u8]) -> Result<Vec<u8>, Rejected> {
     let mut envelope = Map::new();
     for (name, value) in headers {
-        if let (Some(name), Ok(value)) = (name.as_str().strip_prefix("ce-"), value.to_str()) {
-            envelope.insert(name.to_owned(), value.into());
-        }
+        let Some(name) = name.as_str().strip_prefix("ce-") else { continue };
+        // What is no printable ASCII is percent-encoded there (3.1.3.2).
+        let Ok(value) = percent_decode(value.as_bytes()).decode_utf8() else {
+            let detail = format!("the header `ce-{name}` is no UTF-8");
+            return Err(Rejected::new(index, "bad-value", detail));
+        };
+        envelope.insert(name.to_owned(), value.into());
     }
     let data = match body.trim_ascii().is_empty() {
         true => Value::Null,
@@ -60,7 +68,11 @@ pub fn structured(index: usize, text: &[u8]) -> Result<Vec<u8>, Rejected> {
 
 /// What the data says counts; the envelope says what is missing there.
 fn opened(index: usize, mut envelope: Map<String, Value>) -> Result<Vec<u8>, Rejected> {
-    let mut event = match envelope.remove("data") {
+    let data = match (envelope.remove("data"), envelope.remove("data_base64")) {
+        (None | Some(Value::Null), Some(packed)) => Some(unpacked(index, &packed)?),
+        (data, _) => data,
+    };
+    let mut event = match data {
         None | Some(Value::Null) => Map::new(),
         Some(Value::Object(data)) => data,
         Some(_) => {
@@ -73,6 +85,12 @@ fn opened(index: usize, mut envelope: Map<String, Value>) -> Result<Vec<u8>, Rej
             let detail = format!("a CloudEvent has a `{field}`");
             return Err(Rejected::new(index, "missing-field", detail));
         }
+    }
+    let version = envelope.get("specversion").and_then(Value::as_str).unwrap_or_default();
+    if !version.starts_with("1.") {
+        let detail =
+            format!("the `specversion` of a CloudEvent is `1.0`, and not `{}`", short(version));
+        return Err(Rejected::new(index, "bad-value", detail));
     }
     let mut text = |name: &str| match envelope.remove(name) {
         Some(Value::String(text)) => Some(text),
@@ -96,6 +114,15 @@ fn opened(index: usize, mut envelope: Map<String, Value>) -> Result<Vec<u8>, Rej
         event.insert("flow".to_owned(), source.into());
     }
     Ok(serde_json::to_vec(&event).unwrap_or_default())
+}
+
+/// Data that its sender took for bytes.
+fn unpacked(index: usize, packed: &Value) -> Result<Value, Rejected> {
+    let bytes = packed.as_str().and_then(|text| STANDARD.decode(text).ok());
+    bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).ok_or_else(|| {
+        let detail = "the `data_base64` of a CloudEvent is JSON here, in base64";
+        Rejected::new(index, "bad-value", detail)
+    })
 }
 
 /// The last part of a type is the event's name: `com.example.task_ok`, or `com.example.task.ok`.

@@ -15,6 +15,7 @@ pub mod event;
 pub mod lineage;
 pub mod otlp;
 pub mod split;
+pub mod unpack;
 pub mod value;
 
 use std::collections::{HashMap, HashSet};

@@ -1,8 +1,5 @@
 //! From a body to the texts of its items: one, a list, `{"events": […]}`, or lines.
 
-use std::io::Read;
-
-use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use serde_json::value::RawValue;
 
@@ -13,51 +10,6 @@ use crate::http::problem::{self, Problem};
 pub const ITEM_BYTES_MAX: usize = 1024 * 1024;
 /// Items of a body. What is wrong with each may have to be said, and a small body may hold very many.
 pub const ITEM_COUNT_MAX: usize = 20_000;
-
-/// A body as it was before it was sent.
-///
-/// # Errors
-///
-/// `bad-parameter` if the encoding is none of ours or the body none of it, `body-too-large` if more
-/// comes out than a body may have.
-pub fn decoded(headers: &HeaderMap, body: Bytes, bytes_max: u64) -> Result<Bytes, Problem> {
-    let encoding = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str());
-    let encoding = encoding.map(|word| word.map(|word| word.trim().to_ascii_lowercase()));
-    match encoding.as_ref().map(|word| word.as_deref()) {
-        None | Some(Ok("" | "identity")) => Ok(body),
-        Some(Ok("gzip" | "x-gzip")) => {
-            inflate("gzip", flate2::read::MultiGzDecoder::new(&*body), bytes_max)
-        }
-        Some(Ok("deflate")) => {
-            inflate("deflate", flate2::read::ZlibDecoder::new(&*body), bytes_max)
-        }
-        Some(Ok("zstd")) => {
-            let decoder = zstd::stream::read::Decoder::with_buffer(&*body);
-            let decoder = decoder.map_err(|error| damaged("zstd", &error))?;
-            inflate("zstd", decoder, bytes_max)
-        }
-        Some(_) => {
-            let message = "`gzip`, `zstd`, `deflate` or `identity` is possible";
-            Err(Problem::parameter("Content-Encoding", message))
-        }
-    }
-}
-
-fn damaged(encoding: &str, error: &dyn std::fmt::Display) -> Problem {
-    Problem::parameter("Content-Encoding", format!("the body is no {encoding}: {error}"))
-}
-
-/// Stops as soon as there is too much: a small body may hold a very large one.
-fn inflate(encoding: &str, from: impl Read, bytes_max: u64) -> Result<Bytes, Problem> {
-    let mut bytes = Vec::new();
-    let read = from.take(bytes_max + 1).read_to_end(&mut bytes);
-    read.map_err(|error| damaged(encoding, &error))?;
-    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_max {
-        let message = "unpacked, the body is larger than the server's `server.body_bytes_max`";
-        return Err(Problem::new(problem::BODY_TOO_LARGE, message));
-    }
-    Ok(bytes.into())
-}
 
 /// The items of a body, in order: where each stands, and its text.
 ///

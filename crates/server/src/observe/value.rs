@@ -51,13 +51,37 @@ pub fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>
 }
 
 /// A time as it is sent: RFC 3339, or seconds, milliseconds or microseconds since 1970.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug)]
 pub enum Stamp {
     /// A number; how large it is says in which unit.
     Number(f64),
     /// A text. Without an offset it is UTC.
     Text(String),
+}
+
+impl<'de> Deserialize<'de> for Stamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Stamp, D::Error> {
+        struct Time;
+        impl Visitor<'_> for Time {
+            type Value = Stamp;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time in RFC 3339 or a number of seconds since 1970")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Stamp, E> {
+                Ok(Stamp::Text(text.to_owned()))
+            }
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Stamp, E> {
+                Ok(Stamp::Number(number))
+            }
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Stamp, E> {
+                Ok(Stamp::Number(number as f64))
+            }
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Stamp, E> {
+                Ok(Stamp::Number(number as f64))
+            }
+        }
+        deserializer.deserialize_any(Time)
+    }
 }
 
 impl Stamp {

@@ -90,8 +90,7 @@ async fn ingest(
             |index, text, now| event::read(index, &cloud::structured(index, text)?, now).map(Some)
         }
         Some(Mode::Binary) => {
-            let bytes_max = app.config.server.body_bytes_max;
-            let data = split::decoded(&headers, bytes, bytes_max)?;
+            let data = app.room.unpacked(&headers, bytes)?;
             if data.len() > split::ITEM_BYTES_MAX {
                 let message = format!("an event has at most {} bytes", split::ITEM_BYTES_MAX);
                 return Err(Problem::new(problem::BODY_TOO_LARGE, message));
@@ -119,10 +118,10 @@ pub(super) async fn read_and_take(
     bytes: Bytes,
     read_one: Read,
 ) -> Result<Taken, Problem> {
-    let (now, bytes_max) = (app.engine.clock().now(), app.config.server.body_bytes_max);
+    let (now, room) = (app.engine.clock().now(), app.room.clone());
     let is_large = bytes.len() >= LARGE_BYTES || headers.contains_key(header::CONTENT_ENCODING);
     let read = move || {
-        let bytes = split::decoded(&headers, bytes, bytes_max)?;
+        let bytes = room.unpacked(&headers, bytes)?;
         let (mut items, mut rejected, mut idle) = (Vec::new(), Vec::new(), 0);
         for (index, text) in split::items(&headers, &bytes)?.into_iter().enumerate() {
             match read_one(index, text, now) {
@@ -131,9 +130,9 @@ pub(super) async fn read_and_take(
                 Err(one) => rejected.push(one),
             }
         }
-        Ok::<_, Problem>((items, rejected, idle))
+        Ok::<_, Problem>((items, rejected, idle, bytes.into_held()))
     };
-    let (items, rejected, idle) = match is_large {
+    let (items, rejected, idle, _held) = match is_large {
         false => read()?,
         true => tokio::task::spawn_blocking(read).await.map_err(|error| {
             tracing::error!(%error, "events could not be read");

@@ -43,17 +43,18 @@ pub async fn report_traces(
     request: Request,
 ) -> Result<Response, Problem> {
     let bytes = body::read(request, &app).await?;
-    let (now, bytes_max) = (app.engine.clock().now(), app.config.server.body_bytes_max);
+    let (now, room) = (app.engine.clock().now(), app.room.clone());
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_protobuf = content_type.is_some_and(|it| it.starts_with(PROTOBUF));
     let read = move || {
-        let bytes = split::decoded(&headers, bytes, bytes_max)?;
+        let bytes = room.unpacked(&headers, bytes)?;
         let spans = request_of(&bytes, is_protobuf)?;
         let scopes = spans.resource_spans.iter().flat_map(|it| &it.scope_spans);
         split::check_count(scopes.map(|scope| scope.spans.len()).sum())?;
-        Ok::<_, Problem>(otlp::read(spans, now))
+        let (items, rejected) = otlp::read(spans, now);
+        Ok::<_, Problem>((items, rejected, bytes.into_held()))
     };
-    let (items, rejected) = tokio::task::spawn_blocking(read).await.map_err(|error| {
+    let (items, rejected, _held) = tokio::task::spawn_blocking(read).await.map_err(|error| {
         tracing::error!(%error, "spans could not be read");
         Problem::new(problem::INTERNAL, "the server's log says more")
     })??;
