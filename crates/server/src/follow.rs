@@ -10,6 +10,7 @@ use windlass_core::run::Fact;
 use windlass_engine::{LiveNote, LiveSubscription, News, Subscription};
 use windlass_store::{LogFilter, LogRow, NumberedEvent, StoreError};
 
+use crate::api::run::RunBody;
 use crate::app::App;
 use crate::app::is_down;
 use crate::http::paging::PAGE_BYTES_MAX;
@@ -99,6 +100,25 @@ impl Follower {
     /// Whether the run is over and everything was said.
     pub fn is_over(&self) -> bool {
         self.is_over
+    }
+
+    /// The run as it has ended; `None` while it has not, or somebody spoke of it again. That another
+    /// program's run is over need not be among its events: it may follow from its tasks, or its silence.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn end(&self) -> Result<Option<RunBody>, StoreError> {
+        if !self.is_over {
+            return Ok(None);
+        }
+        let run_id = self.run_id;
+        let read = move |store: &dyn windlass_store::Store| {
+            let overview = store.overview(run_id, 0)?;
+            let row = overview.map(|found| found.row).filter(|row| row.status.is_terminal());
+            row.map(|row| RunBody::read(store, row)).transpose()
+        };
+        self.app.engine.read(read).await
     }
 
     /// What comes next; `None` once the run is over and everything was said, or the server goes

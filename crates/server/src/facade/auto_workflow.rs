@@ -10,8 +10,8 @@ use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use windlass_core::run::Fact;
 use windlass_core::run::path::node_of;
-use windlass_core::run::{Fact, RunStatus};
 use windlass_core::{HumanDuration, Time};
 use windlass_store::{LogRow, NumberedEvent, RunRow, StoreError};
 
@@ -19,7 +19,7 @@ use crate::access::Caller;
 use crate::api::event::EventBody;
 use crate::api::log_line::LogLineBody;
 use crate::api::query::{Asked, Named};
-use crate::api::run::find;
+use crate::api::run::{RunBody, find};
 use crate::api::runs::events::number;
 use crate::api::runs::stream::{Frame, StreamQuery, given_up, place_of, stream};
 use crate::app::{App, Shared};
@@ -119,6 +119,7 @@ async fn tell<M: Send>(
     };
     let log_seq = overview.map_or(0, |overview| overview.last_log_seq);
     let mut follower = follower.after(after).with_logs_after(log_seq);
+    let mut is_ended = false;
     while let Some(Portion { events, logs, .. }) = follower.next().await? {
         let lines = logs.into_iter().map(|line| Told { seq: None, body: log(&row, line) });
         let mut told: Vec<Told> = lines.collect();
@@ -128,12 +129,30 @@ async fn tell<M: Send>(
             }),
         );
         for told in told {
+            is_ended |= told.body["data"]["event"] == "flow_completed";
             if messages.send(shape(told)).await.is_err() {
                 return Ok(());
             }
         }
     }
+    if let Some(run) = follower.end().await?.filter(|_| !is_ended) {
+        // Nobody listens any more if it cannot be sent.
+        let _ = messages.send(shape(Told { seq: None, body: end(run) })).await;
+    }
     Ok(())
+}
+
+/// The end of a run that follows from its tasks, or from its silence.
+fn end(run: RunBody) -> Value {
+    let mut data = json!({
+        "event": "flow_completed", "flow": run.workflow, "run_id": run.id, "ts": run.finished_at,
+        "status": run.status.to_uppercase(),
+        "inferred": run.observed.is_some_and(|observed| observed.inferred),
+    });
+    if let Some(error) = run.error {
+        data["error"] = error.message.into();
+    }
+    json!({ "kind": "flow", "data": data })
 }
 
 /// An event in the observer's words, if it has any for it.
@@ -144,15 +163,22 @@ fn message(row: &RunRow, event: &NumberedEvent) -> Option<Value> {
         "run_succeeded" | "run_failed" | "run_cancelled" => ("flow", "flow_completed"),
         "step_queued" => ("task", "task_started"),
         "step_succeeded" => ("task", "task_ok"),
-        "step_failed" | "step_cancelled" => ("task", "task_err"),
+        "step_failed" => ("task", "task_err"),
+        "step_cancelled" => ("task", "task_cancelled"),
         "attempt_failed" | "task_retried" => ("task", "task_retry"),
         // What the observer itself was told: its own words come back.
-        "flow_ended" => ("flow", "flow_completed"),
+        // How a run ended of which that is not said follows from its tasks once all are over.
+        "flow_ended" if body.fields.contains_key("status") => ("flow", "flow_completed"),
         "task_started" => ("task", "task_started"),
-        "task_ended" if body.fields.get("status").is_some_and(|it| it == "succeeded") => {
-            ("task", "task_ok")
+        "task_ended" => {
+            let name = match body.fields.get("status").and_then(Value::as_str) {
+                Some("succeeded") => "task_ok",
+                Some("skipped") => "task_skipped",
+                Some("cancelled") => "task_cancelled",
+                _ => "task_err",
+            };
+            ("task", name)
         }
-        "task_ended" => ("task", "task_err"),
         _ => return None,
     };
     let mut data = json!({
@@ -167,9 +193,7 @@ fn message(row: &RunRow, event: &NumberedEvent) -> Option<Value> {
             "flow_ended" => match fields.get("status").and_then(Value::as_str) {
                 Some("succeeded") => "SUCCEEDED",
                 Some("failed") => "FAILED",
-                Some("cancelled") => "CANCELLED",
-                // It follows from the tasks.
-                _ => row_status(row.status),
+                _ => "CANCELLED",
             },
             _ => "CANCELLED",
         }
@@ -199,15 +223,6 @@ fn message(row: &RunRow, event: &NumberedEvent) -> Option<Value> {
         data["error"] = error["message"].clone();
     }
     Some(json!({ "kind": kind, "data": data }))
-}
-
-fn row_status(status: RunStatus) -> &'static str {
-    match status {
-        RunStatus::Succeeded => "SUCCEEDED",
-        RunStatus::Failed => "FAILED",
-        RunStatus::Cancelled => "CANCELLED",
-        _ => "RUNNING",
-    }
 }
 
 fn log(row: &RunRow, line: LogRow) -> Value {

@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use serde_json::{Value, json};
+use windlass_core::HumanDuration;
 
 use crate::harness::*;
 use crate::socket::Socket;
@@ -100,6 +101,44 @@ async fn a_run_is_told_in_the_words_of_the_flow_observer() {
         messages.push(serde_json::from_str(&text).unwrap());
     }
     assert_eq!(told(messages.into_iter()), STORY);
+}
+
+/// How the end of a run is told that nobody has told: by its tasks, or by its silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_not_said_is_told() {
+    let server = Server::with(|config| {
+        config.observe.stalled_after = HumanDuration::from_secs(1);
+        config.observe.given_up_after = HumanDuration::from_secs(1);
+    });
+    let about = |event: &str, run: &str| {
+        json!({ "event": event, "run_id": run, "flow": "f", "node": "a:1" })
+    };
+    let events = json!([
+        about("flow_started", "tasks"),
+        about("task_skipped", "tasks"),
+        { "event": "task_err", "run_id": "tasks", "node": "b:1", "error": "boom" },
+        about("flow_completed", "tasks"),
+        about("flow_started", "silent"),
+    ]);
+    server.post("/api/v1/events", events).await;
+    for (run, inferred) in [("tasks", false), ("silent", true)] {
+        let stream = server.get(&format!("/sse/runs/{run}")).await;
+        let frames = stream.body.as_str().unwrap();
+        let frames = frames.lines().filter_map(|line| line.strip_prefix("data: "));
+        let said: Vec<Value> = frames.map(|data| serde_json::from_str(data).unwrap()).collect();
+        let ends: Vec<&Value> =
+            said.iter().filter(|it| it["data"]["event"] == "flow_completed").collect();
+        assert_eq!(ends.len(), 1, "{said:?}");
+        assert_eq!(ends[0], said.last().unwrap());
+        assert_eq!(ends[0]["data"]["status"], "FAILED");
+        assert_eq!(ends[0]["data"]["inferred"], inferred, "{said:?}");
+        assert_eq!(said.iter().any(|it| it["data"]["event"] == "task_skipped"), !inferred);
+
+        let stream = server.get(&format!("/api/workflows/runs/{run}/stream")).await;
+        let frames = stream.body.as_str().unwrap();
+        assert_eq!(frames.matches("run_completed").count(), 1, "{frames}");
+        assert!(frames.contains("\"success\":false"), "{frames}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

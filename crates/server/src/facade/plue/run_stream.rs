@@ -80,6 +80,7 @@ async fn tell(app: Arc<App>, row: RunRow, after: u64, frames: Frames) -> Result<
         return Ok(());
     }
     let mut follower = follower.after(after).with_logs_after(log_seq).with_live();
+    let mut is_ended = false;
     while let Some(Portion { events, logs, live }) = follower.next().await? {
         let mut told = Vec::new();
         if let Some(note) = live {
@@ -100,10 +101,23 @@ async fn tell(app: Arc<App>, row: RunRow, after: u64, frames: Frames) -> Result<
             }),
         );
         for (seq, body) in told {
+            is_ended |= body["type"] == "run_completed";
             if frames.send(frame(seq, &body)).await.is_err() {
                 return Ok(());
             }
         }
+    }
+    if let Some(run) = follower.end().await?.filter(|_| !is_ended) {
+        let error = run.error.map(|error| error.message);
+        let error = error.or_else(|| (run.status == "cancelled").then(|| "cancelled".to_owned()));
+        let body = match run.status {
+            "succeeded" => {
+                json!({ "type": "run_completed", "success": true, "outputs": run.output })
+            }
+            _ => json!({ "type": "run_completed", "success": false, "error": error }),
+        };
+        // Nobody listens any more if it cannot be sent.
+        let _ = frames.send(frame(None, &body)).await;
     }
     Ok(())
 }
