@@ -110,7 +110,7 @@ async fn an_end_that_was_not_said_is_told() {
         config.observe.stalled_after = HumanDuration::from_secs(1);
         config.observe.given_up_after = HumanDuration::from_secs(1);
     });
-    let about = |event: &str, run: &str| {
+    let about = |event: &str, run: &str| -> Value {
         json!({ "event": event, "run_id": run, "flow": "f", "node": "a:1" })
     };
     let events = json!([
