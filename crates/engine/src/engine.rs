@@ -26,7 +26,7 @@ use crate::ids::{new_id, new_id_for_shard};
 use crate::live::LiveFeed;
 use crate::retention::{Archive, RetentionRules};
 use crate::shard::{Answer, Ask, Command, Create, Input, Published, ShardConfig};
-use crate::threads::{self, Shared, Threads, ToCommitter, ToKeeper, ToReader, ToShard};
+use crate::threads::{self, Looks, Shared, Threads, ToCommitter, ToKeeper, ToReader, ToShard};
 use crate::triggers;
 
 /// Inputs that may wait in front of a shard before new runs are refused.
@@ -43,6 +43,8 @@ pub struct EngineConfig {
     pub dispatch: DispatchConfig,
     /// How many shards there are: one for each core, and two at least, is usual.
     pub shard_count: usize,
+    /// How many may read from the store at once. A few more than it has readers leave none idle.
+    pub read_count: usize,
     /// Whether runs that a former server left behind are taken up. Off for tools that only look.
     pub is_active: bool,
     /// How long runs are kept once they are over.
@@ -135,6 +137,7 @@ pub struct Engine {
     pub(crate) shared: Arc<Shared>,
     pub(crate) dispatcher: Arc<Dispatcher>,
     threads: Mutex<Option<Threads>>,
+    looks: Looks,
     /// Runs without a key go to the shards in turn.
     next_shard: AtomicUsize,
     is_stopped: AtomicBool,
@@ -233,6 +236,7 @@ impl Engine {
             shared,
             dispatcher,
             threads: Mutex::new(Some(threads)),
+            looks: Looks::start(config.read_count),
             next_shard: AtomicUsize::new(0),
             is_stopped: AtomicBool::new(false),
         });
@@ -308,10 +312,7 @@ impl Engine {
         &self,
         work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let store = self.shared.store.clone();
-        tokio::task::spawn_blocking(move || work(&*store))
-            .await
-            .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+        self.looks.look(self.shared.store.clone(), work).await
     }
 
     /// Creates a run. The answer comes when it is durable.

@@ -13,8 +13,9 @@ use uuid::Uuid;
 
 use crate::shard::Published;
 
-/// Messages a watcher may be behind before it has to read from the store.
-const BEHIND_MAX: usize = 256;
+/// Messages a watcher may be behind before it has to read from the store. Each run that is watched has
+/// room for so many, and thousands may be.
+const BEHIND_MAX: usize = 64;
 
 /// Tells watchers what has become durable.
 #[derive(Debug)]

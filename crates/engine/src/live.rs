@@ -13,7 +13,7 @@ use tokio::sync::broadcast::error::RecvError;
 use uuid::Uuid;
 
 /// Notes a watcher may be behind before it is told anew what was said.
-const BEHIND_MAX: usize = 256;
+const BEHIND_MAX: usize = 64;
 
 /// The kind of the notes that carry a model's words.
 pub const LLM_TOKEN: &str = "llm_token";

@@ -136,6 +136,7 @@ pub fn build(config: Config, purpose: Purpose) -> anyhow::Result<House> {
     let archive = archive::open(&config, store.clone(), kinds, drafts, going_down.clone())?;
     let archive = archive.map(|archive| metrics.count_archive(archive));
     let engine_config = EngineConfig {
+        read_count: 2 * usize::try_from(config.store.reader_count)?,
         store,
         dispatch: DispatchConfig {
             registry: registry.clone(),

@@ -1,8 +1,9 @@
 //! The threads around the machines: one for each shard, one that commits, one that keeps the time,
-//! two that read, and one that lets old runs go.
+//! two that read for the shards and some that read for everybody else, and one that lets old runs go.
 
 mod committer;
 mod keeper;
+mod looks;
 mod retention;
 mod shard;
 
@@ -35,6 +36,7 @@ use crate::retention::{Archive, RetentionRules};
 use crate::shard::{Answer, Input, Published, Shard, ShardConfig, word};
 use crate::triggers::{self, Listeners};
 use keeper::Keeper;
+pub(crate) use looks::Looks;
 use retention::Retention;
 use shard::ShardThread;
 

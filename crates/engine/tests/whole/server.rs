@@ -63,6 +63,7 @@ pub(crate) fn config(store: Arc<dyn Store>, directory: &Path) -> (EngineConfig, 
     let heard = Heard { published: Arc::default(), children: watch::channel(BTreeSet::new()).0 };
     let published = heard.published.clone();
     let config = EngineConfig {
+        read_count: 4,
         store,
         dispatch: DispatchConfig {
             registry: Arc::new(Registry::builtin()),

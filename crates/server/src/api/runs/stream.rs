@@ -194,7 +194,9 @@ async fn send(
     frames: Frames,
 ) -> Result<(), StoreError> {
     // The subscription comes before the snapshot, so nothing falls between the two.
-    let run_id = row.run_id;
+    let RunRow { run_id, definition_id, .. } = row;
+    // A stream may last for days.
+    drop(row);
     let mut follower = Follower::new(app.clone(), run_id);
     let (seq, log_seq) = match after {
         Some(after) => {
@@ -206,7 +208,7 @@ async fn send(
             let snapshot = app
                 .engine
                 .read(move |store| {
-                    let plan = definitions.plan(row.definition_id).ok();
+                    let plan = definitions.plan(definition_id).ok();
                     snapshot(store, run_id, plan.as_deref())
                 })
                 .await?;
