@@ -28,6 +28,8 @@ pub struct Observation {
     pub external_id: String,
     /// Its flow.
     pub flow: Arc<Workflow>,
+    /// What the flow is called by words that do not give its key.
+    pub called: Option<String>,
     /// What is said, in order.
     pub words: Vec<Word>,
 }
@@ -152,7 +154,7 @@ impl Engine {
         let mut inputs: Vec<Vec<Observe<Ticket>>> =
             self.shared.shards.iter().map(|_| Vec::new()).collect();
         for (observation, (run_id, is_new)) in observations.into_iter().zip(ids) {
-            let Observation { external_id, flow, words } = observation;
+            let Observation { external_id, flow, called, words } = observation;
             let (ticket, answer) = oneshot::channel();
             let run = Arc::new(ObservedRun {
                 project: project.clone(),
@@ -160,6 +162,7 @@ impl Engine {
                 workflow_id: flow.row.workflow_id,
                 version: flow.row.version,
                 definition_id: flow.row.definition_id,
+                called,
                 external_id,
                 terms: terms.clone(),
                 by: by.map(str::to_owned),

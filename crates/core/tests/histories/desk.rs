@@ -199,6 +199,7 @@ impl Desk {
             }
             Act::Name(flow) => What::Seen(Seen::Named(Box::new(FlowName {
                 workflow: flow.to_string(),
+                called: None,
                 workflow_id: Uuid::from_u128(0x0301),
                 version: 2,
                 definition_id: Uuid::from_u128(0x0302),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use windlass_core::Time;
 use windlass_core::definition::Plan;
 use windlass_core::limits::OBSERVED_LINE_COUNT_MAX;
-use windlass_core::run::observed::UNKNOWN_FLOW;
+use windlass_core::run::observed::is_renamed;
 use windlass_core::run::{
     self, CreateRun, Fact, FlowName, ObservedTerms, Refused, RunState, Seen, What,
 };
@@ -41,6 +41,8 @@ pub struct ObservedRun {
     pub project: Arc<str>,
     /// What is known of the flow.
     pub plan: Arc<Plan>,
+    /// What the flow is called by words that do not give its key.
+    pub called: Option<String>,
     /// The flow's id among the workflows.
     pub workflow_id: Uuid,
     /// The version of what is known.
@@ -158,16 +160,16 @@ impl<T> Shard<T> {
 impl<T> LiveRun<T> {
     /// Takes note of the run's flow, if that was not known and is now.
     fn name(&mut self, moment: Moment, run: &ObservedRun, history_max: u64) -> bool {
-        let (known, said) = (&self.state.created.workflow, &run.plan.name);
-        if known != UNKNOWN_FLOW || said == UNKNOWN_FLOW {
-            return false;
-        }
         let flow = FlowName {
-            workflow: said.clone(),
+            workflow: run.plan.name.clone(),
+            called: run.called.clone(),
             workflow_id: run.workflow_id,
             version: run.version,
             definition_id: run.definition_id,
         };
+        if !is_renamed(&self.state.created.workflow, &flow) {
+            return false;
+        }
         let is_named = self.see(moment, Seen::Named(Box::new(flow)), history_max) == Ok(true);
         if is_named {
             self.plan = run.plan.clone();

@@ -227,7 +227,8 @@ impl<T> Pending<T> {
                 self.is_labelled |= !seen.tags.is_empty() || seen.metadata.is_some();
             }
             Fact::FlowNamed { flow } => {
-                let FlowName { workflow, workflow_id, version, definition_id } = (**flow).clone();
+                let FlowName { workflow, workflow_id, version, definition_id, .. } =
+                    (**flow).clone();
                 self.renamed = Some(Renamed { workflow_id, workflow, version, definition_id });
             }
             _ => {}

@@ -71,7 +71,8 @@ impl Server {
     async fn hear_under(&self, key: &str, terms: &ObservedTerms, run: &str, words: Vec<Word>) {
         let describe = || format!(r#"{{ "flow": "{key}" }}"#);
         let flow = self.engine.flow(PROJECT, key, describe).await.unwrap();
-        let observation = Observation { external_id: run.to_owned(), flow, words };
+        let called = key.split_once(':').map(|(_, name)| name.to_owned());
+        let observation = Observation { external_id: run.to_owned(), flow, called, words };
         let answers = self.engine.observe(PROJECT, None, terms, vec![observation]).await;
         assert_eq!(answers, [Answer::Heard(Vec::new())]);
     }

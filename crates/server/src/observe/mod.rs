@@ -55,6 +55,14 @@ pub struct FlowName {
     pub name: Option<String>,
 }
 
+impl FlowName {
+    /// What words call the flow that do not give its key: its name, or the end of `module:name`.
+    fn called(&self) -> Option<String> {
+        let end = || self.key.rsplit_once(':').map(|(_, name)| name.to_owned());
+        self.name.clone().or_else(end).filter(|name| *name != self.key)
+    }
+}
+
 /// Why something does not count.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema, ToSchema)]
 pub struct Rejected {
@@ -133,7 +141,8 @@ pub async fn take(
             Ok(flow) => {
                 places.push(group.places);
                 let (external_id, words) = (group.run, group.words);
-                observations.push(Observation { external_id, flow, words });
+                let called = name.called();
+                observations.push(Observation { external_id, flow, called, words });
             }
             Err(("not-a-flow", _)) if ours.contains(&group.run) => {
                 // Nobody has named a flow: it is that of a run that is driven here.
@@ -207,7 +216,10 @@ fn group(items: Vec<Item>) -> Vec<Group> {
         // A key with a name says more than one of the two.
         let says_more = match (&group.flow, &flow) {
             (None, _) => true,
-            (Some(known), Some(flow)) => known.name.is_none() && flow.name.is_some(),
+            (Some(known), Some(flow)) => {
+                (known.name.is_none() && flow.name.is_some())
+                    || flow.called().as_ref() == Some(&known.key)
+            }
             (Some(_), None) => false,
         };
         if says_more {

@@ -64,6 +64,9 @@ impl FlowSeen {
 pub struct FlowName {
     /// The flow's key.
     pub workflow: String,
+    /// What it is called by words that do not give its key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub called: Option<String>,
     /// Its id among the workflows.
     pub workflow_id: Uuid,
     /// The version of what is known of it.

@@ -2,7 +2,7 @@ use super::task::TaskFacts;
 use super::{FlowFacts, Observed, UNKNOWN_FLOW};
 use crate::limits::OBSERVED_TASK_COUNT_MAX;
 use crate::run::event::{
-    Event, Fact, FlowSeen, FlowWord, Inferred, ObservedTerms, TaskSeen, TaskWord,
+    Event, Fact, FlowName, FlowSeen, FlowWord, Inferred, ObservedTerms, TaskSeen, TaskWord,
 };
 use crate::run::evolve::reason;
 use crate::run::input::{Input, Refused, Seen, What};
@@ -33,13 +33,19 @@ struct Decider<'a> {
     now: Time,
 }
 
+/// Whether a word names the flow of a run better than was known: one that gives the key counts before
+/// one that only says what the flow is called. That two senders mean two keys by one run is their
+/// mistake, and the first one counts.
+pub fn is_renamed(known: &str, said: &FlowName) -> bool {
+    let is_better = known == UNKNOWN_FLOW || said.called.as_deref() == Some(known);
+    is_better && said.workflow != UNKNOWN_FLOW && said.workflow != known
+}
+
 impl Decider<'_> {
     fn seen(&self, seen: &Seen) -> Result<Vec<Fact>, Refused> {
         let mut facts = Vec::new();
         if let Seen::Named(flow) = seen {
-            // The first word counts. That two senders mean two flows by one run is their mistake.
-            let is_known = self.state.created.workflow != UNKNOWN_FLOW;
-            let is_news = !is_known && flow.workflow != UNKNOWN_FLOW;
+            let is_news = is_renamed(&self.state.created.workflow, flow);
             facts.extend(is_news.then(|| Fact::FlowNamed { flow: flow.clone() }));
             return Ok(facts);
         }

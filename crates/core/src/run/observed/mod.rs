@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub(in crate::run) use decide::decide;
+pub use decide::is_renamed;
 use task::TaskFacts;
 
 use super::event::{FlowSeen, FlowWord, Inferred, SeenEnd};

@@ -86,9 +86,10 @@ impl TaskFacts {
             }
         }
         if let Some(about) = &seen.about {
-            self.about = self.about.max(Some((at, digest(&about.to_string()))));
+            self.about = self.about.max(Some((about_at(about, at), digest(&about.to_string()))));
         } else if let (true, Some((known_at, _))) = (seen.restates, &mut self.about) {
-            *known_at = at.max(*known_at);
+            let is_bare = known_at.micros() < 0;
+            *known_at = if is_bare { before_all(at) } else { at }.max(*known_at);
         }
     }
 
@@ -107,7 +108,7 @@ impl TaskFacts {
         let Some(about) = &seen.about else { return (None, false) };
         match self.about {
             Some((_, known)) if known == digest(&about.to_string()) => (None, true),
-            Some((known_at, _)) if known_at > seen.at => (None, false),
+            Some((known_at, _)) if known_at > about_at(about, seen.at) => (None, false),
             _ => (Some(about.clone()), false),
         }
     }
@@ -157,7 +158,9 @@ impl TaskFacts {
             let micros = i64::try_from(duration.0.as_micros()).unwrap_or(i64::MAX);
             Time::from_micros(end.at.micros().saturating_sub(micros))
         });
-        let started_at = self.started_at.or(lasted).unwrap_or(self.first_at);
+        // Who does not say when something was has its words of one batch at one moment.
+        let begun = self.started_at.into_iter().chain(lasted).min();
+        let started_at = begun.unwrap_or(self.first_at);
         Stands {
             status: end.status.of_step(),
             reason: None,
@@ -177,6 +180,19 @@ impl TaskFacts {
     pub(super) fn first_at(&self) -> Time {
         self.first_at
     }
+}
+
+/// When what a task is was said. A word that has no more than its name, as most ends do, counts as said
+/// before all times: what its beginning said stays.
+fn about_at(about: &Value, at: Time) -> Time {
+    let is_bare =
+        about.as_object().is_some_and(|fields| fields.keys().all(|field| field == "task"));
+    if is_bare { before_all(at) } else { at }
+}
+
+/// In their own order, and before 1970, where no word may be.
+fn before_all(at: Time) -> Time {
+    Time::from_micros(at.micros().saturating_sub(i64::MAX))
 }
 
 /// Where a task stands.

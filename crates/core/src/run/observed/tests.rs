@@ -305,9 +305,12 @@ fn the_first_word_that_names_a_flow_counts() {
     let mut run = Watched::start();
     run.hear(task("a:1", 1, started()));
     assert_eq!(run.state.created.workflow, UNKNOWN_FLOW);
-    assert_eq!(run.hear(named()), 1);
+    assert_eq!(run.hear(named(false)), 1);
+    assert_eq!(run.state.created.workflow, "nightly");
+    assert_eq!(run.hear(named(true)), 1);
     assert_eq!(run.state.created.workflow, "shop:nightly");
-    let Seen::Named(mut other) = named() else { unreachable!() };
+    assert_eq!(run.hear(named(false)), 0, "a key says more than a name");
+    let Seen::Named(mut other) = named(true) else { unreachable!() };
     other.workflow = "shop:daily".to_owned();
     assert_eq!(run.hear(Seen::Named(other)), 0);
     assert_eq!(run.step("a:1"), StepStatus::Running);
@@ -353,10 +356,11 @@ fn any_metadata() -> impl Strategy<Value = Option<Arc<Value>>> {
     prop::option::of((0..3).prop_map(|number| Arc::new(json!({ "env": number }))))
 }
 
-/// Which flow the run is of. All who say so say the same.
-fn named() -> Seen {
+/// Which flow the run is of. All who give its key give the same.
+fn named(has_key: bool) -> Seen {
     Seen::Named(Box::new(FlowName {
-        workflow: "shop:nightly".to_owned(),
+        workflow: if has_key { "shop:nightly" } else { "nightly" }.to_owned(),
+        called: has_key.then(|| "nightly".to_owned()),
         workflow_id: Uuid::from_u128(2),
         version: 1,
         definition_id: Uuid::from_u128(3),
@@ -408,7 +412,7 @@ fn any_task() -> impl Strategy<Value = Seen> {
 }
 
 fn any_word() -> impl Strategy<Value = Seen> {
-    prop_oneof![8 => any_flow(), 8 => any_task(), 1 => Just(named())]
+    prop_oneof![8 => any_flow(), 8 => any_task(), 1 => any::<bool>().prop_map(named)]
 }
 
 proptest! {
