@@ -202,6 +202,25 @@ def test_any_bus_that_can_be_subscribed_to_is_heard(seen: Seen, sender: Sender) 
     assert steps["save:1"]["error"]["message"] == "Boom('no')"
 
 
+@pytest.mark.parametrize("context", [None, lambda: None, "dict"])
+def test_a_bus_whose_tasks_do_not_name_their_run_is_heard(
+    seen: Seen, sender: Sender, context: Any
+) -> None:
+    bus, name, run_id = StandInBus(), key(), str(uuid.uuid4())
+    if context == "dict":
+        context = lambda: {"run_id": run_id, "flow_name": name, "params": {"day": 7}}  # noqa: E731
+    post_event_sink(bus, sender=sender, context=context)
+    bus.emit("flow_started", {"flow": name, "run_id": run_id})
+    bus.emit("task_started", {"task": "load", "node": "load:1"})
+    bus.emit("middleware_error", {"task": "load", "middleware_index": 0, "error": "odd"})
+    bus.emit("task_failed", {"task": "load", "node": "load:1", "error": "Boom('no')"})
+    bus.emit("flow_completed", {"flow": name, "run_id": run_id, "tasks": 1})
+    assert sender.flush(30)
+    run = seen.run(name)
+    assert run["status"] == "failed"
+    assert set(seen.steps(run)) == {"load:1"}
+
+
 class Door:
     """An address that nobody listens at until it is opened: then it is the server's."""
 

@@ -19,6 +19,9 @@ use super::load::Held;
 use super::messages::{Answer, Output};
 use crate::replay::new_run;
 
+/// Lives of a task among which that of a line is looked for.
+const LIVES_LOOKED_AT: u32 = 1_000;
+
 /// Words about one run.
 #[derive(Debug)]
 pub struct Observe<T> {
@@ -228,16 +231,27 @@ impl<T> LiveRun<T> {
         self.state.observed().is_some_and(|observed| observed.knows_line(id))
     }
 
-    /// A line is no event, but it shows that the run and the task are there.
+    /// A line is no event, but it shows that the run is there. It makes no task: who logs may name one by
+    /// less than its node, and that would be another one, which never ends.
     fn note_line(&mut self, moment: Moment, line: Line, history_max: u64) -> Result<bool, Refused> {
         if self.last_log_seq >= OBSERVED_LINE_COUNT_MAX {
             return Err(Refused::HistoryFull);
         }
         let Line { at, path, attempt, level, text, .. } = line;
-        self.see(moment, Seen::noted(&path, at), history_max)?;
+        self.see(moment, Seen::noted("", at), history_max)?;
+        let path = self.life_of(path);
         self.last_log_seq += 1;
         let (log_seq, stream) = (self.last_log_seq, LogStream::Log);
         self.pending.logs.push(LogRow { log_seq, at, path, attempt, stream, text, level });
         Ok(true)
+    }
+
+    /// The newest life of a task that a line names without its number: `load:2` for `load`.
+    fn life_of(&self, path: String) -> String {
+        if path.is_empty() || self.state.step(&path).is_some() {
+            return path;
+        }
+        let lives = (1..=LIVES_LOOKED_AT).map(|number| format!("{path}:{number}"));
+        lives.take_while(|life| self.state.step(life).is_some()).last().unwrap_or(path)
     }
 }

@@ -131,7 +131,13 @@ async fn what_was_said_once_stays_however_it_comes() {
         let said = json!({ "task": "a", "priority": 3, "tags": ["t"], "task_key": "mod:a" });
         assert_eq!(steps[0]["input"], said, "{run}");
     }
+    let line =
+        json!({ "event": "middleware_error", "run_id": "at once", "task": "a", "error": "odd" });
+    report(&server, line.to_string()).await;
+    let lines = server.get("/api/v1/runs/at%20once/logs").await.body;
+    assert_eq!(lines["items"][0]["path"], "a:1", "a line makes no task: {lines}");
     let tasks = server.get("/api/v1/runs/at%20once/tasks").await.body;
+    assert_eq!(tasks["items"].as_array().unwrap().len(), 1, "{tasks}");
     assert_eq!(tasks["items"][0]["duration_ms"], 840.5, "{tasks}");
 }
 

@@ -55,7 +55,8 @@ def post_event_sink(
     events: tuple[str, ...] = EVENTS,
 ) -> Sink:
     """Reports what a bus tells. `context` answers with the run that is under way (`run_id`,
-    `flow_name`, `params`), for events that do not say. Left out, the sender is that of `observe` or of
+    `flow_name`, `params`; a dict or attributes), for events that do not say; without it, they are of the
+    run that began last in the same context. Left out, the sender is that of `observe` or of
     the environment."""
     sink = Sink(sender, context)
     for name in events:
@@ -71,6 +72,8 @@ class Sink:
         # When tasks began: their failures do not say how long they took.
         self._began: dict[tuple[str, str], float] = {}
         self._flows: dict[str, str] = {}
+        self._called: dict[str, str] = {}
+        self._has_complained = False
 
     def __call__(self, name: str, payload: dict[str, Any]) -> None:
         """Never raises, and never waits."""
@@ -94,11 +97,14 @@ class Sink:
 
     def _tell(self, name: str, payload: dict[str, Any]) -> None:
         context = self._context() if self._context is not None else None
-        run_id = payload.get("run_id") or getattr(context, "run_id", None)
+        run_id = payload.get("run_id") or _said(context, "run_id") or self._open_run()
         if run_id is None:
+            if not self._has_complained:
+                self._has_complained = True
+                log.warning("%s does not say of which run it is, and no context does", name)
             return
         run_id = str(run_id)
-        flow = payload.get("flow") or getattr(context, "flow_name", None) or "flow"
+        flow = payload.get("flow") or _said(context, "flow_name") or self._called.get(run_id, "flow")
         if name == "flow_started":
             self._enter(run_id, str(flow))
         event: dict[str, Any] = {**payload, "event": name, "run_id": run_id}
@@ -106,7 +112,7 @@ class Sink:
         event.update(self._named(run_id, str(flow)))
         node = str(payload["node"]) if "node" in payload else None
         if name == "flow_started":
-            params = getattr(context, "params", None)
+            params = _said(context, "params")
             if isinstance(params, dict):
                 event.setdefault("params", params)
         # They are the flow's own, which goes on with them, and may have secrets.
@@ -118,11 +124,11 @@ class Sink:
             current_node.set(node)
             current_attempt.set(1)
             self._began[run_id, node] = time.perf_counter()
-        elif name == "task_retry":
+        elif name in ("task_retry", "middleware_error"):
             node = node or current_node.get()
             if node is not None:
                 event["node"] = node
-            if isinstance(payload.get("attempt"), int):
+            if name == "task_retry" and isinstance(payload.get("attempt"), int):
                 current_attempt.set(payload["attempt"] + 1)
         elif node is not None:
             began = self._began.pop((run_id, node), None)
@@ -134,16 +140,27 @@ class Sink:
 
     def _enter(self, run_id: str, flow: str) -> None:
         module = flow_module.get()
+        self._called[run_id] = flow
         key = self._flows[run_id] = f"{module_of(module)}:{flow}" if module else flow
         sender = self._sender or default_sender()
         if sender is not None:
             current_run.set(Current(sender, run_id, flow, key))
+
+    def _open_run(self) -> str | None:
+        """The run that began here and is under way; the only one, where it began in another thread."""
+        run = current_run.get()
+        if run is not None and run.run_id in self._flows:
+            return run.run_id
+        # Other threads may begin runs meanwhile.
+        known = list(self._flows)
+        return known[0] if len(known) == 1 else None
 
     def _named(self, run_id: str, flow: str) -> dict[str, str]:
         return {"flow": flow, "flow_key": self._flows.get(run_id, flow)}
 
     def _forget(self, run_id: str) -> None:
         self._flows.pop(run_id, None)
+        self._called.pop(run_id, None)
         for place in [place for place in self._began if place[0] == run_id]:
             del self._began[place]
 
@@ -151,6 +168,11 @@ class Sink:
         sender = self._sender or default_sender()
         if sender is not None:
             sender.put(event)
+
+
+def _said(context: Any, name: str) -> Any:
+    """What a context says, which may be a dict or anything with attributes."""
+    return context.get(name) if isinstance(context, dict) else getattr(context, name, None)
 
 
 # Buses that are heard already: a library can be loaded again.
