@@ -49,7 +49,39 @@ pub struct Portion {
     pub live: Option<Arc<LiveNote>>,
 }
 
+/// Something durable that a run has said.
+#[derive(Debug)]
+pub enum Told {
+    /// An event.
+    Event(NumberedEvent),
+    /// A log line.
+    Line(LogRow),
+}
+
 impl Portion {
+    /// Events and lines as they happened: what a step has said stands behind its beginning.
+    pub fn told(self) -> Vec<Told> {
+        let mut told = Vec::with_capacity(self.events.len() + self.logs.len());
+        let mut lines = self.logs.into_iter().peekable();
+        for event in self.events {
+            let happened_at = match &event.event.fact {
+                // Another program's run may have begun before it was heard of.
+                Fact::RunCreated(_) => None,
+                Fact::FlowSeen { seen } => Some(seen.at),
+                Fact::TaskSeen { seen, .. } => Some(seen.at),
+                _ => Some(event.event.at),
+            };
+            while let Some(line) =
+                lines.next_if(|line| happened_at.is_some_and(|happened_at| line.at < happened_at))
+            {
+                told.push(Told::Line(line));
+            }
+            told.push(Told::Event(event));
+        }
+        told.extend(lines.map(Told::Line));
+        told
+    }
+
     /// Whether nothing of it is durable.
     pub fn is_empty(&self) -> bool {
         self.events.is_empty() && self.logs.is_empty()

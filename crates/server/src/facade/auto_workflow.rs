@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -23,12 +24,26 @@ use crate::api::run::{RunBody, find};
 use crate::api::runs::events::number;
 use crate::api::runs::stream::{Frame, StreamQuery, given_up, place_of, stream};
 use crate::app::{App, Shared};
-use crate::follow::{Follower, Portion};
+use crate::follow::{self, Follower};
 use crate::http::socket::{Upgrade, speak};
 use crate::http::{Problem, ProblemResponses};
 
 /// Messages that may wait for a slow reader.
 const WAITING_MAX: usize = 64;
+
+/// The run that is told of.
+struct Of {
+    row: RunRow,
+    /// What messages call it: what its reader does.
+    id: String,
+}
+
+impl Of {
+    fn asked_for(row: RunRow, word: &str) -> Of {
+        let own = row.external_id.clone().filter(|own| own == word);
+        Of { id: own.unwrap_or_else(|| row.run_id.to_string()), row }
+    }
+}
 
 /// A message, and the number of the event it tells of; log lines have none.
 struct Told {
@@ -63,7 +78,8 @@ pub async fn sse_run(
     if row.status.is_terminal() && after >= row.last_seq {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    Ok(stream(app.clone(), caller, |frames| tell(app, row, after, frames, frame)))
+    let of = Of::asked_for(row, &word);
+    Ok(stream(app.clone(), caller, |frames| tell(app, of, after, frames, frame)))
 }
 
 /// The same over a WebSocket: one text message each, `{"kind": "flow" | "task" | "log", "data": …}`.
@@ -82,10 +98,11 @@ pub async fn ws_run(
 ) -> Result<Response, Problem> {
     let after = number("after", query.after.as_deref())?.unwrap_or(0);
     let row = find(&app, caller.project(), &word).await?;
+    let of = Of::asked_for(row, &word);
     upgrade.answer(move |socket| async move {
         let (sender, messages) = mpsc::channel(WAITING_MAX);
         let text = |told: Told| told.body.to_string();
-        let telling = async { given_up(tell(app.clone(), row, after, sender, text).await) };
+        let telling = async { given_up(tell(app.clone(), of, after, sender, text).await) };
         let _count = app.metrics.stream();
         speak(&app, &caller, socket, messages, telling).await;
     })
@@ -105,12 +122,12 @@ fn frame(told: Told) -> Result<Event, Infallible> {
 /// listens.
 async fn tell<M: Send>(
     app: Arc<App>,
-    row: RunRow,
+    of: Of,
     after: u64,
     messages: mpsc::Sender<M>,
     shape: impl Fn(Told) -> M,
 ) -> Result<(), StoreError> {
-    let run_id = row.run_id;
+    let run_id = of.row.run_id;
     let follower = Follower::new(app.clone(), run_id);
     // Who comes back has most lines already; `/logs` has those in between.
     let overview = match after {
@@ -120,14 +137,13 @@ async fn tell<M: Send>(
     let log_seq = overview.map_or(0, |overview| overview.last_log_seq);
     let mut follower = follower.after(after).with_logs_after(log_seq);
     let mut is_ended = false;
-    while let Some(Portion { events, logs, .. }) = follower.next().await? {
-        let lines = logs.into_iter().map(|line| Told { seq: None, body: log(&row, line) });
-        let mut told: Vec<Told> = lines.collect();
-        told.extend(
-            events.iter().filter_map(|event| {
-                Some(Told { seq: Some(event.seq), body: message(&row, event)? })
-            }),
-        );
+    while let Some(portion) = follower.next().await? {
+        let told = portion.told().into_iter().filter_map(|told| match told {
+            follow::Told::Line(line) => Some(Told { seq: None, body: log(&of, line) }),
+            follow::Told::Event(event) => {
+                Some(Told { seq: Some(event.seq), body: message(&of, &event)? })
+            }
+        });
         for told in told {
             is_ended |= told.body["data"]["event"] == "flow_completed";
             if messages.send(shape(told)).await.is_err() {
@@ -137,15 +153,15 @@ async fn tell<M: Send>(
     }
     if let Some(run) = follower.end().await?.filter(|_| !is_ended) {
         // Nobody listens any more if it cannot be sent.
-        let _ = messages.send(shape(Told { seq: None, body: end(run) })).await;
+        let _ = messages.send(shape(Told { seq: None, body: end(&of, run) })).await;
     }
     Ok(())
 }
 
 /// The end of a run that follows from its tasks, or from its silence.
-fn end(run: RunBody) -> Value {
+fn end(of: &Of, run: RunBody) -> Value {
     let mut data = json!({
-        "event": "flow_completed", "flow": run.workflow, "run_id": run.id, "ts": run.finished_at,
+        "event": "flow_completed", "flow": run.workflow, "run_id": of.id, "ts": run.finished_at,
         "status": run.status.to_uppercase(),
         "inferred": run.observed.is_some_and(|observed| observed.inferred),
     });
@@ -156,7 +172,7 @@ fn end(run: RunBody) -> Value {
 }
 
 /// An event in the observer's words, if it has any for it.
-fn message(row: &RunRow, event: &NumberedEvent) -> Option<Value> {
+fn message(of: &Of, event: &NumberedEvent) -> Option<Value> {
     let body = EventBody::of(event);
     let (kind, name) = match body.type_ {
         "run_created" => ("flow", "flow_started"),
@@ -182,7 +198,7 @@ fn message(row: &RunRow, event: &NumberedEvent) -> Option<Value> {
         _ => return None,
     };
     let mut data = json!({
-        "event": name, "flow": row.workflow, "run_id": row.run_id, "ts": body.at, "seq": body.seq,
+        "event": name, "flow": of.row.workflow, "run_id": of.id, "ts": body.at, "seq": body.seq,
     });
     let fields = &body.fields;
     if kind == "flow" {
@@ -211,13 +227,16 @@ fn message(row: &RunRow, event: &NumberedEvent) -> Option<Value> {
         let started = fields.get("started_at").and_then(Value::as_str).and_then(Time::parse);
         let lasted = fields.get("duration").and_then(Value::as_str);
         if let Some(lasted) = lasted.and_then(|text| text.parse::<HumanDuration>().ok()) {
-            data["duration_ms"] = (lasted.0.as_secs_f64() * 1e3).into();
+            data["duration_ms"] = millis(lasted.0).into();
         } else if let Some(started) = started {
-            data["duration_ms"] = (event.event.at.since(started).as_secs_f64() * 1e3).into();
+            data["duration_ms"] = millis(event.event.at.since(started)).into();
         }
     }
     if let Some(said_at) = fields.get("said_at") {
         data["ts"] = said_at.clone();
+    } else if let ("run_created", Some(started_at)) = (body.type_, of.row.started_at) {
+        // Another program's run may have begun before it was heard of.
+        data["ts"] = started_at.to_string().into();
     }
     if let Some(error) = fields.get("error") {
         data["error"] = error["message"].clone();
@@ -225,12 +244,17 @@ fn message(row: &RunRow, event: &NumberedEvent) -> Option<Value> {
     Some(json!({ "kind": kind, "data": data }))
 }
 
-fn log(row: &RunRow, line: LogRow) -> Value {
+/// In microseconds it is a whole number, and has no odd end.
+fn millis(lasted: Duration) -> f64 {
+    lasted.as_micros() as f64 / 1e3
+}
+
+fn log(of: &Of, line: LogRow) -> Value {
     let line = LogLineBody::from(line);
     let usual = if line.stream == "stderr" { "warning" } else { "info" };
     let level = line.level.unwrap_or(usual);
     json!({ "kind": "log", "data": {
-        "event": "task_log", "flow": row.workflow, "run_id": row.run_id, "ts": line.at,
+        "event": "task_log", "flow": of.row.workflow, "run_id": of.id, "ts": line.at,
         "node": line.path, "level": level, "message": line.text, "log_seq": line.log_seq,
     } })
 }

@@ -91,6 +91,8 @@ async fn a_run_is_told_in_the_words_of_the_flow_observer() {
     let messages = text.lines().filter_map(|line| line.strip_prefix("data: "));
     let messages = messages.map(|data| serde_json::from_str::<Value>(data).unwrap());
     assert_eq!(told(messages), STORY, "{text}");
+    let (begun, hello) = (text.find("task_started").unwrap(), text.find("hello").unwrap());
+    assert!(begun < hello, "what a step says stands behind its beginning: {text}");
     let rest = server.get(&format!("/sse/runs/{run}?after=1")).await;
     assert!(!rest.body.as_str().unwrap().contains("flow_started"));
     assert_eq!(server.get(&format!("/sse/runs/{run}?after=1000")).await.status, 204);
@@ -116,6 +118,7 @@ async fn an_end_that_was_not_said_is_told() {
     let events = json!([
         about("flow_started", "tasks"),
         about("task_skipped", "tasks"),
+        { "event": "task_log", "run_id": "tasks", "node": "a:1", "message": "first" },
         { "event": "task_err", "run_id": "tasks", "node": "b:1", "error": "boom" },
         about("flow_completed", "tasks"),
         about("flow_started", "silent"),
@@ -131,6 +134,7 @@ async fn an_end_that_was_not_said_is_told() {
         assert_eq!(ends.len(), 1, "{said:?}");
         assert_eq!(ends[0], said.last().unwrap());
         assert_eq!(ends[0]["data"]["status"], "FAILED");
+        assert!(said.iter().all(|it| it["data"]["run_id"] == run), "as its reader calls it");
         assert_eq!(ends[0]["data"]["inferred"], inferred, "{said:?}");
         assert_eq!(said.iter().any(|it| it["data"]["event"] == "task_skipped"), !inferred);
 

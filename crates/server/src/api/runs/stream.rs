@@ -27,7 +27,7 @@ use crate::api::run::RunBody;
 use crate::api::run::find;
 use crate::api::step::{StepBody, bodies};
 use crate::app::{App, Shared};
-use crate::follow::Follower;
+use crate::follow::{Follower, Told};
 use crate::http::paging::cursor;
 use crate::http::{Problem, ProblemResponses};
 
@@ -223,22 +223,24 @@ async fn send(
     };
     follower = follower.after(seq).with_logs_after(log_seq).with_live();
     while let Some(portion) = follower.next().await? {
-        if let Some(note) = portion.live {
-            let frame = Event::default().event(&note.kind).json_data(LiveBody::of(&note));
+        if let Some(note) = &portion.live {
+            let frame = Event::default().event(&note.kind).json_data(LiveBody::of(note));
             if frames.send(Ok(frame.unwrap_or_default())).await.is_err() {
                 return Ok(());
             }
         }
-        for line in portion.logs {
-            let frame = Event::default().event("log").json_data(LogLineBody::from(line));
+        for told in portion.told() {
+            let frame = match told {
+                Told::Line(line) => {
+                    Event::default().event("log").json_data(LogLineBody::from(line))
+                }
+                Told::Event(event) => {
+                    let body = EventBody::of(&event);
+                    let frame = Event::default().id(event.seq.to_string()).event(body.type_);
+                    frame.json_data(&body)
+                }
+            };
             if frames.send(Ok(frame.unwrap_or_default())).await.is_err() {
-                return Ok(());
-            }
-        }
-        for event in &portion.events {
-            let body = EventBody::of(event);
-            let frame = Event::default().id(event.seq.to_string()).event(body.type_);
-            if frames.send(Ok(frame.json_data(&body).unwrap_or_default())).await.is_err() {
                 return Ok(());
             }
         }

@@ -18,7 +18,7 @@ use crate::api::query::{Asked, Named};
 use crate::api::run::find;
 use crate::api::runs::stream::{Frame, Frames, StreamQuery, place_of, stream};
 use crate::app::{App, Shared};
-use crate::follow::{Follower, Portion};
+use crate::follow::{Follower, Told};
 use crate::http::{Problem, ProblemResponses};
 
 /// Follows a run from its beginning, or from behind an event: `connected {run_id}`, `run_started
@@ -81,9 +81,9 @@ async fn tell(app: Arc<App>, row: RunRow, after: u64, frames: Frames) -> Result<
     }
     let mut follower = follower.after(after).with_logs_after(log_seq).with_live();
     let mut is_ended = false;
-    while let Some(Portion { events, logs, live }) = follower.next().await? {
+    while let Some(portion) = follower.next().await? {
         let mut told = Vec::new();
-        if let Some(note) = live {
+        if let Some(note) = &portion.live {
             let mut body = json!({ "type": note.kind, "step_id": note.path });
             let fields = note.data.as_object().cloned().unwrap_or_default();
             for (field, value) in fields {
@@ -92,14 +92,14 @@ async fn tell(app: Arc<App>, row: RunRow, after: u64, frames: Frames) -> Result<
             }
             told.push((None, body));
         }
-        told.extend(logs.into_iter().map(|line| {
-            (None, json!({ "type": "step_output", "step_id": line.path, "line": line.text }))
+        told.extend(portion.told().into_iter().filter_map(|told| match told {
+            Told::Line(line) => {
+                let body =
+                    json!({ "type": "step_output", "step_id": line.path, "line": line.text });
+                Some((None, body))
+            }
+            Told::Event(event) => Some((Some(event.seq), message(&row, plan.as_deref(), &event)?)),
         }));
-        told.extend(
-            events.iter().filter_map(|event| {
-                Some((Some(event.seq), message(&row, plan.as_deref(), event)?))
-            }),
-        );
         for (seq, body) in told {
             is_ended |= body["type"] == "run_completed";
             if frames.send(frame(seq, &body)).await.is_err() {
