@@ -23,6 +23,7 @@ mod model;
 mod node_pages;
 mod nodes;
 mod observed;
+mod observed_order;
 mod operations;
 mod pilots;
 mod plue;

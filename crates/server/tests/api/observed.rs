@@ -40,13 +40,13 @@ fn nightly(run: &str) -> Vec<Value> {
     ]
 }
 
-async fn report(server: &Server, body: impl Into<Body>) -> Value {
+pub(crate) async fn report(server: &Server, body: impl Into<Body>) -> Value {
     let answer = server.ask(Method::POST, EVENTS, body).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     answer.body
 }
 
-async fn run_of(server: &Server, run: &str) -> Value {
+pub(crate) async fn run_of(server: &Server, run: &str) -> Value {
     let mut body = server.get(&format!("/api/v1/runs/{run}")).await.body;
     for own in ["id", "workflow_id", "created_at", "external_id"] {
         body.as_object_mut().unwrap().remove(own);
@@ -55,7 +55,7 @@ async fn run_of(server: &Server, run: &str) -> Value {
     body
 }
 
-async fn steps_of(server: &Server, run: &str) -> Vec<Value> {
+pub(crate) async fn steps_of(server: &Server, run: &str) -> Vec<Value> {
     let path = format!("/api/v1/runs/{run}/steps");
     server.get(&path).await.body["items"].as_array().unwrap().clone()
 }
@@ -97,48 +97,6 @@ async fn a_flow_is_seen_as_any_run_is() {
     let page = server.page("/workflows/shop.jobs%3Anightly").await.body;
     let page = page.as_str().unwrap();
     assert!(page.contains("Another program runs it") && has_no_graph(page));
-}
-
-/// What the auto-workflow library says, without times and with the key at the beginning only.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_said_once_stays_however_it_comes() {
-    let server = Server::new();
-    let about = |run: &str| {
-        let base = json!({ "run_id": run, "flow": "etl" });
-        let event = |fields: Value| {
-            let mut event = base.clone();
-            event.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-            event
-        };
-        vec![
-            event(json!({ "event": "flow_started", "flow_key": "mod:etl" })),
-            event(json!({ "event": "task_started", "task": "a", "node": "a:1", "priority": 3,
-                "tags": ["t"], "task_key": "mod:a" })),
-            event(json!({ "event": "task_ok", "task": "a", "node": "a:1", "duration_ms": 840.5 })),
-            event(json!({ "event": "flow_completed", "status": "SUCCEEDED" })),
-        ]
-    };
-    report(&server, Value::from(about("at once")).to_string()).await;
-    for event in about("one by one") {
-        report(&server, event.to_string()).await;
-    }
-    for event in about("backwards").into_iter().rev() {
-        report(&server, event.to_string()).await;
-    }
-    for run in ["at%20once", "one%20by%20one", "backwards"] {
-        assert_eq!(run_of(&server, run).await["workflow"], "mod:etl", "{run}");
-        let steps = steps_of(&server, run).await;
-        let said = json!({ "task": "a", "priority": 3, "tags": ["t"], "task_key": "mod:a" });
-        assert_eq!(steps[0]["input"], said, "{run}");
-    }
-    let line =
-        json!({ "event": "middleware_error", "run_id": "at once", "task": "a", "error": "odd" });
-    report(&server, line.to_string()).await;
-    let lines = server.get("/api/v1/runs/at%20once/logs").await.body;
-    assert_eq!(lines["items"][0]["path"], "a:1", "a line makes no task: {lines}");
-    let tasks = server.get("/api/v1/runs/at%20once/tasks").await.body;
-    assert_eq!(tasks["items"].as_array().unwrap().len(), 1, "{tasks}");
-    assert_eq!(tasks["items"][0]["duration_ms"], 840.5, "{tasks}");
 }
 
 /// Out of order, one by one, each twice and in a batch of its own: the end is the same.
@@ -288,6 +246,11 @@ async fn a_body_that_cannot_be_is_refused_whole() {
         200,
         "words of headers have no case"
     );
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(b"{\"flow_key\": \"packed\"}").unwrap();
+    let described = request(Method::POST, "/api/v1/flows").header("content-encoding", "gzip");
+    let described = described.body(gzip.finish().unwrap().into()).unwrap();
+    assert_eq!(server.send(described).await.status, 201, "a description may be packed, too");
     assert_eq!(ask(b"\"text\"".to_vec(), "").await.problem(), "invalid-request");
     assert_eq!(ask(b"{\"events\": 3}".to_vec(), "").await.problem(), "invalid-request");
 }

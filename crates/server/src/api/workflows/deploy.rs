@@ -39,12 +39,13 @@ pub async fn deploy_workflow(
 
 /// The definition's text.
 pub(crate) async fn text_of(app: &App, request: Request) -> Result<String, Problem> {
-    let bytes = body::read(request, app).await?;
+    let headers = request.headers().clone();
+    let bytes = app.room.unpacked(&headers, body::read(request, app).await?)?;
     if bytes.len() > DEFINITION_BYTES_MAX {
         let message = format!("a definition has at most {DEFINITION_BYTES_MAX} bytes");
         return Err(Problem::new(problem::BODY_TOO_LARGE, message));
     }
-    String::from_utf8(bytes.into()).map_err(|error| {
+    String::from_utf8(bytes.to_vec()).map_err(|error| {
         let message = format!("byte {} is not UTF-8", error.utf8_error().valid_up_to());
         Problem::new(problem::BAD_DOCUMENT, message)
     })

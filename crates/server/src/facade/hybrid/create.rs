@@ -112,7 +112,8 @@ async fn run(
         let is_workflow = |word: &str| known.iter().any(|known| known == word);
         let actions = Actions { is_kind: &is_kind, is_workflow: &is_workflow };
         let description = request.description.as_deref().filter(|text| !text.is_empty());
-        steps::definition(&name, description, &request.steps, &actions)?
+        let created_at = stamp(request.created_at.as_deref());
+        steps::definition(&name, description, created_at.as_deref(), &request.steps, &actions)?
     };
     let (checked, deployed) =
         app.engine.deploy(caller.project(), document.to_string(), None).await?;

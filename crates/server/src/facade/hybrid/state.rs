@@ -200,6 +200,9 @@ pub(super) fn of(
     if let Some(metadata) = metadata.filter(|_| row.workflow.starts_with(KEPT_PREFIX)) {
         kept::complete(&mut state, &metadata);
     }
+    if let Some(plan) = plan {
+        kept::restore(&mut state, plan);
+    }
     Ok(state)
 }
 
@@ -255,15 +258,18 @@ fn step(
         StepStatus::Pending if row.status.is_terminal() => "STOPPED",
         status => step_word(status, row.status),
     };
+    // What another engine wrote of it is all there.
+    let is_kept = row.workflow.starts_with(KEPT_PREFIX);
     let mut logs = Vec::with_capacity(lines.len() + 2);
-    logs.extend(started.map(|at| format!("Started execution at {at}")));
+    logs.extend(started.filter(|_| !is_kept).map(|at| format!("Started execution at {at}")));
     logs.extend(lines);
-    logs.extend(ended.and_then(|at| match status {
+    logs.extend(ended.filter(|_| !is_kept).and_then(|at| match status {
         StepStatus::Succeeded => Some(format!("Completed successfully at {at}")),
         StepStatus::Failed => Some(format!("Failed at {at}")),
         _ => None,
     }));
     let error = life.as_ref().and_then(|life| life.error.as_ref());
+    let error = error.map(|error| if is_kept { error.message.clone() } else { error.to_string() });
     StepState {
         id: said_text("id").unwrap_or_else(|| id.to_owned()),
         name: said_text("name")
@@ -273,7 +279,7 @@ fn step(
         status: word,
         dependencies: plan.map(|plan| dependencies(plan, id)).unwrap_or_default(),
         outputs: life.as_ref().and_then(|life| life.output.clone()),
-        error: error.map(ToString::to_string),
+        error,
         start_time: started.map(|at| at.to_string()),
         end_time: ended.map(|at| at.to_string()),
         duration: ended.zip(started).map(|(end, start)| in_words(end.since(start))),
@@ -428,7 +434,7 @@ fn branches(store: &dyn Store, row: &RunRow) -> Result<Option<Vec<BranchBody>>, 
 }
 
 /// `5 sec`, `2 min 5 sec`, `1 hr 2 min`.
-fn in_words(took: Duration) -> String {
+pub(super) fn in_words(took: Duration) -> String {
     let seconds = took.as_secs();
     match seconds {
         0..60 => format!("{seconds} sec"),

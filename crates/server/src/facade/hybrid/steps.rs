@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use windlass_core::expr::RESERVED;
 
-use super::{DATA_PREFIX, PREFIX};
+use super::{DATA_PREFIX, PREFIX, kept};
 use crate::facade::Detail;
 
 /// Steps of one document.
@@ -20,6 +20,9 @@ const CHATS: [(&str, &str, &str); 3] = [
     ("gemini_chat", "gemini", "gemini-2.5-flash"),
     ("deepseek_chat", "deepseek", "deepseek-chat"),
 ];
+
+/// What is kept of the logs of steps that were done before, in bytes.
+const LOG_BYTES_MAX: usize = 64 * 1024;
 
 /// A step of a document.
 #[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema, ToSchema)]
@@ -82,6 +85,7 @@ pub(super) fn actions(steps: &[StepRequest]) -> BTreeSet<String> {
 pub(super) fn definition(
     name: &str,
     description: Option<&str>,
+    created_at: Option<&str>,
     steps: &[StepRequest],
     actions: &Actions<'_>,
 ) -> Result<Value, Detail> {
@@ -90,7 +94,7 @@ pub(super) fn definition(
     }
     let ids = ids(steps)?;
     let (mut nodes, mut edges, mut origins) = (Vec::new(), Vec::new(), Map::new());
-    let mut outputs = Map::new();
+    let (mut outputs, mut logs_left) = (Map::new(), LOG_BYTES_MAX);
     for (place, step) in steps.iter().enumerate() {
         let (said, id) = &ids.list[place];
         let title = step.name.clone().unwrap_or_else(|| said.clone());
@@ -131,14 +135,22 @@ pub(super) fn definition(
                 "on_failure": step.on_failure, "params": step.params,
             }),
         );
+        if is_done {
+            origins[id]["done"] = kept::of_done(step, &mut logs_left);
+        }
         nodes.push(node);
     }
+    let outputs_are_none = outputs.is_empty();
     let mut document = json!({
         "name": format!("{PREFIX}{name}"),
         "nodes": nodes,
         "edges": edges,
         "vars": { "hybrid": { "steps": origins, "outputs": outputs } },
     });
+    // An engine has begun it.
+    if let (Some(created_at), false) = (created_at, outputs_are_none) {
+        document["vars"]["hybrid"]["created_at"] = created_at.into();
+    }
     if let Some(description) = description {
         document["description"] = description.into();
     }
@@ -248,7 +260,7 @@ mod tests {
         let is_kind = |word: &str| ["noop", "shell", "http"].contains(&word);
         let is_workflow = |word: &str| word == "data_processing";
         let actions = Actions { is_kind: &is_kind, is_workflow: &is_workflow };
-        definition("try", None, &steps(list), &actions)
+        definition("try", None, None, &steps(list), &actions)
     }
 
     #[test]
