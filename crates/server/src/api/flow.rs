@@ -9,6 +9,7 @@ use uuid::Uuid;
 use windlass_core::definition::FlowPlan;
 use windlass_store::{RunFilter, RunRow, Store, StoreError, WorkflowRow};
 
+use crate::api::flows::tasks::FlowTask;
 use crate::api::runs::list::tag_of;
 
 /// A flow of the catalogue.
@@ -51,6 +52,8 @@ pub struct FlowDetail {
     pub nodes: Vec<Value>,
     /// Tasks whose number is known only when it runs.
     pub dynamic_fanouts: Vec<Value>,
+    /// Those of its newest run, in the order in which they came up, of its first 1,000 steps.
+    pub tasks: Vec<FlowTask>,
     /// More about it.
     #[schema(value_type = Object)]
     pub metadata: Value,
@@ -143,7 +146,12 @@ fn run_tags(row: &RunRow) -> impl Iterator<Item = String> {
 
 impl FlowDetail {
     /// A flow, with its newest runs.
-    pub(crate) fn of(row: &WorkflowRow, flow: &FlowPlan, runs: Vec<RunRow>) -> FlowDetail {
+    pub(crate) fn of(
+        row: &WorkflowRow,
+        flow: &FlowPlan,
+        runs: Vec<RunRow>,
+        tasks: Vec<FlowTask>,
+    ) -> FlowDetail {
         let values = |list: Result<Value, serde_json::Error>| match list {
             Ok(Value::Array(items)) => items,
             _ => Vec::new(),
@@ -152,6 +160,7 @@ impl FlowDetail {
             flow: FlowBody::of(row, flow).with_newest(runs.first().cloned()),
             nodes: values(serde_json::to_value(&flow.nodes)),
             dynamic_fanouts: values(serde_json::to_value(&flow.dynamic_fanouts)),
+            tasks,
             metadata: Value::Object(flow.metadata.clone()),
             runs: runs.into_iter().map(FlowRun::from).collect(),
         }

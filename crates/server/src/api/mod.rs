@@ -35,6 +35,7 @@ pub mod run;
 pub mod runs;
 pub mod secrets;
 pub mod step;
+pub(crate) mod task_about;
 pub mod tasks;
 pub mod template;
 pub mod templates;

@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::response::Response;
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 use windlass_core::Time;
 use windlass_core::run::StepStatus;
@@ -14,6 +13,7 @@ use crate::api::page::PageQuery;
 use crate::api::query::{Asked, Named};
 use crate::api::runs::steps::list;
 use crate::api::step::StepBody;
+use crate::api::task_about::TaskAbout;
 use crate::app::Shared;
 use crate::http::paging::{List, limit};
 use crate::http::{Problem, ProblemResponses};
@@ -47,19 +47,16 @@ pub struct TaskBody {
 
 impl TaskBody {
     fn of(step: StepBody) -> TaskBody {
-        let about = step.input.as_ref();
-        let said = |field: &str| about.and_then(|about| about.get(field));
-        let of_path = step.path.rsplit_once(':').map_or(step.node.as_str(), |(task, _)| task);
-        let tags = said("tags").and_then(Value::as_array).into_iter().flatten();
+        let about = TaskAbout::of(&step);
         let time = |text: &Option<String>| text.as_deref().and_then(Time::parse);
         let took = time(&step.finished_at).zip(time(&step.started_at));
         TaskBody {
-            task_name: said("task").and_then(Value::as_str).unwrap_or(of_path).to_owned(),
-            priority: said("priority").and_then(Value::as_i64),
-            tags: tags.filter_map(|tag| tag.as_str().map(str::to_owned)).collect(),
+            task_name: about.task,
+            priority: about.priority,
+            tags: about.tags,
             status: word(StepStatus::parse(step.status).unwrap_or(StepStatus::Pending)),
             attempt: step.attempt,
-            duration_ms: took.map(|(end, start)| end.since(start).as_secs_f64() * 1e3),
+            duration_ms: took.map(|(end, start)| end.since(start).as_micros() as f64 / 1e3),
             error: step.error.map(|error| error.message),
             started_at: step.started_at,
             finished_at: step.finished_at,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::*;
 use crate::observed::{report, run_of, steps_of};
 
-/// What the auto-workflow library says, without times and with the key at the beginning only.
+/// What the auto-workflow library says: the key at the beginning only, and no times.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_said_once_stays_however_it_comes() {
     let server = Server::new();
@@ -28,7 +28,9 @@ async fn what_was_said_once_stays_however_it_comes() {
     for event in about("one by one") {
         report(&server, event.to_string()).await;
     }
-    for event in about("backwards").into_iter().rev() {
+    // Who sends them in another order says when they were.
+    for (second, mut event) in about("backwards").into_iter().enumerate().rev() {
+        event["ts"] = format!("2026-11-22T10:00:0{second}Z").into();
         report(&server, event.to_string()).await;
     }
     for run in ["at%20once", "one%20by%20one", "backwards"] {
@@ -42,6 +44,10 @@ async fn what_was_said_once_stays_however_it_comes() {
     report(&server, line.to_string()).await;
     let lines = server.get("/api/v1/runs/at%20once/logs").await.body;
     assert_eq!(lines["items"][0]["path"], "a:1", "a line makes no task: {lines}");
+    let flow = server.get("/api/v1/flows/mod%3Aetl").await.body;
+    let known = json!([{ "task": "a", "task_key": "mod:a", "priority": 3, "tags": ["t"],
+        "node_count": 1, "last_status": "succeeded" }]);
+    assert_eq!(flow["tasks"], known, "nobody has described the flow");
     let tasks = server.get("/api/v1/runs/at%20once/tasks").await.body;
     assert_eq!(tasks["items"].as_array().unwrap().len(), 1, "{tasks}");
     assert_eq!(tasks["items"][0]["duration_ms"], 840.5, "{tasks}");

@@ -1,8 +1,10 @@
 use axum::Json;
 use axum::extract::State;
+use windlass_store::Store;
 
 use crate::access::Caller;
 use crate::api::flow::{FlowDetail, newest_runs};
+use crate::api::flows::tasks::of_run;
 use crate::api::query::Named;
 use crate::app::{App, Shared};
 use crate::http::ProblemResponses;
@@ -38,6 +40,11 @@ pub(crate) async fn find(app: &App, project: &str, word: &str) -> Result<FlowDet
     let workflow = found.ok_or_else(|| Problem::no_workflow(word))?;
     let flow = workflow.plan.flow.clone().ok_or_else(|| Problem::no_workflow(word))?;
     let (id, own) = (workflow.row.workflow_id, project.to_owned());
-    let runs = app.engine.read(move |store| newest_runs(store, &own, id, RUNS_SHOWN)).await?;
-    Ok(FlowDetail::of(&workflow.row, &flow, runs))
+    let read = move |store: &dyn Store| {
+        let runs = newest_runs(store, &own, id, RUNS_SHOWN)?;
+        let tasks = runs.first().map(|newest| of_run(store, newest)).transpose()?;
+        Ok((runs, tasks.unwrap_or_default()))
+    };
+    let (runs, tasks) = app.engine.read(read).await?;
+    Ok(FlowDetail::of(&workflow.row, &flow, runs, tasks))
 }

@@ -3,3 +3,4 @@
 pub mod get;
 pub mod list;
 pub mod register;
+pub mod tasks;
