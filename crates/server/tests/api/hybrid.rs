@@ -93,6 +93,24 @@ async fn data_finds_its_step_by_the_id_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_passes_data_on_has_not_brought_it() {
+    let server = Server::new();
+    let steps = json!([
+        { "id": "mail", "action": "external_data" },
+        { "id": "echo", "action": "transform", "dependencies": ["mail"],
+          "params": { "output": "{{ mail.output }}" } },
+    ]);
+    server.post("/api/workflows", json!({ "id": "5b0c", "name": "Echo", "steps": steps })).await;
+    let data = json!({ "content": "hello", "step_name": "mail" });
+    server.post("/api/workflows/5b0c/external-data", data).await;
+    let state = at(&server, "/api/workflows/5b0c", &["COMPLETED"]).await;
+    assert_eq!(step(&state, "echo")["outputs"]["content"], "hello");
+    let brought = server.get("/api/workflows/5b0c/external-data").await.body;
+    assert_eq!(brought.as_array().unwrap().len(), 1, "{brought}");
+    assert_eq!(brought[0]["id"], "mail");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_of_another_program_comes_from_no_template() {
     let server = Server::new();
     let event = json!({ "event": "flow_started", "run_id": "r", "flow": "nightly" });
@@ -310,6 +328,8 @@ async fn what_makes_no_sense_is_refused() {
         (json!({ "steps": [{ "action": "juggle" }] }), "steps.0.action"),
         (json!({ "steps": [{ "id": "a", "dependencies": ["b"] }] }), "steps.0.dependencies"),
         (json!({ "id": "x".repeat(300), "steps": [{}] }), "id"),
+        (json!({ "id": "runs", "steps": [{}] }), "id"),
+        (json!({ "id": "a\u{7}", "steps": [{}] }), "id"),
         (json!({ "name": "x".repeat(300), "steps": [{}] }), "name"),
     ] {
         let answer = server.post("/api/workflows", body).await;

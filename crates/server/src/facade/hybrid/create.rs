@@ -21,6 +21,8 @@ use crate::facade::{Detail, DetailResponses, Old};
 use crate::http::problem::{self, Problem, ProblemBody};
 use crate::observe::{event, take};
 
+/// What stands at the place of an id in other paths.
+const TAKEN: [&str; 3] = ["run", "runs", "from-template"];
 /// The longest name.
 const NAME_BYTES_MAX: usize = 180;
 
@@ -74,6 +76,9 @@ pub async fn create_state(
     if let Some(id) = &id {
         if id.len() > LABEL_BYTES_MAX {
             return Err(Detail::field("id", &format!("at most {LABEL_BYTES_MAX} bytes")));
+        }
+        if TAKEN.contains(&id.as_str()) || id.contains(char::is_control) {
+            return Err(Detail::field("id", &format!("`{id:.60?}` could not be asked for")));
         }
         let (project, word) = (caller.project().to_owned(), id.clone());
         let known = app.engine.read(move |store| super::look_up(store, &project, &word)).await?;

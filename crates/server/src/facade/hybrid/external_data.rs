@@ -117,7 +117,9 @@ pub async fn list_data(
     let StateBody { steps, .. } = read(&app, &caller, &word).await?;
     let is_data = |step: &StepState| {
         let brought = step.outputs.as_ref().and_then(|outputs| outputs.get("action_type"));
-        brought.is_some() && step.status == "COMPLETED"
+        // Another step may pass on what was brought.
+        let is_own = |kind: &Value| step.action == "external_data" || *kind == step.action;
+        brought.is_some_and(is_own) && step.status == "COMPLETED"
     };
     Ok(Json(steps.into_iter().filter(is_data).collect()))
 }
